@@ -1,0 +1,110 @@
+#include "autograd/tape.h"
+
+#include "tensor/kernels/elementwise.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+Tensor* Gradients::wanted(int input) {
+  const Record::Input& x = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)];
+  if (x.node < 0) return nullptr;
+  Tensor& gradient = tape_.gradients_[static_cast<std::size_t>(x.node)];
+  if (!gradient.defined()) gradient = Tensor::zeros(x.shape);
+  return &gradient;
+}
+
+void Gradients::give(int input, Tensor gradient) {
+  const Record::Input& x = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)];
+  if (x.node < 0) return;
+  require_shape(tape_.nodes_[static_cast<std::size_t>(node_)].record.op, "a gradient", gradient.shape(), x.shape);
+  Tensor& sum = tape_.gradients_[static_cast<std::size_t>(x.node)];
+  if (!sum.defined() && gradient.unique()) {
+    sum = std::move(gradient);
+  } else {
+    kernels::accumulate(*wanted(input), [](real g) { return g; }, gradient);
+  }
+}
+
+Var Tape::leaf(const char* op, Tensor value, Index slot) {
+  nodes_.push_back({{op, {}, value.shape()}, nullptr, slot});
+  return Var(std::move(value), this, static_cast<int>(nodes_.size()) - 1);
+}
+
+Var Tape::variable(Tensor value) { return leaf("variable", std::move(value), -1); }
+
+Var Tape::parameter(const Tensor& value, Index slot) {
+  const auto known = parameters_.find(slot);
+  if (known != parameters_.end()) return known->second;
+  return parameters_[slot] = leaf("parameter", value, slot);
+}
+
+Var Tape::append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward) {
+  bool wanted = false;
+  Record record{op, {}, y.shape()};
+  record.inputs.reserve(inputs.size());
+  for (const Var& x : inputs) {
+    record.inputs.push_back({x.node(), x.shape()});
+    wanted = wanted || x.needs_gradient();
+  }
+  if (!wanted) return constant(std::move(y));
+  nodes_.push_back({std::move(record), std::move(backward), -1});
+  return Var(std::move(y), this, static_cast<int>(nodes_.size()) - 1);
+}
+
+void Tape::backward(const Var& loss, std::span<Tensor> slot_gradients) {
+  if (loss.size() != 1) throw ShapeError("backward: the loss has shape ", loss.shape(), ", wants a single number");
+  backward(loss, Tensor::full(loss.shape(), 1), slot_gradients);
+}
+
+void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradients) {
+  if (y.tape() != this || !y.needs_gradient()) throw Error("backward: the result does not depend on anything on this tape");
+  if (!gradients_.empty()) throw Error("backward: this tape has already been consumed");
+  require_shape("backward", "the covector", dy.shape(), y.shape());
+  gradients_.resize(nodes_.size());
+  gradients_[static_cast<std::size_t>(y.node())] = dy.clone();
+  // A parameter's gradient is accumulated where the caller wants it, not in a tensor of its own.
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Index slot = nodes_[i].slot;
+    if (slot >= 0 && slot < static_cast<Index>(slot_gradients.size())) {
+      gradients_[i] = slot_gradients[static_cast<std::size_t>(slot)];
+    }
+  }
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    Node& node = nodes_[i];
+    if (!node.backward) continue;  // a leaf keeps its gradient
+    if (gradients_[i].defined()) {
+      Gradients gradients(*this, static_cast<int>(i), std::move(gradients_[i]));
+      node.backward(gradients);
+    }
+    gradients_[i] = {};
+    node.backward = nullptr;  // frees what the operation kept
+  }
+}
+
+Tensor Tape::gradient(const Var& variable) const {
+  if (variable.tape() != this || !variable.needs_gradient()) throw Error("gradient: not a variable of this tape");
+  if (gradients_.empty()) throw Error("gradient: call backward first");
+  const Tensor& gradient = gradients_[static_cast<std::size_t>(variable.node())];
+  return gradient.defined() ? gradient : Tensor::zeros(variable.shape());
+}
+
+std::vector<Record> Tape::records() const {
+  std::vector<Record> records;
+  for (const Node& node : nodes_) records.push_back(node.record);
+  return records;
+}
+
+Var record(const char* op, Tensor y, std::span<const Var> inputs, Backward backward) {
+  Tape* tape = nullptr;
+  for (const Var& x : inputs) {
+    if (x.tape() == nullptr || x.tape() == tape) continue;
+    if (tape != nullptr) throw Error(op, ": its inputs are on two different tapes");
+    tape = x.tape();
+  }
+  return tape == nullptr ? Var(std::move(y)) : tape->append(op, std::move(y), inputs, std::move(backward));
+}
+
+Var record(const char* op, Tensor y, std::initializer_list<Var> inputs, Backward backward) {
+  return record(op, std::move(y), std::span(inputs.begin(), inputs.size()), std::move(backward));
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

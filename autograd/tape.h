@@ -1,0 +1,119 @@
+#pragma once
+#include <functional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+class Tape;
+
+/// A tensor, the tape that it is on (or none) and its place there. Without a tape nothing is recorded: the same code then
+/// only computes. A Var whose gradient nobody wants (data, noise) has a tape but no place.
+class Var {
+ public:
+  Var() = default;
+  Var(Tensor value) : value_(std::move(value)) {}  // NOLINT: a tensor is a Var without a tape
+
+  const Tensor& value() const { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  int rank() const { return value_.rank(); }
+  Index extent(int axis) const { return value_.extent(axis); }
+  Index size() const { return value_.size(); }
+  real item() const { return value_.item(); }
+  Tape* tape() const { return tape_; }
+  bool needs_gradient() const { return node_ >= 0; }
+  int node() const { return node_; }  ///< place on the tape, -1 for none
+
+ private:
+  friend class Tape;
+  Var(Tensor value, Tape* tape, int node) : value_(std::move(value)), tape_(tape), node_(node) {}
+
+  Tensor value_;
+  Tape* tape_ = nullptr;
+  int node_ = -1;
+};
+
+/// What the backward function of an operation y = f(x_0, x_1, ...) sees: dL/dy, and where dL/dx_i has to be added.
+class Gradients {
+ public:
+  const Tensor& output() const { return output_; }
+  /// Where to add dL/dx_i (zeros when first asked for), or null if nobody wants it.
+  Tensor* wanted(int input);
+  /// Adds `gradient` to dL/dx_i. Takes its memory over where nothing was there yet and nobody else holds it.
+  void give(int input, Tensor gradient);
+  /// dL/dy itself, to be reshaped or written to and given on; not to be used after.
+  Tensor take_output() { return std::move(output_); }
+
+ private:
+  friend class Tape;
+  Gradients(Tape& tape, int node, Tensor output) : tape_(tape), node_(node), output_(std::move(output)) {}
+  Tape& tape_;
+  int node_;
+  Tensor output_;
+};
+
+using Backward = std::function<void(Gradients&)>;
+
+/// One recorded operation, as the tape tells of it.
+struct Record {
+  struct Input {
+    int node;  ///< -1: no gradient wanted
+    Shape shape;
+  };
+  const char* op;
+  std::vector<Input> inputs;
+  Shape output;
+};
+
+/// The record of one forward pass. Append order is topological order, so `backward` walks it from the end, without
+/// recursion, and frees each operation's captured tensors as soon as they have served. A tape is made for one training step
+/// (of one shard), used once and by one thread.
+class Tape {
+ public:
+  Tape() = default;
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A tensor whose gradient nobody wants; what is computed from it and parameters is recorded here.
+  Var constant(Tensor value) { return Var(std::move(value), this, -1); }
+  /// A leaf whose gradient `gradient` tells after `backward`.
+  Var variable(Tensor value);
+  /// A parameter: a leaf whose gradient is added to slot_gradients[slot] of `backward`. Asking again gives the same leaf.
+  Var parameter(const Tensor& value, Index slot);
+
+  /// Appends y = op(inputs); free function `record` below is how operations call it.
+  Var append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward);
+
+  /// Adds dL/dp of every parameter to its slot, where L is `loss`, a single number. Consumes the tape.
+  void backward(const Var& loss, std::span<Tensor> slot_gradients = {});
+  /// The same for L = sum(y * dy), with a covector `dy` of y's shape.
+  void backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradients);
+  /// After `backward`: dL/dx of a `variable`; zeros if L does not depend on it.
+  Tensor gradient(const Var& variable) const;
+
+  std::vector<Record> records() const;
+
+ private:
+  friend class Gradients;
+  struct Node {
+    Record record;
+    Backward backward;
+    Index slot = -1;
+  };
+  Var leaf(const char* op, Tensor value, Index slot);
+
+  std::vector<Node> nodes_;
+  std::vector<Tensor> gradients_;  // dL/d(node), present only while needed
+  std::unordered_map<Index, Var> parameters_;
+};
+
+/// The result of an operation: recorded on the inputs' tape if they have one, merely wrapped if not. Every operation ends
+/// with this call; what its backward function captures is what the operation keeps in memory.
+Var record(const char* op, Tensor y, std::span<const Var> inputs, Backward backward);
+Var record(const char* op, Tensor y, std::initializer_list<Var> inputs, Backward backward);
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,17 @@
+#pragma once
+#include "tensor/tensor.h"
+
+namespace reverie::inline REVERIE_PRECISION::kernels {
+
+enum class Binary { add, sub, mul, div };
+
+/// out = a (op) b, where a and b broadcast to out's shape.
+void broadcast_binary(Binary op, const Tensor& a, const Tensor& b, Tensor& out);
+
+/// out += wide summed over every axis in which out has extent 1 (or lacks): the transpose of broadcasting.
+void reduce_add(const Tensor& wide, Tensor& out);
+
+/// out += narrow, broadcast to out's shape.
+void broadcast_add(const Tensor& narrow, Tensor& out);
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels
