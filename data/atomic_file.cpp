@@ -1,0 +1,45 @@
+#include "data/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "tensor/error.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// Waits until what was written to a file, or the names in a folder, are on disk.
+void flush_to_disk(const std::string& path) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool flushed = file >= 0 && ::fsync(file) == 0;
+  const int error = errno;
+  if (file >= 0) ::close(file);
+  // Some file systems can't flush a folder and say so with EINVAL: nothing more can be done there.
+  if (!flushed && error != EINVAL) throw Error(path, ": can't be flushed to disk: ", std::strerror(error));
+}
+
+}  // namespace
+
+void write_atomically(const std::string& path, const std::function<void(const std::string&)>& write) {
+  // The process id keeps two programs that write the same file from writing into one another's temporary.
+  const std::string temporary = concat(path, ".tmp.", ::getpid());
+  try {
+    write(temporary);
+    flush_to_disk(temporary);
+    if (std::rename(temporary.c_str(), path.c_str()) != 0) {
+      throw Error(path, ": can't be written: ", std::strerror(errno));
+    }
+  } catch (...) {
+    std::remove(temporary.c_str());
+    throw;
+  }
+  const auto folder = std::filesystem::path(path).parent_path();
+  flush_to_disk(folder.empty() ? "." : folder.string());
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,14 @@
+#pragma once
+#include <functional>
+#include <string>
+
+#include "tensor/real.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Writes a file so that `path` holds either the old content or the whole of the new one, whatever happens in between:
+/// `write` fills a file beside it (the name that it is given), which is flushed to disk and then renamed.
+/// On any failure the temporary file is removed, the old file stays, and the exception goes on.
+void write_atomically(const std::string& path, const std::function<void(const std::string& temporary_path)>& write);
+
+}  // namespace reverie::inline REVERIE_PRECISION
