@@ -16,8 +16,9 @@ struct GradcheckResult {
 };
 
 /// Compares the gradient that the tape gives with central differences, for y = f(inputs) contracted with a random
-/// covector u (never with ones, which hide what cancels in a sum): d(sum u y)/dx against (F(x+h) - F(x-h)) / 2h. In double
-/// precision a right gradient is within 1e-7 for functions of size one.
-GradcheckResult gradcheck(const std::function<Var(std::span<const Var>)>& f, std::span<const Tensor> inputs, double h = 1e-5);
+/// covector u (never with ones, which hide what cancels in a sum): d(sum u y)/dx against (F(x+h) - F(x-h)) / 2h. In
+/// double precision a right gradient is within 1e-7 for functions of size one.
+GradcheckResult gradcheck(const std::function<Var(std::span<const Var>)>& f, std::span<const Tensor> inputs,
+                          double h = 1e-5);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -13,8 +13,8 @@ struct CaseInput {
   double low = -2, high = 2;
 };
 
-/// A check case of an operation. The list of all (`op_cases`) drives the float64 gradient check, float against double, and
-/// the benchmark; a network that records an operation without a case fails a test.
+/// A check case of an operation. The list of all (`op_cases`) drives the float64 gradient check, float against double,
+/// and the benchmark; a network that records an operation without a case fails a test.
 struct OpCase {
   const char* op;     ///< the name that the operation records
   std::string label;  ///< what is special about this case

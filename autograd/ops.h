@@ -5,11 +5,12 @@
 #include "autograd/tape.h"
 #include "tensor/random.h"
 
-/// Every differentiable operation. Each is defined in autograd/ops/, with its forward, its backward, its formula and its
-/// check cases in one place. Images are N,H,W,C and token sequences N,T,C; a bad shape throws ShapeError.
+/// Every differentiable operation. Each is defined in autograd/ops/, with its forward, its backward, its formula and
+/// its check cases in one place. Images are N,H,W,C and token sequences N,T,C; a bad shape throws ShapeError.
 namespace reverie::inline REVERIE_PRECISION {
 
-// ---- arithmetic.cpp: elementwise, with numpy's broadcasting -----------------------------------------------------------
+// ---- arithmetic.cpp: elementwise, with numpy's broadcasting
+// -----------------------------------------------------------
 Var operator+(const Var& a, const Var& b);
 Var operator-(const Var& a, const Var& b);
 Var operator*(const Var& a, const Var& b);
@@ -23,7 +24,8 @@ Var operator-(double a, const Var& b);
 Var operator*(double a, const Var& b);
 Var operator-(const Var& a);
 
-// ---- activation.cpp: elementwise functions ----------------------------------------------------------------------------
+// ---- activation.cpp: elementwise functions
+// ----------------------------------------------------------------------------
 Var exp(const Var& x);
 Var log(const Var& x);
 Var sqrt(const Var& x);
@@ -38,13 +40,15 @@ Var softplus(const Var& x);
 Var normal_cdf(const Var& x);                      ///< Phi(x), exact (by erfc)
 Var clamp(const Var& x, double low, double high);  ///< the gradient passes where low <= x <= high
 
-// ---- matmul.cpp -------------------------------------------------------------------------------------------------------
+// ---- matmul.cpp
+// -------------------------------------------------------------------------------------------------------
 Var matmul(const Var& a, const Var& b);          ///< [m,k] [k,n] -> [m,n]
 Var batched_matmul(const Var& a, const Var& b);  ///< [B,m,k] [B,k,n] -> [B,m,n]
 /// y = x W^T + b. x: [..., in], weight: [out, in], bias: [out] or none (`Var()`).
 Var linear(const Var& x, const Var& weight, const Var& bias = {});
 
-// ---- conv.cpp: cross-correlations, weights in PyTorch's layouts -------------------------------------------------------
+// ---- conv.cpp: cross-correlations, weights in PyTorch's layouts
+// -------------------------------------------------------
 struct Conv2dOptions {
   Index stride = 1, padding = 0, groups = 1;
 };
@@ -56,35 +60,40 @@ struct ConvTranspose2dOptions {
 /// x: [N,H,W,I], weight: [I,O,kH,kW], bias: [O] or none; H' = (H-1) stride - 2 padding + kH + output_padding.
 Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const ConvTranspose2dOptions& options = {});
 
-// ---- resample.cpp: [N,H,W,C] ------------------------------------------------------------------------------------------
+// ---- resample.cpp: [N,H,W,C]
+// ------------------------------------------------------------------------------------------
 Var upsample_nearest(const Var& x, Index scale);
 Var avg_pool2d(const Var& x, Index kernel, Index stride);  ///< no padding; what does not fill a window is left out
 
-// ---- norm.cpp ---------------------------------------------------------------------------------------------------------
+// ---- norm.cpp
+// ---------------------------------------------------------------------------------------------------------
 /// Over each of `groups` groups of channels and all positions of a sample. x: [N,...,C], weight, bias: [C].      [Wu18]
 Var group_norm(const Var& x, const Var& weight, const Var& bias, Index groups, double eps = 1e-5);
-/// Over the last axis. weight, bias: [C], or none.                                                                [Ba16]
+/// Over the last axis. weight, bias: [C], or none. [Ba16]
 Var layer_norm(const Var& x, const Var& weight, const Var& bias, double eps = 1e-5);
-/// x / sqrt(mean(x^2) + eps) * weight over the last axis.                                                       [Zhang19]
+/// x / sqrt(mean(x^2) + eps) * weight over the last axis. [Zhang19]
 Var rms_norm(const Var& x, const Var& weight, double eps = 1e-6);
 
-// ---- softmax.cpp ------------------------------------------------------------------------------------------------------
+// ---- softmax.cpp
+// ------------------------------------------------------------------------------------------------------
 Var softmax(const Var& x, int axis = -1);
 Var log_softmax(const Var& x, int axis = -1);
 /// Mean over rows of -log softmax(logits)[target]. logits: [N,K], targets: N class numbers.
 Var cross_entropy(const Var& logits, std::span<const Index> targets);
 
-// ---- attention.cpp ----------------------------------------------------------------------------------------------------
-/// Multi-head attention softmax(q k^T / sqrt(C/heads)) v; head h is channels [h C/heads, (h+1) C/heads). [Vaswani17] eq. 1
-/// q: [N,T,C]; k, v: [N,S,C] (S = T for self-attention).
+// ---- attention.cpp
+// ----------------------------------------------------------------------------------------------------
+/// Multi-head attention softmax(q k^T / sqrt(C/heads)) v; head h is channels [h C/heads, (h+1) C/heads). [Vaswani17]
+/// eq. 1 q: [N,T,C]; k, v: [N,S,C] (S = T for self-attention).
 Var attention(const Var& q, const Var& k, const Var& v, Index heads);
-/// How the 3C channels of a joint projection are ordered: head by head, in each q, k, v (improved-diffusion's), or all q,
-/// then all k, then all v (guided-diffusion's newer order, and DiT's).
+/// How the 3C channels of a joint projection are ordered: head by head, in each q, k, v (improved-diffusion's), or all
+/// q, then all k, then all v (guided-diffusion's newer order, and DiT's).
 enum class QkvOrder { head_by_head, q_then_k_then_v };
 /// Self-attention on the joint projection. qkv: [N,T,3C] -> [N,T,C].
 Var attention_qkv(const Var& qkv, Index heads, QkvOrder order);
 
-// ---- shape.cpp --------------------------------------------------------------------------------------------------------
+// ---- shape.cpp
+// --------------------------------------------------------------------------------------------------------
 Var reshape(const Var& x, std::initializer_list<Index> extents);  ///< one extent may be -1
 Var reshape(const Var& x, const Shape& shape);
 Var permute(const Var& x, std::initializer_list<int> axes);  ///< y's axis i is x's axes[i]
@@ -92,21 +101,23 @@ Var concat(std::span<const Var> parts, int axis);
 Var concat(std::initializer_list<Var> parts, int axis);
 Var slice(const Var& x, int axis, Index first, Index last);
 
-// ---- reduce.cpp -------------------------------------------------------------------------------------------------------
+// ---- reduce.cpp
+// -------------------------------------------------------------------------------------------------------
 Var sum(const Var& x);   ///< of all elements, a scalar
 Var mean(const Var& x);  ///< of all elements, a scalar
 Var sum_axes(const Var& x, std::span<const int> axes, bool keepdims = false);
 Var mean_axes(const Var& x, std::span<const int> axes, bool keepdims = false);
-Var mean_per_sample(const Var& x);        ///< [N,...] -> [N]
-Var mse(const Var& a, const Var& b);      ///< mean of (a - b)^2, a scalar
+Var mean_per_sample(const Var& x);    ///< [N,...] -> [N]
+Var mse(const Var& a, const Var& b);  ///< mean of (a - b)^2, a scalar
 
-// ---- lookup.cpp -------------------------------------------------------------------------------------------------------
+// ---- lookup.cpp
+// -------------------------------------------------------------------------------------------------------
 /// Rows of a table. table: [K,C], indices in [0,K) -> [indices..., C], with the indices' own shape.
 Var embedding(const Var& table, std::span<const Index> indices, const Shape& index_shape);
 Var embedding(const Var& table, std::span<const Index> indices);  ///< [N,C]
 /// x * mask / (1 - p); mask: zeros and ones of x's shape.
 Var dropout_mask(const Var& x, const Tensor& mask, double p);
-/// dropout_mask with a mask drawn from `key`, each element 0 with probability p.                          [Srivastava14]
+/// dropout_mask with a mask drawn from `key`, each element 0 with probability p. [Srivastava14]
 Var dropout(const Var& x, double p, const RandomKey& key);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -20,7 +20,8 @@ void Gradients::give(int input, Tensor gradient) {
   if (!sum.defined() && gradient.unique()) {
     sum = std::move(gradient);
   } else {
-    kernels::accumulate(*wanted(input), [](real g) { return g; }, gradient);
+    kernels::accumulate(
+        *wanted(input), [](real g) { return g; }, gradient);
   }
 }
 
@@ -56,7 +57,8 @@ void Tape::backward(const Var& loss, std::span<Tensor> slot_gradients) {
 }
 
 void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradients) {
-  if (y.tape() != this || !y.needs_gradient()) throw Error("backward: the result does not depend on anything on this tape");
+  if (y.tape() != this || !y.needs_gradient())
+    throw Error("backward: the result does not depend on anything on this tape");
   if (!gradients_.empty()) throw Error("backward: this tape has already been consumed");
   require_shape("backward", "the covector", dy.shape(), y.shape());
   gradients_.resize(nodes_.size());

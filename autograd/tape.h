@@ -11,8 +11,8 @@ namespace reverie::inline REVERIE_PRECISION {
 
 class Tape;
 
-/// A tensor, the tape that it is on (or none) and its place there. Without a tape nothing is recorded: the same code then
-/// only computes. A Var whose gradient nobody wants (data, noise) has a tape but no place.
+/// A tensor, the tape that it is on (or none) and its place there. Without a tape nothing is recorded: the same code
+/// then only computes. A Var whose gradient nobody wants (data, noise) has a tape but no place.
 class Var {
  public:
   Var() = default;
@@ -43,7 +43,7 @@ class Gradients {
   const Tensor& output() const { return output_; }
   /// Where to add dL/dx_i (zeros when first asked for), or null if nobody wants it.
   Tensor* wanted(int input);
-  /// Adds `gradient` to dL/dx_i. Takes its memory over where nothing was there yet and nobody else holds it.
+  /// Adds the tape's `gradient` to dL/dx_i. Takes its memory over where nothing was there yet and nobody else holds it.
   void give(int input, Tensor gradient);
   /// dL/dy itself, to be reshaped or written to and given on; not to be used after.
   Tensor take_output() { return std::move(output_); }
@@ -70,8 +70,8 @@ struct Record {
 };
 
 /// The record of one forward pass. Append order is topological order, so `backward` walks it from the end, without
-/// recursion, and frees each operation's captured tensors as soon as they have served. A tape is made for one training step
-/// (of one shard), used once and by one thread.
+/// recursion, and frees each operation's captured tensors as soon as they have served. A tape is made for one training
+/// step (of one shard), used once and by one thread.
 class Tape {
  public:
   Tape() = default;
@@ -80,9 +80,10 @@ class Tape {
 
   /// A tensor whose gradient nobody wants; what is computed from it and parameters is recorded here.
   Var constant(Tensor value) { return Var(std::move(value), this, -1); }
-  /// A leaf whose gradient `gradient` tells after `backward`.
+  /// A leaf whose gradient the tape's `gradient` tells after `backward`.
   Var variable(Tensor value);
-  /// A parameter: a leaf whose gradient is added to slot_gradients[slot] of `backward`. Asking again gives the same leaf.
+  /// A parameter: a leaf whose gradient is added to slot_gradients[slot] of `backward`. Asking again gives the same
+  /// leaf.
   Var parameter(const Tensor& value, Index slot);
 
   /// Appends y = op(inputs); free function `record` below is how operations call it.
@@ -111,8 +112,8 @@ class Tape {
   std::unordered_map<Index, Var> parameters_;
 };
 
-/// The result of an operation: recorded on the inputs' tape if they have one, merely wrapped if not. Every operation ends
-/// with this call; what its backward function captures is what the operation keeps in memory.
+/// The result of an operation: recorded on the inputs' tape if they have one, merely wrapped if not. Every operation
+/// ends with this call; what its backward function captures is what the operation keeps in memory.
 Var record(const char* op, Tensor y, std::span<const Var> inputs, Backward backward);
 Var record(const char* op, Tensor y, std::initializer_list<Var> inputs, Backward backward);
 

@@ -42,14 +42,17 @@ void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
   pool()->arena.execute([&] {
     // Isolated: while it waits for its tiles, a thread must not pick up a task of the level above (another shard with
     // all its activations).
-    tbb::this_task_arena::isolate(
-        [&] { tbb::parallel_for(Index{0}, count, [&](Index i) { tile(i); }, tbb::simple_partitioner()); });
+    tbb::this_task_arena::isolate([&] {
+      tbb::parallel_for(
+          Index{0}, count, [&](Index i) { tile(i); }, tbb::simple_partitioner());
+    });
   });
 }
 
 double parallel_sum(Index n, Index grain, const std::function<double(Index, Index)>& part) {
   std::vector<double> parts(static_cast<std::size_t>((n + grain - 1) / grain));
-  parallel_for(n, grain, [&](Index begin, Index end) { parts[static_cast<std::size_t>(begin / grain)] = part(begin, end); });
+  parallel_for(n, grain,
+               [&](Index begin, Index end) { parts[static_cast<std::size_t>(begin / grain)] = part(begin, end); });
   double sum = 0;
   for (const double value : parts) sum += value;
   return sum;

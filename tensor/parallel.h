@@ -9,8 +9,8 @@ namespace reverie::inline REVERIE_PRECISION {
 void set_threads(int count);
 int threads();
 
-/// Calls tile(i) for i = 0 .. count-1, in any order, perhaps at once. The calling thread takes part. What a tile is depends
-/// on the work alone, never on the number of threads. The first exception of a tile is thrown again here.
+/// Calls tile(i) for i = 0 .. count-1, in any order, perhaps at once. The calling thread takes part. What a tile is
+/// depends on the work alone, never on the number of threads. The first exception of a tile is thrown again here.
 void parallel_tiles(Index count, const std::function<void(Index)>& tile);
 
 /// Cuts [0, n) into ranges of `grain` (the last may be shorter) and calls body(begin, end) for each, perhaps at once.

@@ -7,8 +7,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Counter: (block of four elements, sample, step, stream and channel); key: the seed. The step's upper half is mixed into
-// the element word's upper bits, which no tensor of this project reaches.
+// Counter: (block of four elements, sample, step, stream and channel); key: the seed. The step's upper half is mixed
+// into the element word's upper bits, which no tensor of this project reaches.
 std::array<std::uint32_t, 4> block(const RandomKey& key, std::uint64_t index) {
   const auto step_low = static_cast<std::uint32_t>(key.step), step_high = static_cast<std::uint32_t>(key.step >> 32);
   return philox({static_cast<std::uint32_t>(index), key.sample, step_low,
@@ -60,7 +60,8 @@ void fill_normal(const RandomKey& key, std::span<real> out) {
 void fill_uniform(const RandomKey& key, double low, double high, std::span<real> out) {
   for (std::size_t i = 0; i < out.size(); i += 4) {
     const auto bits = block(key, i / 4);
-    for (std::size_t j = 0; j < 4 && i + j < out.size(); ++j) out[i + j] = static_cast<real>(low + (high - low) * to_unit(bits[j]));
+    for (std::size_t j = 0; j < 4 && i + j < out.size(); ++j)
+      out[i + j] = static_cast<real>(low + (high - low) * to_unit(bits[j]));
   }
 }
 

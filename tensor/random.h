@@ -9,12 +9,25 @@ namespace reverie::inline REVERIE_PRECISION {
 
 /// What a random number is for. Each purpose is a stream of its own, so that a new use never shifts another.
 enum class Stream : std::uint32_t {
-  init, data_order, augment, timestep, noise, dropout, label_drop, sample_start, sample_noise, validation, toy, probe, bootstrap
+  init,
+  data_order,
+  augment,
+  timestep,
+  noise,
+  dropout,
+  label_drop,
+  sample_start,
+  sample_noise,
+  validation,
+  toy,
+  probe,
+  bootstrap
 };
 
-/// Randomness is a function of (seed, stream, step, sample, element): Philox 4x32-10 [Salmon11], a counter-based generator.
-/// There is no state: the same key gives the same numbers on any thread, and a resumed run the numbers of one that never
-/// stopped. `channel` tells apart several users of one stream (layers that drop out, parameters that start).
+/// Randomness is a function of (seed, stream, step, sample, element): Philox 4x32-10 [Salmon11], a counter-based
+/// generator. There is no state: the same key gives the same numbers on any thread, and a resumed run the numbers of
+/// one that never stopped. `channel` tells apart several users of one stream (layers that drop out, parameters that
+/// start).
 struct RandomKey {
   std::uint64_t seed = 0;
   Stream stream = Stream::init;
@@ -22,9 +35,21 @@ struct RandomKey {
   std::uint32_t sample = 0;
   std::uint32_t channel = 0;
 
-  RandomKey with_step(std::uint64_t value) const { RandomKey key = *this; key.step = value; return key; }
-  RandomKey with_sample(Index value) const { RandomKey key = *this; key.sample = static_cast<std::uint32_t>(value); return key; }
-  RandomKey with_channel(Index value) const { RandomKey key = *this; key.channel = static_cast<std::uint32_t>(value); return key; }
+  RandomKey with_step(std::uint64_t value) const {
+    RandomKey key = *this;
+    key.step = value;
+    return key;
+  }
+  RandomKey with_sample(Index value) const {
+    RandomKey key = *this;
+    key.sample = static_cast<std::uint32_t>(value);
+    return key;
+  }
+  RandomKey with_channel(Index value) const {
+    RandomKey key = *this;
+    key.channel = static_cast<std::uint32_t>(value);
+    return key;
+  }
 };
 
 /// Philox 4x32 with ten rounds: 128 bits of counter and 64 of key to 128 random bits. [Salmon11] sec. 3.3

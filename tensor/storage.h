@@ -6,7 +6,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// `count` uninitialised reals, aligned to a cache line. The memory comes from oneTBB's scalable allocator, which keeps
-/// what is freed for the next step: the system's allocator would return large blocks and pay for page faults every time.
+/// what is freed for the next step: the system's allocator would return large blocks and pay for page faults every
+/// time.
 std::shared_ptr<real[]> allocate(Index count);
 
 /// What all tensors hold at this moment, and the most that they held since `reset_peak_bytes`.

@@ -49,7 +49,8 @@ Tensor Tensor::reshape(std::initializer_list<Index> extents) const {
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
-  if (shape.size() != size_) throw ShapeError("reshape: ", shape_, " has ", size_, " elements, ", shape, " has ", shape.size());
+  if (shape.size() != size_)
+    throw ShapeError("reshape: ", shape_, " has ", size_, " elements, ", shape, " has ", shape.size());
   return Tensor(data_, shape);
 }
 

@@ -8,8 +8,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A dense, contiguous, row-major array of `real`: a handle, cheap to copy, whose copies share the data (`clone` makes new
-/// data). A reshape and a range of rows share it too; there are no strides.
+/// A dense, contiguous, row-major array of `real`: a handle, cheap to copy, whose copies share the data (`clone` makes
+/// new data). A reshape and a range of rows share it too; there are no strides.
 class Tensor {
  public:
   Tensor() = default;  ///< no data: stands for "none"
@@ -52,7 +52,8 @@ class Tensor {
   bool unique() const { return data_.use_count() == 1; }
 
  private:
-  Tensor(std::shared_ptr<real[]> data, const Shape& shape) : data_(std::move(data)), shape_(shape), size_(shape.size()) {}
+  Tensor(std::shared_ptr<real[]> data, const Shape& shape)
+      : data_(std::move(data)), shape_(shape), size_(shape.size()) {}
 
   std::shared_ptr<real[]> data_;
   Shape shape_;

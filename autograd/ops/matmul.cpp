@@ -1,0 +1,88 @@
+#include "autograd/op_case.h"
+#include "tensor/gemm.h"
+#include "tensor/kernels/broadcast.h"
+#include "tensor/parallel.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+using enum Trans;
+
+// Y_b = A_b B_b.   dA_b = dY_b B_b^T,  dB_b = A_b^T dY_b
+Var batched_matmul(const Var& a, const Var& b) {
+  if (a.rank() != 3 || b.rank() != 3 || a.extent(0) != b.extent(0) || a.extent(2) != b.extent(1)) {
+    throw ShapeError("batched_matmul: shapes ", a.shape(), " and ", b.shape(), ", wants [B,m,k] and [B,k,n]");
+  }
+  const Index batch = a.extent(0), m = a.extent(1), k = a.extent(2), n = b.extent(2);
+  Tensor y = Tensor::uninitialized({batch, m, n});
+  parallel_tiles(batch, [&, pa = a.value().data(), pb = b.value().data(), py = y.data()](Index i) {
+    gemm(no, no, m, n, k, 1, pa + i * m * k, k, pb + i * k * n, n, 0, py + i * m * n, n);
+  });
+  return record("batched_matmul", std::move(y), {a, b}, [a = a.value(), b = b.value(), batch, m, k, n](Gradients& g) {
+    const real* dy = g.output().data();
+    if (Tensor* da = g.wanted(0)) {
+      parallel_tiles(batch, [&, da = da->data()](Index i) {
+        gemm(no, yes, m, k, n, 1, dy + i * m * n, n, b.data() + i * k * n, n, 1, da + i * m * k, k);
+      });
+    }
+    if (Tensor* db = g.wanted(1)) {
+      parallel_tiles(batch, [&, db = db->data()](Index i) {
+        gemm(yes, no, k, n, m, 1, a.data() + i * m * k, k, dy + i * m * n, n, 1, db + i * k * n, n);
+      });
+    }
+  });
+}
+
+// Y = A B.   dA = dY B^T,  dB = A^T dY
+Var matmul(const Var& a, const Var& b) {
+  if (a.rank() != 2 || b.rank() != 2 || a.extent(1) != b.extent(0)) {
+    throw ShapeError("matmul: shapes ", a.shape(), " and ", b.shape(), ", wants [m,k] and [k,n]");
+  }
+  const Index m = a.extent(0), k = a.extent(1), n = b.extent(1);
+  Tensor y = Tensor::uninitialized({m, n});
+  parallel_gemm(no, no, m, n, k, 1, a.value().data(), k, b.value().data(), n, 0, y.data(), n);
+  return record("matmul", std::move(y), {a, b}, [a = a.value(), b = b.value(), m, k, n](Gradients& g) {
+    const real* dy = g.output().data();
+    if (Tensor* da = g.wanted(0)) parallel_gemm(no, yes, m, k, n, 1, dy, n, b.data(), n, 1, da->data(), k);
+    if (Tensor* db = g.wanted(1)) parallel_gemm(yes, no, k, n, m, 1, a.data(), k, dy, n, 1, db->data(), n);
+  });
+}
+
+// Y = X W^T + b, rows of X being all leading axes.   dX = dY W,  dW = dY^T X,  db = sum of dY's rows
+Var linear(const Var& x, const Var& weight, const Var& bias) {
+  if (weight.rank() != 2 || x.rank() < 1 || x.extent(-1) != weight.extent(1)) {
+    throw ShapeError("linear: input ", x.shape(), " does not fit weight ", weight.shape(), " [out,in]");
+  }
+  const Index out = weight.extent(0), in = weight.extent(1), rows = x.shape().product(0, x.rank() - 1);
+  Tensor y;
+  if (bias.value().defined()) {
+    require_shape("linear", "the bias", bias.shape(), {out});
+    y = Tensor::zeros(x.shape().with(-1, out));
+    kernels::broadcast_add(bias.value(), y);
+  } else {
+    y = Tensor::uninitialized(x.shape().with(-1, out));
+  }
+  const real beta = bias.value().defined() ? 1 : 0;
+  parallel_gemm(no, yes, rows, out, in, 1, x.value().data(), in, weight.value().data(), in, beta, y.data(), out);
+  return record("linear", std::move(y), {x, weight, bias},
+                [x = x.value(), weight = weight.value(), rows, out, in](Gradients& g) {
+                  const real* dy = g.output().data();
+                  if (Tensor* dx = g.wanted(0))
+                    parallel_gemm(no, no, rows, in, out, 1, dy, out, weight.data(), in, 1, dx->data(), in);
+                  if (Tensor* dw = g.wanted(1))
+                    parallel_gemm(yes, no, out, in, rows, 1, dy, out, x.data(), in, 1, dw->data(), in);
+                  if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
+                });
+}
+
+OpCases matmul_cases() {
+  using In = std::span<const Var>;
+  const auto with_bias = [](In in) { return linear(in[0], in[1], in[2]); };
+  return {{"matmul", "", {{{3, 4}}, {{4, 5}}}, [](In in) { return matmul(in[0], in[1]); }},
+          {"matmul", "row by column", {{{1, 7}}, {{7, 1}}}, [](In in) { return matmul(in[0], in[1]); }},
+          {"batched_matmul", "", {{{2, 3, 4}}, {{2, 4, 5}}}, [](In in) { return batched_matmul(in[0], in[1]); }},
+          {"linear", "", {{{4, 3}}, {{5, 3}}, {{5}}}, with_bias},
+          {"linear", "tokens", {{{2, 3, 4}}, {{5, 4}}, {{5}}}, with_bias},
+          {"linear", "no bias", {{{4, 3}}, {{5, 3}}}, [](In in) { return linear(in[0], in[1]); }}};
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

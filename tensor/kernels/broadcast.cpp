@@ -1,0 +1,139 @@
+#include "tensor/kernels/broadcast.h"
+
+#include <array>
+
+#include "tensor/parallel.h"
+
+namespace reverie::inline REVERIE_PRECISION::kernels {
+namespace {
+
+// The axes of an output and how far each operand moves along them (0 where it is stretched), with neighbouring axes
+// that every operand walks alike merged into one. So most cases come down to one or two loops. The innermost steps are
+// 0 or 1.
+template <std::size_t Operands>
+struct Walk {
+  int rank = 0;
+  std::array<Index, Shape::max_rank> extents{};
+  std::array<std::array<Index, Shape::max_rank>, Operands> steps{};
+
+  Walk(const Shape& out, const std::array<const Shape*, Operands>& operands) {
+    std::array<Index, Operands> stride;
+    stride.fill(1);
+    for (int back = -1; back >= -out.rank(); --back) {  // innermost first
+      const Index extent = out[back];
+      std::array<Index, Operands> step;
+      for (std::size_t k = 0; k < Operands; ++k) {
+        const Index own = -back <= operands[k]->rank() ? (*operands[k])[back] : 1;
+        step[k] = own == 1 ? 0 : stride[k];
+        stride[k] *= own;
+      }
+      if (extent == 1) continue;
+      bool merges = rank > 0;
+      for (std::size_t k = 0; k < Operands && merges; ++k)
+        merges = step[k] == steps[k][at(rank - 1)] * extents[at(rank - 1)];
+      if (merges) {
+        extents[at(rank - 1)] *= extent;
+        continue;
+      }
+      extents[at(rank)] = extent;
+      for (std::size_t k = 0; k < Operands; ++k) steps[k][at(rank)] = step[k];
+      ++rank;
+    }
+    if (rank == 0) extents[at(rank++)] = 1;
+  }
+
+  Index inner() const { return extents[0]; }
+  Index outer() const {
+    Index count = 1;
+    for (int axis = 1; axis < rank; ++axis) count *= extents[at(axis)];
+    return count;
+  }
+  // Where operand k stands at the beginning of the inner loop number `row`.
+  Index offset(std::size_t k, Index row) const {
+    Index offset = 0;
+    for (int axis = 1; axis < rank; ++axis) {
+      offset += row % extents[at(axis)] * steps[k][at(axis)];
+      row /= extents[at(axis)];
+    }
+    return offset;
+  }
+  static std::size_t at(int axis) { return static_cast<std::size_t>(axis); }
+};
+
+constexpr Index grain_elements = 1 << 14;
+
+Index rows_per_task(Index inner) { return inner >= grain_elements ? 1 : grain_elements / std::max<Index>(inner, 1); }
+
+template <class F>
+void binary(const Tensor& a, const Tensor& b, Tensor& out, F f) {
+  const Walk<2> walk(out.shape(), {&a.shape(), &b.shape()});
+  const Index inner = walk.inner();
+  parallel_for(out.size() == 0 ? 0 : walk.outer(), rows_per_task(inner), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      const real* x = a.data() + walk.offset(0, row);
+      const real* y = b.data() + walk.offset(1, row);
+      real* z = out.data() + row * inner;
+      if (walk.steps[0][0] == 0) {
+        const real left = *x;
+#pragma omp simd
+        for (Index i = 0; i < inner; ++i) z[i] = f(left, y[i]);
+      } else if (walk.steps[1][0] == 0) {
+        const real right = *y;
+#pragma omp simd
+        for (Index i = 0; i < inner; ++i) z[i] = f(x[i], right);
+      } else {
+#pragma omp simd
+        for (Index i = 0; i < inner; ++i) z[i] = f(x[i], y[i]);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void broadcast_binary(Binary op, const Tensor& a, const Tensor& b, Tensor& out) {
+  switch (op) {
+    case Binary::add:
+      return binary(a, b, out, [](real x, real y) { return x + y; });
+    case Binary::sub:
+      return binary(a, b, out, [](real x, real y) { return x - y; });
+    case Binary::mul:
+      return binary(a, b, out, [](real x, real y) { return x * y; });
+    case Binary::div:
+      return binary(a, b, out, [](real x, real y) { return x / y; });
+  }
+}
+
+void reduce_add(const Tensor& wide, Tensor& out) {
+  const Walk<1> walk(wide.shape(), {&out.shape()});
+  const Index inner = walk.inner(), rows = walk.outer();
+  const auto add_rows = [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      const real* x = wide.data() + row * inner;
+      real* y = out.data() + walk.offset(0, row);
+      if (walk.steps[0][0] == 0) {
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (Index i = 0; i < inner; ++i) sum += static_cast<double>(x[i]);
+        *y += static_cast<real>(sum);
+      } else {
+#pragma omp simd
+        for (Index i = 0; i < inner; ++i) y[i] += x[i];
+      }
+    }
+  };
+  if (wide.size() == 0) return;
+  // Tasks may not meet in `out`: they split the outermost axis where `out` has it too, else one task does everything.
+  const auto outermost = static_cast<std::size_t>(walk.rank - 1);
+  if (walk.rank > 1 && walk.steps[0][outermost] != 0) {
+    const Index block = rows / walk.extents[outermost];
+    parallel_for(walk.extents[outermost], rows_per_task(block * inner),
+                 [&](Index begin, Index end) { add_rows(begin * block, end * block); });
+  } else {
+    add_rows(0, rows);
+  }
+}
+
+void broadcast_add(const Tensor& narrow, Tensor& out) { broadcast_binary(Binary::add, out, narrow, out); }
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels

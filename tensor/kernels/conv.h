@@ -1,0 +1,31 @@
+#pragma once
+#include "tensor/tensor.h"
+
+namespace reverie::inline REVERIE_PRECISION::kernels {
+
+/// The extents of a 2-D convolution (a cross-correlation, as everywhere in this field): x [batch, in_height, in_width,
+/// in_channels], weight [out_channels, in_channels/groups, kernel_height, kernel_width], y [batch, out_height,
+/// out_width, out_channels]; padding with zeros on all four sides.
+struct ConvShape {
+  Index batch, in_height, in_width, in_channels;
+  Index out_channels, kernel_height, kernel_width;
+  Index stride, padding, groups;
+
+  Index out_height() const { return (in_height + 2 * padding - kernel_height) / stride + 1; }
+  Index out_width() const { return (in_width + 2 * padding - kernel_width) / stride + 1; }
+  Index group_in() const { return in_channels / groups; }
+  Index group_out() const { return out_channels / groups; }
+  Index patch() const { return kernel_height * kernel_width * group_in(); }  ///< values that one output sees
+  Shape x() const { return {batch, in_height, in_width, in_channels}; }
+  Shape weight() const { return {out_channels, group_in(), kernel_height, kernel_width}; }
+  Shape y() const { return {batch, out_height(), out_width(), out_channels}; }
+};
+
+/// y = x * weight (+ bias, where given).
+void conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y);
+/// dx += dy * weight transposed. It is also the forward of a transposed convolution.
+void conv2d_backward_data(const ConvShape& shape, const Tensor& weight, const Tensor& dy, Tensor& dx);
+/// dweight += the correlation of x and dy.
+void conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, Tensor& dweight);
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels
