@@ -1,0 +1,127 @@
+#include "nn/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "tensor/kernels/elementwise.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+constexpr const char* names[] = {"adamw", "adam", "sgd"};
+
+TensorList zeros_like(const TensorList& list) {
+  TensorList out;
+  for (const Tensor& t : list) out.push_back(Tensor::zeros(t.shape()));
+  return out;
+}
+
+template <class Update>  // update(i) for each element of a tensor, in parallel
+void for_each_element(Index size, Update update) {
+  parallel_for(size, kernels::elementwise_grain, [&](Index begin, Index end) {
+#pragma omp simd
+    for (Index i = begin; i < end; ++i) update(i);
+  });
+}
+
+}  // namespace
+
+std::span<const char* const> optimizer_names() { return names; }
+
+Optimizer::Optimizer(OptimizerOptions options, const ParameterStore& parameters)
+    : options_(std::move(options)), parameters_(parameters.values()) {
+  if (std::find(std::begin(names), std::end(names), options_.name) == std::end(names)) {
+    throw UsageError("unknown optimizer \"", options_.name, "\"; there are adamw, adam and sgd");
+  }
+  if (options_.name != "sgd" || options_.momentum != 0) m_ = zeros_like(parameters_);
+  if (options_.name != "sgd") v_ = zeros_like(parameters_);
+}
+
+TensorList& Optimizer::moment(const std::string& name) { return name == "m" ? m_ : v_; }
+
+void Optimizer::step(const TensorList& gradients, double learning_rate, double gradient_scale) {
+  ++updates;
+  const bool decoupled = options_.name == "adamw", adaptive = options_.name != "sgd";
+  const real lr = static_cast<real>(learning_rate), scale = static_cast<real>(gradient_scale);
+  const real decay = static_cast<real>(decoupled ? 1 - learning_rate * options_.weight_decay : 1);
+  const real l2 = static_cast<real>(decoupled ? 0 : options_.weight_decay);
+  const double k = static_cast<double>(updates);
+  const real beta1 = static_cast<real>(options_.beta1), beta2 = static_cast<real>(options_.beta2);
+  // [Kingma15] alg. 1: m_hat = m / (1 - beta1^k), v_hat = v / (1 - beta2^k)
+  const real m_scale = static_cast<real>(1 / (1 - std::pow(options_.beta1, k)));
+  const real v_scale = static_cast<real>(1 / (1 - std::pow(options_.beta2, k)));
+  const real eps = static_cast<real>(options_.eps), momentum = static_cast<real>(options_.momentum);
+  const real gain = updates == 1 ? 1 : 0;  // sgd: the first step sets m = g
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    real* p = parameters_[i].data();
+    const real* g = gradients[i].data();
+    real* m = m_.empty() ? nullptr : m_[i].data();
+    real* v = v_.empty() ? nullptr : v_[i].data();
+    if (adaptive) {
+      for_each_element(parameters_[i].size(), [=](Index j) {
+        const real grad = scale * g[j] + l2 * p[j];
+        m[j] = beta1 * m[j] + (1 - beta1) * grad;
+        v[j] = beta2 * v[j] + (1 - beta2) * grad * grad;
+        p[j] = decay * p[j] - lr * (m_scale * m[j]) / (std::sqrt(v_scale * v[j]) + eps);
+      });
+    } else if (m != nullptr) {
+      for_each_element(parameters_[i].size(), [=](Index j) {
+        const real grad = scale * g[j] + l2 * p[j];
+        m[j] = (gain != 0 ? 0 : momentum * m[j]) + grad;
+        p[j] -= lr * m[j];
+      });
+    } else {
+      for_each_element(parameters_[i].size(), [=](Index j) { p[j] -= lr * (scale * g[j] + l2 * p[j]); });
+    }
+  }
+}
+
+double global_norm(const TensorList& gradients) {
+  double sum = 0;
+  for (const Tensor& gradient : gradients) {
+    const real* g = gradient.data();
+    sum += parallel_sum(gradient.size(), kernels::elementwise_grain, [g](Index begin, Index end) {
+      double part = 0;
+#pragma omp simd reduction(+ : part)
+      for (Index i = begin; i < end; ++i) part += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+      return part;
+    });
+  }
+  return std::sqrt(sum);
+}
+
+double clip_factor(double norm, double limit) { return limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0; }
+
+double Ema::effective(double rate, bool warmup, Index update) {
+  const double s = static_cast<double>(update);
+  return warmup ? std::min(rate, (1 + s) / (10 + s)) : rate;
+}
+
+void Ema::update(const ParameterStore& parameters, Index update) {
+  const real keep = static_cast<real>(effective(rate_, warmup_, update)), take = 1 - keep;
+  for (const Parameter& parameter : parameters.all()) {
+    real* e = average_[static_cast<std::size_t>(parameter.slot)].data();
+    const real* p = parameter.value.data();
+    for_each_element(parameter.value.size(), [=](Index j) { e[j] = keep * e[j] + take * p[j]; });
+  }
+}
+
+double Ema::share_of_start(double rate, bool warmup, Index updates) {
+  double share = 1;
+  for (Index update = 1; update <= updates; ++update) share *= effective(rate, warmup, update);
+  return share;
+}
+
+double LearningRate::operator()(Index step) const {
+  if (decay != "constant" && decay != "cosine") {
+    throw UsageError("unknown learning-rate decay \"", decay, "\"; there are constant and cosine");
+  }
+  if (step < warmup_steps) return base * static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
+  if (decay == "constant" || total_steps <= warmup_steps) return base;
+  const double done = static_cast<double>(step - warmup_steps) / static_cast<double>(total_steps - warmup_steps);
+  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(done, 1.0)));
+  return base * (final_fraction + (1 - final_fraction) * cosine);
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

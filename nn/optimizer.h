@@ -1,0 +1,77 @@
+#pragma once
+#include <span>
+#include <string>
+
+#include "nn/parameter.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+struct OptimizerOptions {
+  std::string name = "adamw";  ///< adamw, adam or sgd
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double momentum = 0;      ///< of sgd
+  double weight_decay = 0;  ///< adamw: p *= 1 - lr wd before the step; adam, sgd: wd p is added to the gradient
+};
+
+/// AdamW [Loshchilov19], Adam [Kingma15] and SGD with momentum, with PyTorch's conventions.
+class Optimizer {
+ public:
+  Optimizer(OptimizerOptions options, const ParameterStore& parameters);
+
+  /// One update of every parameter with the gradient times `gradient_scale` (what clipping asks for).
+  void step(const TensorList& gradients, double learning_rate, double gradient_scale = 1);
+
+  // The state, for checkpoints: moments by name ("m", "v"; empty lists where the optimizer has none) and updates so
+  // far.
+  TensorList& moment(const std::string& name);
+  Index updates = 0;
+  static constexpr const char* moments[] = {"m", "v"};
+
+ private:
+  OptimizerOptions options_;
+  TensorList parameters_, m_, v_;
+};
+
+/// The names of all optimizers.
+std::span<const char* const> optimizer_names();
+
+/// sqrt of the sum of squares over all tensors, the same bits for any number of threads.
+double global_norm(const TensorList& gradients);
+/// The factor that brings a gradient of this norm to at most `limit` (0: no limit), as PyTorch has it.
+double clip_factor(double norm, double limit);
+
+/// An exponential moving average of the parameters: e = r e + (1 - r) p after every update, starting at the parameters.
+/// With warm-up r is at most (1 + s)/(10 + s) at update s: an average of rate 0.995 would else hold 5% of the random
+/// start after 600 steps, enough to spoil every sample.
+class Ema {
+ public:
+  Ema(double rate, bool warmup, const ParameterStore& parameters)
+      : rate_(rate), warmup_(warmup), average_(parameters.clone_values()) {}
+  /// `update`: how many updates the parameters have had, this one included.
+  void update(const ParameterStore& parameters, Index update);
+  TensorList& average() { return average_; }
+  const TensorList& average() const { return average_; }
+  double rate() const { return rate_; }
+  /// How much of the start is left in the average after this many updates.
+  static double share_of_start(double rate, bool warmup, Index updates);
+
+ private:
+  static double effective(double rate, bool warmup, Index update);
+  double rate_;
+  bool warmup_;
+  TensorList average_;
+};
+
+/// The learning rate as a function of the step: a linear warm-up from 0, then constant or half a cosine down to
+/// `final_fraction` of the base rate at the last step.
+struct LearningRate {
+  double base = 1e-3;
+  Index warmup_steps = 0;
+  std::string decay = "constant";  ///< constant or cosine
+  Index total_steps = 0;
+  double final_fraction = 0;
+  /// `step` counts from 0. Throws UsageError for an unknown decay.
+  double operator()(Index step) const;
+};
+
+}  // namespace reverie::inline REVERIE_PRECISION

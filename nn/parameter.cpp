@@ -1,0 +1,74 @@
+#include "nn/parameter.h"
+
+#include <cmath>
+
+namespace reverie::inline REVERIE_PRECISION {
+
+Init zeros() {
+  return [](const RandomKey&, Tensor& value) { value.fill(0); };
+}
+
+Init ones() {
+  return [](const RandomKey&, Tensor& value) { value.fill(1); };
+}
+
+Init standard_normal() {
+  return [](const RandomKey& key, Tensor& value) { fill_normal(key, value.values()); };
+}
+
+Init uniform_fan_in(Index fan_in) {
+  const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+  return [bound](const RandomKey& key, Tensor& value) { fill_uniform(key, -bound, bound, value.values()); };
+}
+
+Scope ParameterStore::root() { return Scope(*this, ""); }
+
+Index ParameterStore::element_count() const {
+  Index count = 0;
+  for (const Parameter& p : parameters_) count += p.value.size();
+  return count;
+}
+
+const Parameter* ParameterStore::find(const std::string& name) const {
+  for (const Parameter& p : parameters_) {
+    if (p.name == name) return &p;
+  }
+  return nullptr;
+}
+
+TensorList ParameterStore::values() const {
+  TensorList list;
+  for (const Parameter& p : parameters_) list.push_back(p.value);
+  return list;
+}
+
+TensorList ParameterStore::clone_values() const {
+  TensorList list;
+  for (const Parameter& p : parameters_) list.push_back(p.value.clone());
+  return list;
+}
+
+TensorList ParameterStore::zeros_like() const {
+  TensorList list;
+  for (const Parameter& p : parameters_) list.push_back(Tensor::zeros(p.value.shape()));
+  return list;
+}
+
+TensorList ParameterStore::exchange(TensorList values) {
+  if (values.size() != size()) throw ShapeError("parameters: ", values.size(), " tensors given for ", size());
+  for (const Parameter& p : parameters_) {
+    require_shape("parameters", p.name.c_str(), values[static_cast<std::size_t>(p.slot)].shape(), p.value.shape());
+  }
+  for (Parameter& p : parameters_) std::swap(p.value, values[static_cast<std::size_t>(p.slot)]);
+  return values;
+}
+
+Parameter& ParameterStore::add(const std::string& name, const Shape& shape, const Init& init) {
+  if (find(name) != nullptr) throw Error("parameters: the name ", name, " is taken");
+  const Index slot = static_cast<Index>(size());
+  Parameter& p = parameters_.emplace_back(Parameter{name, Tensor::uninitialized(shape), slot});
+  init(RandomKey{.seed = seed_, .stream = Stream::init}.with_channel(slot), p.value);
+  return p;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
