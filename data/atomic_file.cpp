@@ -25,6 +25,19 @@ void flush_to_disk(const std::string& path) {
 
 }  // namespace
 
+void write_bytes(const std::string& path, std::span<const char> bytes) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  int error = file < 0 ? errno : 0;
+  while (error == 0 && !bytes.empty()) {
+    const ssize_t count = ::write(file, bytes.data(), bytes.size());
+    if (count >= 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
+    if (count < 0 && errno != EINTR) error = errno;
+  }
+  if (file >= 0 && ::close(file) != 0 && error == 0)
+    error = errno;  // network file systems report a full disk only here
+  if (error != 0) throw Error(path, ": can't be written: ", std::strerror(error));
+}
+
 void write_atomically(const std::string& path, const std::function<void(const std::string&)>& write) {
   // The process id keeps two programs that write the same file from writing into one another's temporary.
   const std::string temporary = concat(path, ".tmp.", ::getpid());

@@ -16,13 +16,14 @@ class Hdf5File {
  public:
   /// Opens for reading. Throws Error for a file that is missing, not HDF5, truncated or damaged.
   static Hdf5File open(const std::string& path);
-  /// Makes an empty file, in place of any that was there. For files that must not be lost see data/atomic_file.h.
+  /// Starts a new file, in place of any that was there. It is put together in memory and written by close(): the HDF5
+  /// library itself does not survive a full disk. For files that must not be lost see data/atomic_file.h.
   static Hdf5File create(const std::string& path);
 
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
-  ~Hdf5File();  ///< closes, and stays silent about a failure: a writer calls close()
-  /// Writes out everything and closes. Throws Error if that fails, as it does on a full disk.
+  ~Hdf5File();  ///< a new file that was not closed has not been written
+  /// Writes a new file, and closes. Throws Error if that fails, as it does on a full disk.
   void close();
   const std::string& path() const { return path_; }
 
@@ -72,11 +73,13 @@ class Hdf5File {
   }
 
  private:
-  Hdf5File(std::string path, std::int64_t file) : path_(std::move(path)), file_(file) {}
+  Hdf5File(std::string path, std::int64_t file, bool writing)
+      : path_(std::move(path)), file_(file), writing_(writing) {}
   void write_int_attribute(const std::string& object, const std::string& name, Index value);
 
   std::string path_;
   std::int64_t file_ = -1;  // HDF5's hid_t; -1 when closed
+  bool writing_ = false;
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION
