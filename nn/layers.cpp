@@ -4,18 +4,19 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-Tensor timestep_embedding(const Tensor& t, Index dim, double max_period) {
-  if (t.rank() != 1 || dim < 2) throw ShapeError("timestep_embedding: times of shape ", t.shape(), ", dim ", dim);
+Tensor timestep_embedding(std::span<const double> t, Index dim, double max_period) {
+  if (dim < 2) throw ShapeError("timestep_embedding: dim is ", dim, ", wants at least 2");
   const Index half = dim / 2;
-  Tensor embedding = Tensor::zeros({t.size(), dim});
-  for (Index n = 0; n < t.size(); ++n) {
-    real* row = embedding.data() + n * dim;
+  Tensor embedding = Tensor::zeros({static_cast<Index>(t.size()), dim});
+  real* row = embedding.data();
+  for (const double time : t) {
     for (Index i = 0; i < half; ++i) {
       const double frequency = std::exp(-std::log(max_period) * static_cast<double>(i) / static_cast<double>(half));
-      const double angle = static_cast<double>(t[n]) * frequency;
+      const double angle = time * frequency;
       row[i] = static_cast<real>(std::cos(angle));
       row[half + i] = static_cast<real>(std::sin(angle));
     }
+    row += dim;
   }
   return embedding;
 }

@@ -73,9 +73,9 @@ struct Dropout {
   }
 };
 
-/// Sinusoidal embedding of times: cosines first, then sines, of t max_period^(-i/h), i = 0..h-1, h = dim/2; a zero pads
-/// an odd dim. t: [N] -> [N,dim]; computed in double.                                             [Vaswani17] sec. 3.5,
-/// [Ho20]
-Tensor timestep_embedding(const Tensor& t, Index dim, double max_period = 10000);
+/// Sinusoidal embedding of N times: cosines first, then sines, of t max_period^(-i/h), i = 0..h-1, h = dim/2; a zero
+/// pads an odd dim. [N,dim], computed in double.                                                       [Vaswani17]
+/// sec. 3.5, [Ho20]
+Tensor timestep_embedding(std::span<const double> t, Index dim, double max_period = 10000);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -47,7 +47,8 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
   const real decay = static_cast<real>(decoupled ? 1 - learning_rate * options_.weight_decay : 1);
   const real l2 = static_cast<real>(decoupled ? 0 : options_.weight_decay);
   const double k = static_cast<double>(updates);
-  const real beta1 = static_cast<real>(options_.beta1), beta2 = static_cast<real>(options_.beta2);
+  const real beta1 = static_cast<real>(options_.beta1), take1 = static_cast<real>(1 - options_.beta1);
+  const real beta2 = static_cast<real>(options_.beta2), take2 = static_cast<real>(1 - options_.beta2);
   // [Kingma15] alg. 1: m_hat = m / (1 - beta1^k), v_hat = v / (1 - beta2^k)
   const real m_scale = static_cast<real>(1 / (1 - std::pow(options_.beta1, k)));
   const real v_scale = static_cast<real>(1 / (1 - std::pow(options_.beta2, k)));
@@ -61,8 +62,8 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
     if (adaptive) {
       for_each_element(parameters_[i].size(), [=](Index j) {
         const real grad = scale * g[j] + l2 * p[j];
-        m[j] = beta1 * m[j] + (1 - beta1) * grad;
-        v[j] = beta2 * v[j] + (1 - beta2) * grad * grad;
+        m[j] = beta1 * m[j] + take1 * grad;
+        v[j] = beta2 * v[j] + take2 * grad * grad;
         p[j] = decay * p[j] - lr * (m_scale * m[j]) / (std::sqrt(v_scale * v[j]) + eps);
       });
     } else if (m != nullptr) {
@@ -99,7 +100,8 @@ double Ema::effective(double rate, bool warmup, Index update) {
 }
 
 void Ema::update(const ParameterStore& parameters, Index update) {
-  const real keep = static_cast<real>(effective(rate_, warmup_, update)), take = 1 - keep;
+  const double rate = effective(rate_, warmup_, update);
+  const real keep = static_cast<real>(rate), take = static_cast<real>(1 - rate);  // 1 - keep would lose digits
   for (const Parameter& parameter : parameters.all()) {
     real* e = average_[static_cast<std::size_t>(parameter.slot)].data();
     const real* p = parameter.value.data();

@@ -1,0 +1,61 @@
+#pragma once
+#include <vector>
+
+#include "diffusion/networks/network.h"
+#include "nn/blocks.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+struct UNetOptions {
+  Index in_channels = 1, out_channels = 1;
+  Index model_channels = 32;  ///< of the finest level; a level has channel_mult times as many
+  std::vector<Index> channel_mult = {1, 2, 2};
+  Index num_res_blocks = 2;                  ///< a level, on the way down; one more on the way up
+  std::vector<Index> attention_rates = {2};  ///< down-sampling rates at which blocks are followed by attention
+  Index num_heads = 4;
+  Index num_head_channels = -1;  ///< if positive: heads of this width instead of num_heads
+  bool use_scale_shift_norm = true;
+  bool conv_resample = true;     ///< change sizes by convolutions, else by pooling and repetition alone
+  bool resblock_updown = false;  ///< change sizes inside residual blocks                       [Dhariwal21]
+  QkvOrder qkv_order = QkvOrder::head_by_head;
+  Index num_classes = 0;  ///< rows of the class embedding, 0 for none
+  double dropout = 0;
+};
+
+/// The U-Net of improved-diffusion [Nichol21] with guided-diffusion's additions [Dhariwal21], under their parameter
+/// names: a way down of residual blocks, a middle, and a way up whose blocks also see what the way down saw at the same
+/// place. x: [N,H,W,in_channels] -> [N,H,W,out_channels]; H and W must divide by 2 once a level but the last
+/// (ShapeError).
+class UNet : public Network {
+ public:
+  UNet(const UNetOptions& options, std::uint64_t seed);
+  Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
+                 const Mode& mode) const override;
+
+ private:
+  // input_blocks.K, middle_block or output_blocks.K: up to three layers in a row. `resample` changes the size without a
+  // residual block, by the convolution (if there is one) after or before the plain resampling.
+  struct Stage {
+    std::optional<ResidualBlock> residual;
+    std::optional<AttentionBlock> attention;
+    Resample resample = Resample::none;
+    std::optional<Conv2d> resample_conv;
+    std::optional<ResidualBlock> resample_residual;
+  };
+  Stage stage(const Scope& scope, Index in, Index out, bool attend);
+  void add_resample(Stage& stage, const Scope& scope, Index channels, Resample how);
+  ResidualBlockOptions residual(Index in, Index out, Resample how = Resample::none);
+  Var run(const Stage& stage, Var h, const Var& embedding, const Mode& mode) const;
+
+  UNetOptions options_;
+  Index dropout_layers_ = 0;
+  TimeEmbedding embedding_;
+  Conv2d first_;
+  std::vector<Stage> down_, up_;
+  std::optional<ResidualBlock> middle_first_, middle_last_;
+  std::optional<AttentionBlock> middle_attention_;
+  std::optional<GroupNorm> out_norm_;
+  std::optional<Conv2d> out_;
+};
+
+}  // namespace reverie::inline REVERIE_PRECISION
