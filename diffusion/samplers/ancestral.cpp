@@ -1,0 +1,18 @@
+#include "diffusion/samplers/sampler.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+// x_{t-1} ~ p(x_{t-1} | x_t) all the way down; the last step is its mean.                             [Ho20] Alg. 2
+Tensor sample_ancestral(const Sampling& sampling, Tensor x) {
+  Index step = 0;
+  for (Index t = sampling.process.schedule.steps() - 1; t >= 0; --t, ++step) {
+    const PMeanVariance p = predict(sampling, x, t);
+    Var next = p.mean;
+    if (t > 0) next = next + exp(p.log_variance / 2) * sampling.noise(step);
+    x = next.value();
+    if (sampling.observe) sampling.observe(step, x, p.pred_x0.value());
+  }
+  return x;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
