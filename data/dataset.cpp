@@ -1,0 +1,75 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+
+#include "data/atomic_file.h"
+#include "data/image_set.h"
+#include "data/point_set.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+std::string attribute_or_nothing(const Hdf5File& file, const std::string& name) {
+  return file.has_attribute("/", name) ? file.read_string_attribute("/", name) : "";
+}
+
+}  // namespace
+
+void Dataset::save(const std::string& path) const {
+  validate(path);
+  write_atomically(path, [&](const std::string& temporary_path) {
+    Hdf5File file = Hdf5File::create(temporary_path);
+    file.write_attribute("/", "name", name);
+    file.write_attribute("/", "source", source);
+    file.write_attribute("/", "licence", licence);
+    write(file);
+    if (!labels.empty()) {
+      file.write_int64("labels", {std::ssize(labels)}, labels);
+      file.write_attribute("labels", "class_names", class_names);
+    }
+    file.close();
+  });
+}
+
+void Dataset::read_labels(const Hdf5File& file, Index first) {
+  name = attribute_or_nothing(file, "name");
+  source = attribute_or_nothing(file, "source");
+  licence = attribute_or_nothing(file, "licence");
+  if (!file.has("labels")) return;
+  labels = file.read_int64("labels");
+  if (file.has_attribute("labels", "class_names")) {
+    class_names = file.read_strings_attribute("labels", "class_names");
+  } else if (!labels.empty()) {  // a file of somebody else's: the classes are called by their numbers
+    const Index count = std::min<Index>(*std::max_element(labels.begin(), labels.end()) + 1, 100'000);
+    for (Index i = 0; i < count; ++i) class_names.push_back(std::to_string(i));
+  }
+  if (std::ssize(labels) > first) labels.resize(static_cast<std::size_t>(first));
+}
+
+void Dataset::validate_labels(const std::string& where) const {
+  if (size() == 0) throw Error(where, ": has no samples");
+  if (labels.empty()) {
+    if (!class_names.empty()) throw Error(where, ": has ", class_names.size(), " class names, but no labels");
+    return;
+  }
+  if (std::ssize(labels) != size()) throw Error(where, ": has ", labels.size(), " labels for ", size(), " samples");
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] >= 0 && labels[i] < std::ssize(class_names)) continue;
+    throw Error(where, ": label ", labels[i], " of sample ", i, " is none of the ", class_names.size(), " classes");
+  }
+}
+
+std::unique_ptr<Dataset> load_dataset(const std::string& path, Index first) {
+  bool points = false;
+  {
+    const Hdf5File file = Hdf5File::open(path);
+    points = file.has("points");
+    if (!points && !file.has("images")) {
+      throw Error(path, ": is no image set (dataset `images`) and no point set (dataset `points`)");
+    }
+  }
+  if (points) return std::make_unique<PointSet>(PointSet::load(path, first));
+  return std::make_unique<ImageSet>(ImageSet::load(path, first));
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,36 @@
+#include "data/grid.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/image_set.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+Picture grid(const Tensor& images, Index columns, Index scale) {
+  if (images.rank() != 4 || images.size() == 0 || (images.extent(3) != 1 && images.extent(3) != 3)) {
+    throw ShapeError("grid: ", images.shape(), " are no images [n,H,W,C] of 1 or 3 channels");
+  }
+  constexpr Index border = 4, readable = 100;
+  constexpr std::uint8_t grey = 96;
+  const Index n = images.extent(0), height = images.extent(1), width = images.extent(2), channels = images.extent(3);
+  if (columns <= 0) columns = static_cast<Index>(std::ceil(std::sqrt(static_cast<double>(n))));
+  columns = std::min(columns, n);
+  if (scale <= 0) scale = std::max<Index>(1, (readable + height / 2) / height);
+  const Index rows = (n + columns - 1) / columns, cell_height = scale * height + border,
+              cell_width = scale * width + border;
+  Picture picture(rows * cell_height + border, columns * cell_width + border, channels, grey);
+  for (Index i = 0; i < n; ++i) {
+    const Index top = i / columns * cell_height + border, left = i % columns * cell_width + border;
+    for (Index y = 0; y < scale * height; ++y) {
+      for (Index x = 0; x < scale * width; ++x) {
+        const Index pixel = ((i * height + y / scale) * width + x / scale) * channels;
+        std::transform(images.data() + pixel, images.data() + pixel + channels, picture.at(top + y, left + x),
+                       to_pixel);
+      }
+    }
+  }
+  return picture;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,106 @@
+#include "data/idx.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+/// A file of bytes, gzipped or not: zlib reads either.
+class ByteFile {
+ public:
+  explicit ByteFile(const std::string& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+    if (!file_) throw Error(path, ": can't be read: ", std::strerror(errno));
+  }
+  ByteFile(const ByteFile&) = delete;
+  ~ByteFile() { gzclose(file_); }
+
+  /// Up to `count` bytes; fewer at the end of the file.
+  std::vector<std::uint8_t> read(Index count) {
+    std::vector<std::uint8_t> bytes;
+    while (std::ssize(bytes) < count) {  // piece by piece, for the count comes from a file that may be damaged
+      const auto piece = static_cast<std::size_t>(std::min<Index>(count - std::ssize(bytes), 1 << 24));
+      bytes.resize(bytes.size() + piece);
+      const int got = gzread(file_, bytes.data() + bytes.size() - piece, static_cast<unsigned>(piece));
+      int status = Z_OK;
+      const char* why = gzerror(file_, &status);
+      if (status == Z_ERRNO) throw Error(path_, ": can't be read: ", std::strerror(errno));
+      if (got < 0 && status != Z_BUF_ERROR) throw Error(path_, ": is damaged: ", why);
+      bytes.resize(bytes.size() - piece + static_cast<std::size_t>(std::max(got, 0)));
+      if (got < static_cast<int>(piece)) break;
+    }
+    return bytes;
+  }
+
+ private:
+  const std::string& path_;
+  gzFile file_;
+};
+
+struct Idx {
+  std::vector<Index> extents;
+  std::vector<std::uint8_t> bytes;
+};
+
+// Magic 0x0000TTRR: type TT (8: unsigned byte), rank RR; then RR extents of 4 bytes; then the values.
+Idx read_idx_file(const std::string& path, std::uint8_t rank, const char* what) {
+  ByteFile file(path);
+  const auto header = file.read(4 + 4 * rank);
+  const std::uint8_t magic[] = {0, 0, 8, rank};
+  if (header.size() < 4 || !std::equal(magic, magic + 4, header.begin())) {
+    throw Error(path, ": is no IDX file of ", what, ": it does not begin with 00 00 08 0", int{rank});
+  }
+  if (std::ssize(header) < 4 + 4 * rank) throw Error(path, ": is truncated: it ends within the header");
+  Idx idx;
+  double size = 1;
+  for (std::size_t i = 4; i < header.size(); i += 4) {
+    idx.extents.push_back((Index{header[i]} << 24) | (header[i + 1] << 16) | (header[i + 2] << 8) | header[i + 3]);
+    size *= static_cast<double>(idx.extents.back());
+  }
+  if (size > 1e12) throw Error(path, ": is damaged: the header announces ", size, " bytes");
+  const auto wanted = static_cast<Index>(size);
+  idx.bytes = file.read(wanted);
+  if (std::ssize(idx.bytes) < wanted) {
+    throw Error(path, ": is truncated: ", Shape(idx.extents), " wants ", wanted, " bytes, there are ",
+                idx.bytes.size());
+  }
+  if (!file.read(1).empty())
+    throw Error(path, ": is damaged: more bytes than the ", wanted, " of ", Shape(idx.extents));
+  return idx;
+}
+
+}  // namespace
+
+ImageSet read_idx(const std::string& images_path, const std::string& labels_path, std::vector<std::string> class_names,
+                  Index first) {
+  Idx images = read_idx_file(images_path, 3, "images");
+  ImageSet set;
+  set.count = std::min(images.extents[0], first);
+  set.height = images.extents[1];
+  set.width = images.extents[2];
+  set.channels = 1;
+  set.images = std::move(images.bytes);
+  set.images.resize(static_cast<std::size_t>(set.count * set.height * set.width));
+  if (!labels_path.empty()) {
+    const Idx labels = read_idx_file(labels_path, 1, "labels");
+    if (labels.extents[0] != images.extents[0]) {
+      throw Error(labels_path, ": has ", labels.extents[0], " labels, ", images_path, " has ", images.extents[0],
+                  " images");
+    }
+    set.labels.assign(labels.bytes.begin(), labels.bytes.begin() + set.count);
+    if (class_names.empty() && !labels.bytes.empty()) {
+      const int last = *std::max_element(labels.bytes.begin(), labels.bytes.end());
+      for (int i = 0; i <= last; ++i) class_names.push_back(std::to_string(i));
+    }
+    set.class_names = std::move(class_names);
+  } else if (!class_names.empty()) {
+    throw UsageError(images_path, ": class names are given, but no labels");
+  }
+  set.validate(images_path);
+  return set;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

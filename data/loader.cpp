@@ -1,0 +1,57 @@
+#include "data/loader.h"
+
+#include <algorithm>
+
+#include "tensor/random.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// Mirrors an image [H,W,C] left to right.
+void mirror(Tensor image) {
+  const Index height = image.extent(1), width = image.extent(2), channels = image.extent(3);
+  for (Index y = 0; y < height; ++y) {
+    real* row = image.data() + y * width * channels;
+    for (Index left = 0, right = width - 1; left < right; ++left, --right) {
+      std::swap_ranges(row + left * channels, row + (left + 1) * channels, row + right * channels);
+    }
+  }
+}
+
+}  // namespace
+
+Loader::Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip)
+    : dataset_(dataset), batch_size_(batch_size), seed_(seed), flip_(flip) {
+  if (batch_size < 1) throw UsageError("loader: a batch of ", batch_size, " samples; wants at least 1");
+  if (flip && dataset.sample_shape().rank() != 3) throw UsageError("loader: only images can be flipped, not points");
+}
+
+Loader::Batch Loader::batch(Index step) const {
+  const Index n = dataset_.size();
+  Batch batch;
+  std::vector<Index> order;
+  Index position = step * batch_size_;
+  for (Index i = 0; i < batch_size_; ++i, ++position) {
+    if (order.empty() || position % n == 0) {
+      order = permutation({seed_, Stream::data_order, static_cast<std::uint64_t>(position / n)}, n);
+    }
+    batch.indices.push_back(order[static_cast<std::size_t>(position % n)]);
+  }
+  batch.x0 = dataset_.batch(batch.indices);
+  if (!dataset_.labels.empty()) {
+    for (Index index : batch.indices) batch.labels.push_back(dataset_.labels[static_cast<std::size_t>(index)]);
+  }
+  if (flip_) {
+    const RandomKey key{seed_, Stream::augment, static_cast<std::uint64_t>(step)};
+    for (Index i = 0; i < batch_size_; ++i) {
+      if (uniform(key, i) < 0.5) mirror(batch.x0.rows(i, i + 1));
+    }
+  }
+  return batch;
+}
+
+double Loader::epoch(Index step) const {
+  return static_cast<double>(step) * static_cast<double>(batch_size_) / static_cast<double>(dataset_.size());
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,30 @@
+#pragma once
+#include "data/dataset.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Deals a dataset in random order, epoch after epoch; a batch may reach over the border of two epochs. The batch of a
+/// step is a function of (seed, step) alone, so a resumed run sees what one that never stopped would have seen.
+class Loader {
+ public:
+  struct Batch {
+    std::vector<Index> indices;  ///< positions in the dataset
+    Tensor x0;                   ///< [batch_size, sample_shape]
+    std::vector<Index> labels;   ///< empty if the dataset has none
+  };
+
+  /// The dataset must outlive the loader. With `flip`, every image is mirrored left to right with probability 1/2.
+  /// Throws UsageError for a batch size below 1, or if points are to be flipped.
+  Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip = false);
+
+  Batch batch(Index step) const;
+  double epoch(Index step) const;  ///< how many times the dataset was dealt before this step
+
+ private:
+  const Dataset& dataset_;
+  Index batch_size_;
+  std::uint64_t seed_;
+  bool flip_;
+};
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,22 @@
+#pragma once
+#include "data/dataset.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Points in the plane, for toy models: an HDF5 file with dataset `points` (real, N,2).
+struct PointSet : Dataset {
+  Tensor points;  ///< [N,2]
+
+  /// Throws Error for a file that is no point set, and for points that are not finite.
+  static PointSet load(const std::string& path, Index first = all_samples);
+
+  Index size() const override { return points.defined() ? points.extent(0) : 0; }
+  Shape sample_shape() const override { return {2}; }
+  Tensor batch(std::span<const Index> indices) const override;
+  void validate(const std::string& where) const override;
+
+ protected:
+  void write(Hdf5File& file) const override;
+};
+
+}  // namespace reverie::inline REVERIE_PRECISION
