@@ -254,6 +254,7 @@ void write_values(const Objects& objects, const std::string& name, const Shape& 
   if (objects.has(name)) objects.fail(name, "is there already");
   const Handle space = make_space(shape), links = groups_on_the_way(),
                creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation, false);  // the same content is the same file, whenever it is written
   if (storage == Storage::compressed) compress(creation, shape, static_cast<Index>(H5Tget_size(type)));
   const Handle dataset(H5Dcreate2(objects.file, name.c_str(), type, space, links, creation, H5P_DEFAULT), H5Dclose);
   const bool written =

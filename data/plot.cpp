@@ -28,6 +28,15 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+// About six values in [low,high], 1, 2 or 5 times a power of ten apart.
+std::vector<double> round_values(double low, double high) {
+  const double rough = (high - low) / 6, power = std::pow(10, std::floor(std::log10(rough)));
+  const double digit = rough <= power ? 1 : rough <= 2 * power ? 2 : rough <= 5 * power ? 5 : 10, step = digit * power;
+  std::vector<double> values;
+  for (double k = std::ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k) values.push_back(k * step);
+  return values;
+}
+
 /// One axis: the values it shows, [low,high] (their logarithms to base 10 on a logarithmic axis), and pixels [from,to].
 struct Axis {
   bool logarithmic;
@@ -45,29 +54,20 @@ struct Axis {
   }
   double pixel(double value) const { return from + (scaled(value) - low) / (high - low) * (to - from); }
 
-  // About six round values: 1, 2 or 5 times a power of ten apart; on a wide logarithmic axis the powers of ten.
+  // On a logarithmic axis the powers of ten, and values between them if there is room; all else is about six round
+  // values.
   std::vector<double> ticks() const {
-    const double rough = (high - low) / 6, power = std::pow(10, std::floor(std::log10(rough)));
-    double step = rough / power > 5   ? 10 * power
-                  : rough / power > 2 ? 5 * power
-                  : rough / power > 1 ? 2 * power
-                                      : power;
-    if (logarithmic && high - low > 2) step = std::ceil(step);
+    if (!logarithmic) return round_values(low, high);
+    const bool narrow = high - low < 2;
+    const double apart = std::ceil((high - low) / 10);
     std::vector<double> values;
-    if (logarithmic && high - low <= 2) {
-      for (double decade = std::floor(low); decade <= high; ++decade) {
-        for (const double digit : {1.0, 2.0, 3.0, 5.0, 7.0}) {
-          const double tick = std::log10(digit) + decade;
-          if (tick >= low && tick <= high) values.push_back(digit * std::pow(10, decade));
-        }
+    for (double decade = std::floor(low); decade <= high; decade += apart) {
+      for (const double digit : {1.0, 2.0, 3.0, 5.0, 7.0}) {
+        const double value = digit * std::pow(10, decade);
+        if ((digit == 1 || narrow) && scaled(value) >= low && scaled(value) <= high) values.push_back(value);
       }
-      if (values.size() >= 2) return values;
-      values.clear();
     }
-    for (double k = std::ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k) {
-      values.push_back(logarithmic ? std::pow(10, k * step) : k * step);
-    }
-    return values;
+    return values.size() >= 2 ? values : round_values(std::pow(10, low), std::pow(10, high));
   }
 };
 
