@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <vector>
+
+#include "autograd/op_case.h"
+#include "tensor/kernels/elementwise.h"
+#include "tensor/parallel.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+// y_n = table_index(n).   dtable_k = sum of dy_n over all n with index(n) = k.   Keeps the indices.
+Var embedding(const Var& table, std::span<const Index> indices, const Shape& index_shape) {
+  if (table.rank() != 2) throw ShapeError("embedding: the table is ", table.shape(), ", wants [K,C]");
+  const Index count = static_cast<Index>(indices.size()), rows = table.extent(0), channels = table.extent(1);
+  if (index_shape.size() != count)
+    throw ShapeError("embedding: ", count, " indices do not fill the shape ", index_shape);
+  for (const Index index : indices) {
+    if (index < 0 || index >= rows) {
+      throw Error("embedding: index ", index, " is not in the table ", table.shape(), ", wants 0 to ", rows - 1);
+    }
+  }
+  std::vector<Index> extents(index_shape.begin(), index_shape.end());
+  extents.push_back(channels);
+  Tensor y = Tensor::uninitialized(Shape(extents));
+  for (Index n = 0; n < count; ++n) {
+    std::copy_n(table.value().data() + indices[static_cast<std::size_t>(n)] * channels, channels,
+                y.data() + n * channels);
+  }
+  return record(
+      "embedding", std::move(y), {table}, [indices = std::vector(indices.begin(), indices.end())](Gradients& g) {
+        Tensor* dtable = g.wanted(0);
+        if (dtable == nullptr) return;
+        const Index channels = dtable->extent(1);
+        // Tasks share the channels, not the indices: two of these may name one row, whose sum keeps its order this way.
+        const Index grain =
+            std::max<Index>(16, kernels::elementwise_grain / std::max<Index>(1, static_cast<Index>(indices.size())));
+        parallel_for(channels, grain, [&](Index begin, Index end) {
+          const real* dy = g.output().data();
+          for (std::size_t n = 0; n < indices.size(); ++n, dy += channels) {
+            real* to = dtable->data() + indices[n] * channels;
+#pragma omp simd
+            for (Index c = begin; c < end; ++c) to[c] += dy[c];
+          }
+        });
+      });
+}
+
+Var embedding(const Var& table, std::span<const Index> indices) {
+  return embedding(table, indices, {static_cast<Index>(indices.size())});
+}
+
+// y = x mask / (1 - p).   dx = dy mask / (1 - p).   Keeps the mask.
+Var dropout_mask(const Var& x, const Tensor& mask, double p) {
+  if (!(p >= 0 && p < 1)) throw Error("dropout: the probability is ", p, ", wants 0 <= p < 1");
+  require_shape("dropout", "the mask", mask.shape(), x.shape());
+  const auto keep = [scale = static_cast<real>(1 / (1 - p))](real x, real mask) { return x * (mask * scale); };
+  Tensor y = Tensor::uninitialized(x.shape());
+  kernels::map(y, keep, x.value(), mask);
+  return record("dropout_mask", std::move(y), {x}, [mask, keep](Gradients& g) {
+    if (Tensor* dx = g.wanted(0)) kernels::accumulate(*dx, keep, g.output(), mask);
+  });
+}
+
+// Row i is drawn from sample key.sample + i, so that it does not matter which rows share a shard.
+Var dropout(const Var& x, double p, const RandomKey& key) {
+  if (p == 0) return x;
+  if (x.rank() < 1) throw ShapeError("dropout: a scalar has no axis of samples");
+  Tensor mask = Tensor::uninitialized(x.shape());
+  parallel_tiles(x.extent(0), [&](Index i) {
+    Tensor row = mask.rows(i, i + 1);
+    fill_uniform(key.with_sample(key.sample + i), -p, 1 - p, row.values());  // its sign is the same in float and double
+    for (real& value : row.values()) value = real(value >= 0);
+  });
+  return dropout_mask(x, mask, p);
+}
+
+OpCases lookup_cases() {
+  const auto look_up = [](const char* label, const Shape& table, std::vector<Index> indices, const Shape& shape) {
+    return OpCase{
+        "embedding", label, {{table}}, [=](std::span<const Var> in) { return embedding(in[0], indices, shape); }};
+  };
+  return {look_up("one axis", {5, 4}, {2, 0, 4, 2, 2, 1}, {6}),
+          look_up("two axes", {7, 3}, {6, 6, 0, 3, 1, 6}, {2, 3}),
+          {"dropout_mask",
+           "",
+           {{{3, 5}}},
+           [](std::span<const Var> in) {
+             return dropout_mask(in[0], Tensor::from({3, 5}, {1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 1, 1, 0, 0, 1}), 0.4);
+           }},
+          {"dropout_mask", "drawn", {{{3, 5}}}, [](std::span<const Var> in) {
+             return dropout(in[0], 0.3, {.seed = 1, .stream = Stream::dropout});
+           }}};
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
