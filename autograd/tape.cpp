@@ -1,8 +1,19 @@
 #include "autograd/tape.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "tensor/kernels/elementwise.h"
 
 namespace reverie::inline REVERIE_PRECISION {
+
+namespace {
+
+bool all_finite(const Tensor& x) {
+  return std::all_of(x.values().begin(), x.values().end(), [](real v) { return std::isfinite(v); });
+}
+
+}  // namespace
 
 Tensor* Gradients::wanted(int input) {
   const Record::Input& x = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)];
@@ -39,6 +50,7 @@ Var Tape::parameter(const Tensor& value, Index slot) {
 }
 
 Var Tape::append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward) {
+  if (check_ == Check::finite && !all_finite(y)) throw NotFiniteError("the result of ", op, " is not finite");
   bool wanted = false;
   Record record{op, {}, y.shape()};
   record.inputs.reserve(inputs.size());
@@ -76,9 +88,20 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
     if (gradients_[i].defined()) {
       Gradients gradients(*this, static_cast<int>(i), std::move(gradients_[i]));
       node.backward(gradients);
+      if (check_ == Check::finite) check_gradients(node.record);
     }
     gradients_[i] = {};
     node.backward = nullptr;  // frees what the operation kept
+  }
+}
+
+void Tape::check_gradients(const Record& record) const {
+  for (const Record::Input& x : record.inputs) {
+    if (x.node < 0) continue;
+    const Tensor& gradient = gradients_[static_cast<std::size_t>(x.node)];
+    if (gradient.defined() && !all_finite(gradient)) {
+      throw NotFiniteError("the gradient that ", record.op, " passes back is not finite");
+    }
   }
 }
 

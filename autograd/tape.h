@@ -58,6 +58,11 @@ class Gradients {
 
 using Backward = std::function<void(Gradients&)>;
 
+/// A NaN or an infinity, and where it came from.
+struct NotFiniteError : Error {
+  using Error::Error;
+};
+
 /// One recorded operation, as the tape tells of it.
 struct Record {
   struct Input {
@@ -74,7 +79,10 @@ struct Record {
 /// step (of one shard), used once and by one thread.
 class Tape {
  public:
-  Tape() = default;
+  /// `finite`: every result and every gradient is looked at, and the first that has a NaN or an infinity throws
+  /// NotFiniteError, naming the operation. Slow: for explaining a step that has already gone wrong.
+  enum class Check { none, finite };
+  explicit Tape(Check check = Check::none) : check_(check) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
@@ -106,7 +114,9 @@ class Tape {
     Index slot = -1;
   };
   Var leaf(const char* op, Tensor value, Index slot);
+  void check_gradients(const Record& record) const;
 
+  Check check_;
   std::vector<Node> nodes_;
   std::vector<Tensor> gradients_;  // dL/d(node), present only while needed
   std::unordered_map<Index, Var> parameters_;

@@ -38,8 +38,6 @@ Optimizer::Optimizer(OptimizerOptions options, const ParameterStore& parameters)
   if (options_.name != "sgd") v_ = zeros_like(parameters_);
 }
 
-TensorList& Optimizer::moment(const std::string& name) { return name == "m" ? m_ : v_; }
-
 void Optimizer::step(const TensorList& gradients, double learning_rate, double gradient_scale) {
   ++updates;
   const bool decoupled = options_.name == "adamw", adaptive = options_.name != "sgd";

@@ -23,7 +23,8 @@ class Optimizer {
 
   // The state, for checkpoints: moments by name ("m", "v"; empty lists where the optimizer has none) and updates so
   // far.
-  TensorList& moment(const std::string& name);
+  TensorList& moment(const std::string& name) { return name == "m" ? m_ : v_; }
+  const TensorList& moment(const std::string& name) const { return name == "m" ? m_ : v_; }
   Index updates = 0;
   static constexpr const char* moments[] = {"m", "v"};
 

@@ -1,0 +1,302 @@
+#include "diffusion/config.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+
+#include "diffusion/losses.h"
+#include "diffusion/prediction.h"
+#include "diffusion/samplers/sampler.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+// The number of letters to insert, delete or replace that turns a into b.
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0]++;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+[[noreturn]] void unknown_key(const std::string& origin, const std::string& key,
+                              const std::vector<ConfigField>& fields) {
+  const auto nearest = std::min_element(fields.begin(), fields.end(), [&](const ConfigField& a, const ConfigField& b) {
+    return edit_distance(key, a.key) < edit_distance(key, b.key);
+  });
+  throw UsageError(origin, ": unknown key `", key, "`; did you mean `", nearest->key, "`?");
+}
+
+template <class T>
+T number(const toml::node& node, const std::string& where) {
+  if constexpr (std::is_integral_v<T>) {
+    if (node.is_integer()) return static_cast<T>(node.as_integer()->get());
+    throw UsageError(where, " wants a whole number");
+  } else {
+    if (node.is_number()) return node.value<double>().value();
+    throw UsageError(where, " wants a number");
+  }
+}
+
+template <class T>
+void assign(std::vector<T>& list, const toml::node& node, const std::string& where) {
+  if (!node.is_array()) throw UsageError(where, " wants a list, like [1, 2]");
+  list.clear();
+  for (const toml::node& item : *node.as_array()) list.push_back(number<T>(item, where));
+}
+
+void assign(const ConfigField& field, const toml::node& node, const std::string& origin) {
+  const std::string where = origin + ": `" + field.key + "`";
+  std::visit(Overloaded{[&](std::string* text) {
+                          if (!node.is_string()) throw UsageError(where, " wants a string in quotes");
+                          *text = node.as_string()->get();
+                        },
+                        [&](bool* flag) {
+                          if (!node.is_boolean()) throw UsageError(where, " wants true or false");
+                          *flag = node.as_boolean()->get();
+                        },
+                        [&](Index* value) { *value = number<Index>(node, where); },
+                        [&](double* value) { *value = number<double>(node, where); },
+                        [&](std::vector<Index>* list) { assign(*list, node, where); },
+                        [&](std::vector<double>* list) { assign(*list, node, where); },
+                        [&](ParameterValues* values) {
+                          if (!node.is_table()) throw UsageError(where, " wants a table, like { start = -3 }");
+                          values->clear();
+                          for (const auto& [name, item] : *node.as_table()) {
+                            (*values)[std::string(name.str())] = number<double>(item, where);
+                          }
+                        }},
+             field.target);
+}
+
+void assign_all(const std::vector<ConfigField>& fields, const toml::table& table, const std::string& origin,
+                const std::string& prefix) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix + std::string(name.str());
+    const auto field = std::find_if(fields.begin(), fields.end(), [&](const ConfigField& f) { return f.key == key; });
+    if (field != fields.end()) {
+      assign(*field, node, origin);
+    } else if (node.is_table() && prefix.empty()) {
+      assign_all(fields, *node.as_table(), origin, key + ".");
+    } else {
+      unknown_key(origin, key, fields);
+    }
+  }
+}
+
+toml::table parse_toml(const std::string& text, const std::string& origin) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    throw UsageError(origin, ":", error.source().begin.line, ": ", error.description());
+  }
+}
+
+// Shortest decimal that reads back as the same double, with a point so that TOML takes it for a float.
+std::string decimal(double value) {
+  std::ostringstream out;
+  out << toml::value<double>(value);
+  return out.str();
+}
+
+template <class T>
+std::string listed(const std::vector<T>& list) {
+  std::string text;
+  for (const T& item : list) {
+    text += text.empty() ? "" : ", ";
+    if constexpr (std::is_integral_v<T>) {
+      text += std::to_string(item);
+    } else {
+      text += decimal(item);
+    }
+  }
+  return "[" + text + "]";
+}
+
+void require(bool holds, const char* key, const char* what) {
+  if (!holds) throw UsageError("config: `", key, "` ", what);
+}
+
+}  // namespace
+
+std::vector<ConfigField> config_fields(Config& c) {
+  return {
+      {"data.train", &c.data.train, "image set (or point set) to train on"},
+      {"data.validation", &c.data.validation, "held-out set for the validation loss; empty for none"},
+      {"data.flip", &c.data.flip, "mirror images at random, left to right"},
+      {"model.network", &c.model.network, "unet (images) or mlp (points)"},
+      {"model.channels", &c.model.channels, "unet: channels of the finest level, a multiple of 32"},
+      {"model.channel_mult", &c.model.channel_mult, "unet: channels of each level, as multiples"},
+      {"model.num_res_blocks", &c.model.num_res_blocks, "unet: residual blocks a level"},
+      {"model.attention_resolutions", &c.model.attention_resolutions,
+       "unet: image heights at which there is attention"},
+      {"model.num_heads", &c.model.num_heads, "unet: attention heads"},
+      {"model.num_head_channels", &c.model.num_head_channels, "unet: if positive, heads of this width instead"},
+      {"model.scale_shift_norm", &c.model.scale_shift_norm, "unet: time scales and shifts the norms, else it is added"},
+      {"model.conv_resample", &c.model.conv_resample, "unet: convolutions where the size changes, else pooling alone"},
+      {"model.resblock_updown", &c.model.resblock_updown, "unet: residual blocks where the size changes"},
+      {"model.new_attention_order", &c.model.new_attention_order, "unet: qkv ordered q, k, v instead of head by head"},
+      {"model.dropout", &c.model.dropout, "unet: probability of dropout in residual blocks"},
+      {"model.hidden", &c.model.hidden, "mlp: width"},
+      {"model.depth", &c.model.depth, "mlp: residual layers"},
+      {"model.class_conditional", &c.model.class_conditional, "learn from the labels, to sample by class"},
+      {"diffusion.schedule", &c.diffusion.schedule, "noise schedule"},
+      {"diffusion.schedule_parameters", &c.diffusion.schedule_parameters, "its parameters, by name"},
+      {"diffusion.steps", &c.diffusion.steps, "T, the length of the chain"},
+      {"diffusion.prediction", &c.diffusion.prediction, "what the network predicts: eps, x0 or v"},
+      {"diffusion.variance", &c.diffusion.variance, "fixed_small, fixed_large, learned or learned_range"},
+      {"diffusion.loss", &c.diffusion.loss,
+       "mse, rescaled_mse (hybrid where the variance is learned), kl, rescaled_kl"},
+      {"train.steps", &c.train.steps, "updates in all"},
+      {"train.batch_size", &c.train.batch_size, "samples an update"},
+      {"train.shard_size", &c.train.shard_size, "samples a task: what runs forward and backward from cache"},
+      {"train.lanes", &c.train.lanes, "partial sums of the gradient, at most so many tasks at once"},
+      {"train.seed", &c.train.seed, "of everything random"},
+      {"train.optimizer", &c.train.optimizer.name, "adamw, adam or sgd"},
+      {"train.beta1", &c.train.optimizer.beta1, "adam, adamw: decay of the first moment"},
+      {"train.beta2", &c.train.optimizer.beta2, "adam, adamw: decay of the second moment"},
+      {"train.eps", &c.train.optimizer.eps, "adam, adamw: added to the denominator"},
+      {"train.momentum", &c.train.optimizer.momentum, "sgd: momentum"},
+      {"train.weight_decay", &c.train.optimizer.weight_decay, "adamw: decoupled; adam, sgd: added to the gradient"},
+      {"train.learning_rate", &c.train.learning_rate.base, "after warm-up"},
+      {"train.warmup_steps", &c.train.learning_rate.warmup_steps, "updates over which the learning rate rises from 0"},
+      {"train.decay", &c.train.learning_rate.decay, "constant or cosine"},
+      {"train.final_fraction", &c.train.learning_rate.final_fraction, "cosine: the last learning rate over the first"},
+      {"train.clip_norm", &c.train.clip_norm, "longest gradient that is taken as it is; 0 for no limit"},
+      {"train.ema_rates", &c.train.ema_rates, "moving averages of the weights; the first is what samples come from"},
+      {"train.ema_warmup", &c.train.ema_warmup, "average over little at first, so that the random start is forgotten"},
+      {"train.label_dropout", &c.train.label_dropout, "share of labels hidden, for classifier-free guidance"},
+      {"train.log_every", &c.train.log_every, "updates between lines of metrics"},
+      {"train.validate_every", &c.train.validate_every, "updates between validations; 0 for none"},
+      {"train.validation_count", &c.train.validation_count, "held-out samples of a validation"},
+      {"train.checkpoint_every", &c.train.checkpoint_every, "updates between checkpoints"},
+      {"train.preview_every", &c.train.preview_every, "updates between preview pictures; 0 for none"},
+      {"train.preview_count", &c.train.preview_count, "samples in a preview"},
+      {"sample.sampler", &c.sample.sampler, "sampler of previews, and of `reverie sample` if it isn't told another"},
+      {"sample.steps", &c.sample.steps, "steps of the sampler; 0 for the whole chain"},
+      {"sample.eta", &c.sample.eta, "ddim: 0 is deterministic, 1 as noisy as ddpm"},
+      {"sample.guidance", &c.sample.guidance, "classifier-free guidance scale; 1 is none"},
+      {"sample.clip", &c.sample.clip, "clamp predicted data to [-1, 1]; false for points"},
+  };
+}
+
+std::string field_text(const ConfigField& field) {
+  return std::visit(Overloaded{[](const std::string* text) {
+                                 std::ostringstream out;
+                                 out << toml::value<std::string>(*text);
+                                 return out.str();
+                               },
+                               [](const bool* flag) { return std::string(*flag ? "true" : "false"); },
+                               [](const Index* value) { return std::to_string(*value); },
+                               [](const double* value) { return decimal(*value); },
+                               [](const std::vector<Index>* list) { return listed(*list); },
+                               [](const std::vector<double>* list) { return listed(*list); },
+                               [](const ParameterValues* values) {
+                                 std::string text;
+                                 for (const auto& [name, value] : *values) {
+                                   text += (text.empty() ? " " : ", ") + name + " = " + decimal(value);
+                                 }
+                                 return text.empty() ? std::string("{}") : "{" + text + " }";
+                               }},
+                    field.target);
+}
+
+Config parse_config(const std::string& text, const std::string& origin) {
+  Config config;
+  assign_all(config_fields(config), parse_toml(text, origin), origin, "");
+  return config;
+}
+
+Config load_config(const std::string& path) {
+  if (std::filesystem::is_directory(path)) throw UsageError(path, ": is a folder, wants a configuration file");
+  std::ifstream in(path);
+  if (!in) throw UsageError(path, ": can't be read; a configuration file is wanted, like configs/digits.toml");
+  std::ostringstream text;
+  text << in.rdbuf();
+  return parse_config(text.str(), path);
+}
+
+void set_config(Config& config, const std::string& assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) throw UsageError("--set ", assignment, ": wants key=value");
+  const std::string key = assignment.substr(0, equals), value = assignment.substr(equals + 1),
+                    origin = "--set " + assignment;
+  const auto fields = config_fields(config);
+  const auto field = std::find_if(fields.begin(), fields.end(), [&](const ConfigField& f) { return f.key == key; });
+  if (field == fields.end()) unknown_key("--set", key, fields);
+  const bool text = std::holds_alternative<std::string*>(field->target);
+  const bool quoted = !value.empty() && (value.front() == '"' || value.front() == '\'');
+  const toml::table table = text && !quoted ? toml::table{{"value", value}} : parse_toml("value = " + value, origin);
+  assign(*field, *table.get("value"), origin);
+}
+
+void check_config(const Config& c) {
+  make_schedule(c.diffusion.schedule, c.diffusion.steps, c.diffusion.schedule_parameters);
+  mean_type(c.diffusion.prediction);
+  variance_type(c.diffusion.variance);
+  find_loss(c.diffusion.loss);
+  find_sampler(c.sample.sampler);
+  c.train.learning_rate(0);
+  const auto optimizers = optimizer_names();
+  require(std::find(optimizers.begin(), optimizers.end(), c.train.optimizer.name) != optimizers.end(),
+          "train.optimizer", "must be adamw, adam or sgd");
+  require(c.model.network == "unet" || c.model.network == "mlp", "model.network", "must be unet or mlp");
+  require(!c.data.train.empty(), "data.train", "is missing: the set to train on");
+  require(c.model.channels > 0 && c.model.channels % 32 == 0, "model.channels", "must be a positive multiple of 32");
+  require(!c.model.channel_mult.empty() &&
+              std::all_of(c.model.channel_mult.begin(), c.model.channel_mult.end(), [](Index m) { return m > 0; }),
+          "model.channel_mult", "must be a list of positive numbers");
+  require(c.model.num_res_blocks > 0, "model.num_res_blocks", "must be at least 1");
+  require(c.model.num_heads > 0, "model.num_heads", "must be at least 1");
+  require(c.model.dropout >= 0 && c.model.dropout < 1, "model.dropout", "must be in [0, 1)");
+  require(c.model.hidden > 0 && c.model.depth > 0, "model.hidden", "and `model.depth` must be at least 1");
+  require(c.train.steps > 0, "train.steps", "must be at least 1");
+  require(c.train.batch_size > 0, "train.batch_size", "must be at least 1");
+  require(c.train.shard_size > 0, "train.shard_size", "must be at least 1");
+  require(c.train.lanes > 0 && c.train.lanes <= 1024, "train.lanes", "must be from 1 to 1024");
+  require(c.train.learning_rate.base > 0, "train.learning_rate", "must be positive");
+  require(c.train.learning_rate.warmup_steps >= 0, "train.warmup_steps", "can't be negative");
+  require(c.train.clip_norm >= 0, "train.clip_norm", "can't be negative");
+  require(std::all_of(c.train.ema_rates.begin(), c.train.ema_rates.end(), [](double r) { return r >= 0 && r < 1; }),
+          "train.ema_rates", "must be in [0, 1)");
+  require(c.train.label_dropout >= 0 && c.train.label_dropout < 1, "train.label_dropout", "must be in [0, 1)");
+  require(c.train.label_dropout == 0 || c.model.class_conditional, "train.label_dropout",
+          "needs model.class_conditional = true");
+  require(c.train.log_every > 0, "train.log_every", "must be at least 1");
+  require(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
+  require(c.train.validate_every >= 0 && c.train.preview_every >= 0, "train.validate_every",
+          "and `train.preview_every` can't be negative");
+  require(c.train.validation_count > 0 && c.train.preview_count > 0, "train.validation_count",
+          "and `train.preview_count` must be at least 1");
+}
+
+std::string config_text(const Config& config, bool explain) {
+  Config copy = config;  // the fields point into a mutable configuration
+  std::string text, section;
+  for (const ConfigField& field : config_fields(copy)) {
+    const auto dot = field.key.find('.');
+    if (field.key.substr(0, dot) != section) {
+      section = field.key.substr(0, dot);
+      text += (text.empty() ? "[" : "\n[") + section + "]\n";
+    }
+    text += field.key.substr(dot + 1) + " = " + field_text(field) + (explain ? "  # " + field.meaning : "") + "\n";
+  }
+  return text;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,85 @@
+#pragma once
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "diffusion/schedule.h"
+#include "nn/optimizer.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Everything that decides a training run, but for the data's contents. A TOML file with the sections below; the
+/// fields, with what they mean, are listed once, in `config_fields`, which reads, writes, checks and explains them.
+struct Config {
+  struct Data {
+    std::string train, validation;
+    bool flip = false;
+  } data;
+
+  struct Model {
+    std::string network = "unet";
+    Index channels = 32;
+    std::vector<Index> channel_mult = {1, 2, 2};
+    Index num_res_blocks = 2;
+    std::vector<Index> attention_resolutions = {14};
+    Index num_heads = 4, num_head_channels = -1;
+    bool scale_shift_norm = true, conv_resample = true, resblock_updown = false, new_attention_order = false;
+    double dropout = 0;
+    Index hidden = 128, depth = 3;
+    bool class_conditional = false;
+  } model;
+
+  struct Diffusion {
+    std::string schedule = "cosine";
+    ParameterValues schedule_parameters;
+    Index steps = 1000;
+    std::string prediction = "eps", variance = "fixed_small", loss = "mse";
+  } diffusion;
+
+  struct Train {
+    Index steps = 1000, batch_size = 64, shard_size = 8, lanes = 4;
+    Index seed = 0;
+    OptimizerOptions optimizer;
+    LearningRate learning_rate;
+    double clip_norm = 1;
+    std::vector<double> ema_rates = {0.999};
+    bool ema_warmup = true;
+    double label_dropout = 0;
+    Index log_every = 50, validate_every = 250, validation_count = 256, checkpoint_every = 500, preview_every = 1000,
+          preview_count = 16;
+  } train;
+
+  struct Sample {
+    std::string sampler = "ddpm";
+    Index steps = 0;
+    double eta = 0, guidance = 1;
+    bool clip = true;
+  } sample;
+};
+
+/// Where a key's value lives, and what it means.
+struct ConfigField {
+  using Target =
+      std::variant<std::string*, bool*, Index*, double*, std::vector<Index>*, std::vector<double>*, ParameterValues*>;
+  std::string key;  ///< "train.batch_size"
+  Target target;
+  std::string meaning;
+};
+std::vector<ConfigField> config_fields(Config& config);
+/// A field's value in TOML's notation.
+std::string field_text(const ConfigField& field);
+
+/// Reads TOML text; `origin` names it in errors. Throws UsageError for bad TOML, a key that doesn't exist (naming the
+/// nearest that does), a value of the wrong type.
+Config parse_config(const std::string& text, const std::string& origin);
+Config load_config(const std::string& path);
+/// Sets one key from "key=value", the value in TOML's notation; a bare word counts as a string.
+void set_config(Config& config, const std::string& assignment);
+/// Checks what single keys can't show: names in tables, ranges, values that don't go together. Throws UsageError.
+void check_config(const Config& config);
+/// The whole configuration as TOML; `explain` adds each key's meaning as a comment. Reading it back gives the same
+/// values.
+std::string config_text(const Config& config, bool explain = false);
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,63 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "diffusion/config.h"
+#include "diffusion/guidance.h"
+#include "diffusion/networks/network.h"
+#include "diffusion/process.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// What a network has to know of the data.
+struct DataFacts {
+  Shape sample_shape;                    ///< [H,W,C] or [C]
+  std::vector<std::string> class_names;  ///< empty where the data has no labels
+};
+
+/// A diffusion model: a network and the process that it serves, built from a configuration for data of some shape.
+struct DiffusionModel {
+  /// Throws UsageError where the configuration and the data do not go together (an unet for points, classes without
+  /// labels, an image size that can't be halved, ...).
+  DiffusionModel(const Config& config, const DataFacts& data);
+
+  Config config;
+  DataFacts data;
+  std::unique_ptr<Network> network;
+  Process process;
+
+  bool conditional() const { return config.model.class_conditional; }
+  /// The class that stands for "none".
+  Index null_class() const { return static_cast<Index>(data.class_names.size()); }
+  /// The network as samplers see it, outside of training; `classes` as in `with_guidance`.
+  Model unconditional() const;
+  ConditionalModel class_conditional() const;
+};
+
+std::unique_ptr<Network> make_network(const Config& config, const DataFacts& data);
+
+/// A wish for samples. What is left at its default comes from the model's configuration.
+struct SampleRequest {
+  Index count = 64;
+  std::uint64_t seed = 0;
+  std::string sampler;  ///< empty: the configuration's sampler with its steps and eta
+  Index steps = 0;      ///< 0: the whole chain
+  double eta = 0;
+  double guidance = 1;
+  Index label = -1;  ///< class of all samples; -1: all classes in turn (or none, where the model knows no classes)
+};
+/// The request that previews use, and the program where it isn't told more.
+SampleRequest default_request(const Config& config);
+
+struct Samples {
+  Tensor x;                   ///< [count, sample_shape]
+  std::vector<Index> labels;  ///< empty where the model knows no classes
+};
+/// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count.
+/// `progress` is told the share that is done, perhaps from several threads, one at a time; where it returns false the
+/// work stops with an Error. Throws UsageError for a class or a sampler that doesn't exist.
+Samples generate(const DiffusionModel& model, const SampleRequest& request,
+                 const std::function<bool(double)>& progress = nullptr);
+
+}  // namespace reverie::inline REVERIE_PRECISION

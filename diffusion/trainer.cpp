@@ -1,0 +1,217 @@
+#include "diffusion/trainer.h"
+
+#include <cmath>
+#include <set>
+
+#include "diffusion/timestep_sampler.h"
+#include "tensor/kernels/elementwise.h"
+#include "tensor/parallel.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+DataFacts facts(const Dataset& data) { return {data.sample_shape(), data.class_names}; }
+
+// A configuration that a run may go on under: only these keys may differ from the one that it began with.
+void require_same(const Config& now, const Config& then, const std::string& origin) {
+  static const std::set<std::string> free = {"data.validation",        "train.steps",
+                                             "train.log_every",        "train.validate_every",
+                                             "train.validation_count", "train.checkpoint_every",
+                                             "train.preview_every",    "train.preview_count"};
+  Config a = now, b = then;
+  const auto fields_a = config_fields(a), fields_b = config_fields(b);
+  for (std::size_t i = 0; i < fields_a.size(); ++i) {
+    const std::string& key = fields_a[i].key;
+    if (free.contains(key) || key.starts_with("sample.")) continue;
+    const std::string value_a = field_text(fields_a[i]), value_b = field_text(fields_b[i]);
+    if (value_a != value_b) {
+      throw UsageError("resume: `", key, "` is ", value_a, " now but was ", value_b, " in ", origin,
+                       "; a resumed run keeps its configuration");
+    }
+  }
+}
+
+}  // namespace
+
+Trainer::Trainer(const Config& config, const Dataset& train)
+    : config_(config),
+      model_(config, facts(train)),
+      loader_(train, config.train.batch_size, static_cast<std::uint64_t>(config.train.seed), config.data.flip),
+      loss_(find_loss(config.diffusion.loss)),
+      optimizer_(config.train.optimizer, model_.network->parameters),
+      raw_(model_.network->parameters.values()) {
+  config_.train.learning_rate.total_steps = config.train.steps;
+  for (const double rate : config.train.ema_rates)
+    emas_.emplace_back(rate, config.train.ema_warmup, model_.network->parameters);
+  for (Index lane = 0; lane < config.train.lanes; ++lane) lanes_.push_back(model_.network->parameters.zeros_like());
+}
+
+Trainer::Trainer(const Config& config, const Dataset& train, const Checkpoint& saved, const std::string& origin)
+    : Trainer(config, train) {
+  require_same(config, saved.config, origin);
+  if (saved.data.sample_shape != train.sample_shape() || saved.data.class_names != train.class_names) {
+    throw UsageError("resume: the run in ", origin, " learnt samples of shape ", saved.data.sample_shape, " in ",
+                     saved.data.class_names.size(), " classes, the data has shape ", train.sample_shape(), " and ",
+                     train.class_names.size(), " classes");
+  }
+  const ParameterStore& parameters = model_.network->parameters;
+  const auto restore = [&](TensorList& into, const std::string& group) {
+    if (into.empty()) return;
+    const TensorList from = saved.in_order(group, parameters, origin);
+    for (std::size_t i = 0; i < into.size(); ++i) into[i].copy_from(from[i]);
+  };
+  restore(raw_, "weights");
+  for (Ema& ema : emas_) restore(ema.average(), ema_group(ema.rate()));
+  for (const char* moment : Optimizer::moments) restore(optimizer_.moment(moment), concat("optimizer/", moment));
+  optimizer_.updates = saved.updates;
+  steps_done_ = saved.step;
+}
+
+Checkpoint Trainer::checkpoint() const {
+  const ParameterStore& parameters = model_.network->parameters;
+  Checkpoint saved{
+      .config = config_, .data = model_.data, .step = steps_done_, .updates = optimizer_.updates, .tensors = {}};
+  saved.tensors["weights"] = named(parameters, raw_);
+  for (const Ema& ema : emas_) saved.tensors[ema_group(ema.rate())] = named(parameters, ema.average());
+  for (const char* moment : Optimizer::moments) {
+    const TensorList& list = optimizer_.moment(moment);
+    if (!list.empty()) saved.tensors[concat("optimizer/", moment)] = named(parameters, list);
+  }
+  return saved;
+}
+
+const TensorList& Trainer::sampling_weights() const { return emas_.empty() ? raw_ : emas_.front().average(); }
+
+// x0, t and noise of the next step: functions of the seed and the step.
+Trainer::Batch Trainer::draw_batch() const {
+  const auto seed = static_cast<std::uint64_t>(config_.train.seed);
+  const auto step = static_cast<std::uint64_t>(steps_done_);
+  Loader::Batch drawn = loader_.batch(steps_done_);
+  Batch batch{.x0 = drawn.x0, .noise = {}, .t = {}, .labels = {}};
+  batch.noise = normal_rows({.seed = seed, .stream = Stream::noise, .step = step}, batch.x0.shape(), 0);
+  batch.t = uniform_timesteps(seed, steps_done_, batch.size(), model_.process.schedule.steps());
+  if (!model_.conditional()) return batch;
+  batch.labels = std::move(drawn.labels);
+  for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] alg. 1: now and then the class is withheld
+    const RandomKey key{
+        .seed = seed, .stream = Stream::label_drop, .step = step, .sample = static_cast<std::uint32_t>(i)};
+    if (uniform(key) < config_.train.label_dropout) batch.labels[static_cast<std::size_t>(i)] = model_.null_class();
+  }
+  return batch;
+}
+
+Mode Trainer::training_mode(Index first_sample) const {
+  const RandomKey key{.seed = static_cast<std::uint64_t>(config_.train.seed),
+                      .stream = Stream::dropout,
+                      .step = static_cast<std::uint64_t>(steps_done_)};
+  return {.training = true, .dropout = key.with_sample(first_sample)};
+}
+
+// The losses of samples [first, last) of a batch, [last - first]; recorded where there is a tape.
+Var Trainer::shard_loss(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const {
+  const auto part = [&](const std::vector<Index>& list) {
+    return list.empty() ? Steps{}
+                        : Steps(list).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
+  };
+  const Steps t = part(batch.t);
+  const auto data = [&](const Tensor& x) {
+    return tape ? tape->constant(x.rows(first, last)) : Var(x.rows(first, last));
+  };
+  const Var x0 = data(batch.x0), noise = data(batch.noise);
+  const Var x_t = model_.process.q_sample(x0, t, noise);
+  const Var output = (*model_.network)(x_t, model_.process.original_steps(t), part(batch.labels), mode);
+  return loss_.terms({model_.process, t, x0, x_t, noise, output}, {}).loss;
+}
+
+StepReport Trainer::step() {
+  const Batch batch = draw_batch();
+  const Index shard = config_.train.shard_size, shards = (batch.size() + shard - 1) / shard;
+  const Index lanes = config_.train.lanes;
+  std::vector<double> losses(static_cast<std::size_t>(shards));
+  parallel_tiles(lanes, [&](Index lane) {
+    TensorList& gradient = lanes_[static_cast<std::size_t>(lane)];
+    for (Tensor& g : gradient) g.fill(0);
+    for (Index s = lane; s < shards; s += lanes) {
+      const Index first = s * shard, last = std::min(first + shard, batch.size());
+      Tape tape;
+      const Var loss =
+          sum(shard_loss(&tape, batch, first, last, training_mode(first))) / static_cast<double>(batch.size());
+      tape.backward(loss, gradient);
+      losses[static_cast<std::size_t>(s)] = static_cast<double>(loss.item());
+    }
+  });
+  sum_lanes();
+  double loss = 0;
+  for (const double part : losses) loss += part;
+  const double norm = global_norm(lanes_.front());
+  if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(batch, loss);
+  const double rate = config_.train.learning_rate(steps_done_);
+  optimizer_.step(lanes_.front(), rate, clip_factor(norm, config_.train.clip_norm));
+  ++steps_done_;
+  for (Ema& ema : emas_) ema.update(model_.network->parameters, steps_done_);
+  return {steps_done_, loss, norm, rate};
+}
+
+// Lanes are added in their order, so that the bits don't depend on which thread ran which.
+void Trainer::sum_lanes() {
+  for (std::size_t i = 0; i < lanes_.front().size(); ++i) {
+    for (std::size_t lane = 1; lane < lanes_.size(); ++lane) {
+      kernels::accumulate(
+          lanes_.front()[i], [](real g) { return g; }, lanes_[lane][i]);
+    }
+  }
+}
+
+// Goes through the step again, shard by shard, on a tape that looks at every number.
+void Trainer::explain_not_finite(const Batch& batch, double loss) {
+  const std::string where = concat("training: step ", steps_done_ + 1, ": ");
+  std::string parameter;
+  for (const Parameter& p : model_.network->parameters.all()) {
+    for (const real g : lanes_.front()[static_cast<std::size_t>(p.slot)].values()) {
+      if (!std::isfinite(g) && parameter.empty()) parameter = p.name;
+    }
+  }
+  if (!parameter.empty()) parameter = ", parameter " + parameter;
+  for (Index first = 0; first < batch.size(); first += config_.train.shard_size) {
+    const Index last = std::min(first + config_.train.shard_size, batch.size());
+    TensorList gradient = model_.network->parameters.zeros_like();
+    try {
+      Tape tape(Tape::Check::finite);
+      tape.backward(mean(shard_loss(&tape, batch, first, last, training_mode(first))), gradient);
+    } catch (const NotFiniteError& error) {
+      throw Error(where, error.what(), parameter, "; the loss is ", loss,
+                  "; a smaller learning rate or clip_norm may help");
+    }
+  }
+  throw Error(where, "the loss is ", loss, " and a gradient is not finite", parameter);
+}
+
+double Trainer::validation_loss(const Dataset& held_out) {
+  const Index count = std::min(config_.train.validation_count, held_out.size()), T = model_.process.schedule.steps();
+  const RandomKey key{.seed = 0, .stream = Stream::validation};
+  std::vector<Index> indices;
+  Batch batch;
+  for (Index i = 0; i < count; ++i) {
+    indices.push_back(i);
+    batch.t.push_back((2 * i + 1) * T / (2 * count));  // spread evenly over the chain
+  }
+  const std::vector<Index> order = permutation(key, count);  // no trend of the data with t
+  std::vector<Index> t;
+  for (const Index i : order) t.push_back(batch.t[static_cast<std::size_t>(i)]);
+  batch.t = std::move(t);
+  batch.x0 = held_out.batch(indices);
+  batch.noise = normal_rows(key, batch.x0.shape(), 0);
+  if (model_.conditional()) batch.labels.assign(held_out.labels.begin(), held_out.labels.begin() + count);
+
+  const WithValues averaged(model_.network->parameters, sampling_weights());
+  return parallel_sum(count, config_.train.shard_size,
+                      [&](Index first, Index last) {
+                        double part = 0;
+                        for (const real loss : shard_loss(nullptr, batch, first, last, {}).value().values())
+                          part += static_cast<double>(loss);
+                        return part;
+                      }) /
+         static_cast<double>(count);
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,70 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "data/loader.h"
+#include "diffusion/checkpoint.h"
+#include "diffusion/losses.h"
+#include "diffusion/model.h"
+#include "nn/optimizer.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// What happened in a step.
+struct StepReport {
+  Index step;            ///< steps done, this one included
+  double loss;           ///< mean over the batch
+  double gradient_norm;  ///< before clipping
+  double learning_rate;
+};
+
+/// Trains a diffusion model. Everything that a step does is a function of the configuration, the data and the step's
+/// number; logging, previews and files stay outside.
+class Trainer {
+ public:
+  /// A new run. `train` must outlive the trainer. Throws UsageError for a configuration that doesn't fit the data.
+  Trainer(const Config& config, const Dataset& train);
+  /// A run that goes on from a checkpoint, under a configuration that may differ in `train.steps` and in what is merely
+  /// logged. Throws UsageError naming any other key that differs, and data of another shape.
+  Trainer(const Config& config, const Dataset& train, const Checkpoint& checkpoint, const std::string& origin);
+
+  /// One update. Throws Error, and leaves the weights as they were, if the loss or a gradient is not finite; the
+  /// message names the step, and the operation and the parameter where that showed first.
+  StepReport step();
+  Index steps_done() const { return steps_done_; }
+
+  /// The loss on the first `train.validation_count` samples of a held-out set, each at a step and with a noise of its
+  /// own that are the same every time; with the first moving average (the raw weights if there is none). Unlike the
+  /// training loss, which jumps with the random t, it falls smoothly.
+  double validation_loss(const Dataset& held_out);
+
+  Checkpoint checkpoint() const;
+  DiffusionModel& model() { return model_; }
+  const DiffusionModel& model() const { return model_; }
+  /// The weights that samples should come from: the first moving average, or the raw weights.
+  const TensorList& sampling_weights() const;
+
+ private:
+  struct Batch {
+    Tensor x0, noise;
+    std::vector<Index> t, labels;
+    Index size() const { return x0.extent(0); }
+  };
+  Batch draw_batch() const;
+  Var shard_loss(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const;
+  Mode training_mode(Index first_sample) const;
+  [[noreturn]] void explain_not_finite(const Batch& batch, double loss);
+  void sum_lanes();
+
+  Config config_;
+  DiffusionModel model_;
+  Loader loader_;
+  const Loss& loss_;
+  Optimizer optimizer_;
+  std::vector<Ema> emas_;
+  std::vector<TensorList> lanes_;  // a gradient a lane; the first holds the sum in the end
+  Index steps_done_ = 0;
+  TensorList raw_;  // handles on the weights, for sampling_weights
+};
+
+}  // namespace reverie::inline REVERIE_PRECISION
