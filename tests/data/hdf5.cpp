@@ -1,0 +1,154 @@
+#include "data/hdf5.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/data/temporary_folder.h"
+
+using namespace reverie;
+
+namespace {
+
+std::string source_root() {
+  const char* root = std::getenv("REVERIE_SOURCE_ROOT");
+  return root ? root : ".";
+}
+
+}  // namespace
+
+TEST_CASE("HDF5: what was written comes back, in groups made on the way") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "all.h5";
+  std::vector<std::uint8_t> bytes(20 * 300);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7);
+  std::vector<Index> many(5000, -3);
+  {
+    Hdf5File file = Hdf5File::create(path);
+    file.write_tensor("weights/input_blocks.0.0.weight", Tensor::from({2, 3}, {1, -2, 3, 0.5, 5, 6}));
+    file.write_tensor("weights/deep/er/scalar", Tensor::scalar(4));
+    file.write_tensor("empty", Tensor::zeros({0, 3}));
+    file.write_doubles("doubles", {3}, {0.1, 1e300, -1});
+    file.write_int64("many", {5000}, many);
+    file.write_uint8("bytes", {20, 15, 20}, bytes);
+    file.write_strings("captions", {"a seven", "", "größer ☃"});
+    file.write_attribute("/", "name", "a set");
+    file.write_attribute("/", "name", "renamed");
+    file.write_attribute("params", "steps", 1000);
+    file.write_attribute("params", "rate", 0.25);
+    file.write_attribute("many", "class_names", std::vector<std::string>{"zero", "one"});
+    file.close();
+  }
+  const Hdf5File file = Hdf5File::open(path);
+  CHECK(file.list() == std::vector<std::string>{"bytes", "captions", "doubles", "empty", "many", "params", "weights"});
+  CHECK(file.datasets("weights") == std::vector<std::string>{"deep/er/scalar", "input_blocks.0.0.weight"});
+  CHECK(file.has("weights/deep/er"));
+  CHECK_FALSE(file.has("weights/deeper/er"));
+  CHECK(file.has("/"));
+  const Tensor weight = file.read_tensor("weights/input_blocks.0.0.weight");
+  CHECK(weight.shape() == Shape{2, 3});
+  CHECK(weight[3] == 0.5);
+  CHECK(file.type("weights/input_blocks.0.0.weight") == real_name);
+  CHECK(file.read_tensor("weights/deep/er/scalar").item() == 4);
+  CHECK(file.shape("empty") == Shape{0, 3});
+  CHECK(file.read_tensor("empty").size() == 0);
+  CHECK(file.read_doubles("doubles") == std::vector<double>{0.1, 1e300, -1});
+  CHECK(file.type("doubles") == "float64");
+  CHECK(file.read_int64("many") == many);
+  CHECK(file.type("many") == "int64");
+  CHECK(file.read_tensor("many")[4999] == -3);
+  CHECK(file.read_uint8("bytes") == bytes);
+  CHECK(file.read_uint8("bytes", 3, 5) == std::vector<std::uint8_t>(bytes.begin() + 900, bytes.begin() + 1500));
+  CHECK(file.type("bytes") == "uint8");
+  CHECK(file.read_strings("captions") == std::vector<std::string>{"a seven", "", "größer ☃"});
+  CHECK(file.type("captions") == "string");
+  CHECK(file.read_string_attribute("/", "name") == "renamed");
+  CHECK(file.attributes("params") == std::vector<std::string>{"rate", "steps"});
+  CHECK(file.read_int_attribute("params", "steps") == 1000);
+  CHECK(file.read_double_attribute("params", "steps") == 1000);
+  CHECK(file.read_double_attribute("params", "rate") == 0.25);
+  CHECK(file.has_attribute("params", "rate"));
+  CHECK_FALSE(file.has_attribute("params", "rates"));
+  CHECK(file.read_strings_attribute("many", "class_names") == std::vector<std::string>{"zero", "one"});
+}
+
+TEST_CASE("HDF5: fixed-length strings of other writers, as in the reference cases, are read") {
+  const Hdf5File file = Hdf5File::open(source_root() + "/benchmarks/reference/cases/op_conv2d_1x1.h5");
+  CHECK(file.read_string_attribute("/", "kind") == "op/conv2d");
+  CHECK(file.read_string_attribute("/", "dtype") == "float64");
+  CHECK(file.read_double_attribute("/", "atol") == 1e-11);
+  CHECK(file.read_int_attribute("params", "stride") == 1);
+  CHECK(file.shape("inputs/bias") == Shape{4});
+}
+
+TEST_CASE("HDF5: the same content makes the same file") {
+  const TemporaryFolder folder;
+  for (const char* name : {"a.h5", "b.h5"}) {
+    Hdf5File file = Hdf5File::create(folder / name);
+    file.write_tensor("group/values", Tensor::full({100}, 3));
+    file.write_attribute("group", "name", "value");
+    file.close();
+  }
+  CHECK(read_text(folder / "a.h5") == read_text(folder / "b.h5"));
+}
+
+TEST_CASE("HDF5: an error names the file, the object and what is wrong") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "some.h5";
+  {
+    Hdf5File file = Hdf5File::create(path);
+    file.write_doubles("group/doubles", {2, 2}, {1, 2, 3, 4});
+    CHECK(
+        contains(error_of([&] { file.write_doubles("group/doubles", {1}, {1}); }), "`group/doubles` is there already"));
+    CHECK(contains(error_of([&] { file.write_doubles("wrong", {3}, {1}); }), "of shape [3] wants 3 values, not 1"));
+    CHECK(contains(error_of([&] { file.write_doubles("group/doubles/below", {1}, {1}); }), "`group/doubles/below`"));
+    file.close();
+  }
+  const Hdf5File file = Hdf5File::open(path);
+  const auto says = [&](auto&& action, const std::string& what) {
+    const std::string error = error_of(action);
+    CHECK_MESSAGE(contains(error, path), error);
+    CHECK_MESSAGE(contains(error, what), error);
+    CHECK_MESSAGE(!contains(error, "\n"), error);
+  };
+  says([&] { file.read_tensor("group/reals"); }, "`group/reals` is missing");
+  says([&] { file.read_tensor("group"); }, "`group` is a group, not a dataset");
+  says([&] { file.list("group/doubles"); }, "`group/doubles` is a dataset, not a group");
+  says([&] { file.read_int64("group/doubles"); }, "is float64, wants integers");
+  says([&] { file.read_uint8("group/doubles"); }, "is float64, wants uint8");
+  says([&] { file.read_strings("group/doubles"); }, "is float64, wants strings");
+  says([&] { file.read_int_attribute("group", "steps"); }, "`group` has no attribute `steps`");
+  says([&] { Hdf5File::open(folder / "some.h5x"); }, "can't be read: No such file or directory");
+  says([&] { Hdf5File::open(path + "/"); }, "can't be read");
+  CHECK(contains(error_of([&] { Hdf5File::open(folder.path()); }), "is a folder"));
+  CHECK(contains(error_of([&] { Hdf5File::create(folder / "no/such/folder.h5"); }), "can't be written: No such file"));
+}
+
+TEST_CASE("HDF5: files that are no HDF5, truncated or damaged") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "bad.h5";
+  write_text(path, "plain text");
+  CHECK(error_of([&] { Hdf5File::open(path); }) == path + ": is not an HDF5 file");
+  write_text(path, "");
+  CHECK(error_of([&] { Hdf5File::open(path); }) == path + ": is not an HDF5 file");
+
+  Hdf5File file = Hdf5File::create(path);
+  std::vector<std::uint8_t> noise(100'000);
+  for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<std::uint8_t>(i * i * 2654435761u >> 13);
+  file.write_uint8("bytes", {100, 1000}, noise);
+  file.close();
+  const std::string whole = read_text(path);
+  for (const std::size_t length : {whole.size() - 1, whole.size() / 2, std::size_t{600}}) {
+    write_text(path, whole.substr(0, length));
+    CHECK(error_of([&] { Hdf5File::open(path); }) == path + ": is an HDF5 file that is truncated or damaged");
+  }
+  std::string damaged = whole;
+  damaged.replace(whole.size() / 2, 1000, std::string(1000, 'x'));
+  write_text(path, damaged);
+  CHECK(contains(error_of([&] { Hdf5File::open(path).read_uint8("bytes"); }), "`bytes` can't be read"));
+}
+
+TEST_CASE("HDF5: a full disk is an error") {
+  if (!std::filesystem::exists("/dev/full")) return;
+  Hdf5File file = Hdf5File::create("/dev/full");
+  file.write_tensor("values", Tensor::zeros({100'000}));
+  CHECK(error_of([&] { file.close(); }) == "/dev/full: can't be written: No space left on device");
+}

@@ -1,0 +1,88 @@
+#include "data/loader.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "data/image_set.h"
+#include "data/toy.h"
+
+using namespace reverie;
+
+namespace {
+
+// Image i is one row of four pixels i, i+1, i+2, i+3.
+ImageSet ramps(Index count) {
+  ImageSet set;
+  set.count = count;
+  set.height = set.channels = 1;
+  set.width = 4;
+  for (Index i = 0; i < count; ++i) {
+    for (Index x = 0; x < 4; ++x) set.images.push_back(static_cast<std::uint8_t>(i + x));
+    set.labels.push_back(i % 3);
+  }
+  set.class_names = {"0", "1", "2"};
+  return set;
+}
+
+}  // namespace
+
+TEST_CASE("loader: each epoch deals every sample once, across batches and in another order") {
+  const ImageSet set = ramps(10);
+  Loader loader(set, 4, 7);
+  std::vector<Index> dealt;
+  for (Index step = 0; step < 5; ++step) {
+    for (const Index index : loader.batch(step).indices) dealt.push_back(index);
+  }
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    std::vector<Index> sorted(dealt.begin() + 10 * epoch, dealt.begin() + 10 * (epoch + 1));
+    std::sort(sorted.begin(), sorted.end());
+    for (Index i = 0; i < 10; ++i) CHECK(sorted[static_cast<std::size_t>(i)] == i);
+  }
+  CHECK_FALSE(std::equal(dealt.begin(), dealt.begin() + 10, dealt.begin() + 10));
+  CHECK(loader.epoch(5) == 2);
+}
+
+TEST_CASE("loader: a batch may hold several epochs") {
+  const ImageSet set = ramps(3);
+  const auto batch = Loader(set, 8, 1).batch(0);
+  for (Index i = 0; i < 3; ++i) CHECK(std::count(batch.indices.begin(), batch.indices.begin() + 6, i) == 2);
+}
+
+TEST_CASE("loader: the batch of a step is a function of seed and step, with its samples and labels") {
+  const ImageSet set = ramps(50);
+  const Loader first(set, 6, 3), again(set, 6, 3), other(set, 6, 4);
+  first.batch(1);
+  const auto batch = first.batch(20);
+  CHECK(batch.indices == again.batch(20).indices);
+  CHECK(batch.indices != other.batch(20).indices);
+  CHECK(batch.x0.shape() == Shape{6, 1, 4, 1});
+  for (Index i = 0; i < 6; ++i) {
+    const Index index = batch.indices[static_cast<std::size_t>(i)];
+    CHECK(batch.labels[static_cast<std::size_t>(i)] == index % 3);
+    CHECK(to_pixel(batch.x0[4 * i]) == index);
+  }
+}
+
+TEST_CASE("loader: about half of the images are mirrored, the others untouched") {
+  const ImageSet set = ramps(50);
+  const Loader loader(set, 1000, 5, /*flip=*/true);
+  const auto batch = loader.batch(2);
+  int mirrored = 0;
+  for (Index i = 0; i < 1000; ++i) {
+    const Index index = batch.indices[static_cast<std::size_t>(i)], left = to_pixel(batch.x0[4 * i]);
+    const bool flipped = left == index + 3;
+    mirrored += flipped;
+    for (Index x = 0; x < 4; ++x) CHECK(to_pixel(batch.x0[4 * i + x]) == (flipped ? index + 3 - x : index + x));
+  }
+  CHECK(mirrored > 437);  // 500 +- 4 standard deviations of 15.8
+  CHECK(mirrored < 563);
+}
+
+TEST_CASE("loader: no empty batches, no mirrored points") {
+  const ImageSet set = ramps(3);
+  const PointSet points = toy("two_moons", 5, 1);
+  CHECK_THROWS_AS(Loader(set, 0, 1), UsageError);
+  CHECK_THROWS_AS(Loader(points, 2, 1, true), UsageError);
+  CHECK(Loader(points, 2, 1).batch(0).x0.shape() == Shape{2, 2});
+}
