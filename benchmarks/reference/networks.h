@@ -1,0 +1,10 @@
+#pragma once
+#include "benchmarks/reference/case.h"
+#include "diffusion/networks/unet.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// The U-Net that a case's parameters describe; those of guided-diffusion may be absent.
+UNetOptions read_unet(const Case& c);
+
+}  // namespace reverie::inline REVERIE_PRECISION

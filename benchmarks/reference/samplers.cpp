@@ -1,0 +1,29 @@
+#include "benchmarks/reference/kinds.h"
+#include "benchmarks/reference/setup.h"
+#include "diffusion/samplers/sampler.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// Samplers of the chain: sampler/NAME is the line NAME of the library's table.
+void run_chain_sampler(Case& c) {
+  const Sampler& sampler = find_sampler(c.info().kind.substr(c.info().kind.find('/') + 1));
+  const Process process = read_process(c);
+  const std::vector<Tensor> noise = c.has_input("noise") ? c.image_steps("noise") : std::vector<Tensor>{};
+  std::vector<Tensor> trajectory;
+  const Tensor sample =
+      sampler.sample({.process = process,
+                      .model = read_wave(c),
+                      .options = {.clip = c.flag("clip"), .eta = c.number("eta", 0)},
+                      .noise = [&](Index i) { return noise.at(static_cast<std::size_t>(i)); },
+                      .observe = [&](Index, const Tensor& x, const Tensor&) { trajectory.push_back(x.clone()); }},
+                     c.image("x_T"));
+  c.output_image("sample", sample);
+  c.output_image_steps("trajectory", trajectory);
+}
+
+}  // namespace
+
+Kinds sampler_kinds() { return {{"sampler/ddpm", run_chain_sampler}, {"sampler/ddim", run_chain_sampler}}; }
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,46 @@
+#include "benchmarks/reference/setup.h"
+
+#include <cmath>
+
+#include "diffusion/table.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+NoiseSchedule read_schedule(const Case& c, const char* name) {
+  const ScheduleKind& kind = find_line("schedule", schedules(), c.text(name));
+  ParameterValues values;
+  for (const ParameterInfo& parameter : kind.parameters) {
+    if (c.has_param(parameter.name)) values[parameter.name] = c.number(parameter.name);
+  }
+  NoiseSchedule schedule = make_schedule(kind.name, c.integer("T"), values);
+  return c.has_param("sections") ? respace(schedule, c.text("sections")) : schedule;
+}
+
+Process read_process(const Case& c, const char* name) {
+  return Process(read_schedule(c, name), c.has_param("mean_type") ? mean_type(c.text("mean_type")) : MeanType::x0,
+                 c.has_param("var_type") ? variance_type(c.text("var_type")) : VarianceType::fixed_small);
+}
+
+Model read_wave(const Case& c) {
+  if (c.text("model") != "wave") throw Error("toy denoiser `", c.text("model"), "` is not known, only `wave` is");
+  const double a = c.number("a"), b = c.number("b"), T = static_cast<double>(c.integer("T"));
+  const bool learned = kind(variance_type(c.text("var_type"))).learned;
+  const double amplitude = learned ? c.number("c") : 0;
+  return [=](const Tensor& x, std::span<const double> t) {
+    const Index channels = x.extent(-1), out_channels = learned ? 2 * channels : channels;
+    const Index pixels = x.size() / channels, pixels_per_sample = pixels / x.extent(0);
+    Tensor out = Tensor::uninitialized(x.shape().with(-1, out_channels));
+    for (Index pixel = 0; pixel < pixels; ++pixel) {
+      const double u = t[static_cast<std::size_t>(pixel / pixels_per_sample)] / T;
+      for (Index channel = 0; channel < channels; ++channel) {
+        const double value = static_cast<double>(x[pixel * channels + channel]);
+        real* to = out.data() + pixel * out_channels + channel;
+        to[0] = static_cast<real>(a * value + b * std::cos(u + value));
+        if (learned) to[channels] = static_cast<real>(amplitude * std::sin(value + u));
+      }
+    }
+    return out;
+  };
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,19 @@
+#pragma once
+#include "benchmarks/reference/case.h"
+#include "diffusion/process.h"
+
+/// What several kinds make from a case's parameters.
+namespace reverie::inline REVERIE_PRECISION {
+
+/// The schedule of `T` steps whose name is the parameter `name` (in `train` it has another name), respaced where the
+/// case has `sections`.
+NoiseSchedule read_schedule(const Case& c, const char* name = "name");
+
+/// That schedule with `mean_type` and `var_type`; where the kind has none of these they don't matter.
+Process read_process(const Case& c, const char* name = "name");
+
+/// The toy denoiser `wave`: a x + b cos(t/T + x), with a second half of channels c sin(x + t/T) where the variance is
+/// learned. x: [N,...,C].
+Model read_wave(const Case& c);
+
+}  // namespace reverie::inline REVERIE_PRECISION
