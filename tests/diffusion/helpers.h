@@ -1,0 +1,48 @@
+#pragma once
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "diffusion/process.h"
+#include "tensor/random.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// How far rounding may lead astray in this precision.
+inline double tolerance(double in_double, double in_float) { return sizeof(real) == 8 ? in_double : in_float; }
+
+/// The largest |a - b| / (1 + |b|) over all elements; infinite for a NaN or another shape.
+inline double difference(const Tensor& a, const Tensor& b) {
+  double largest = a.shape() == b.shape() ? 0 : INFINITY;
+  for (Index i = 0; i < a.size() && largest < INFINITY; ++i) {
+    const double d =
+        std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])) / (1 + std::abs(static_cast<double>(b[i])));
+    largest = std::isnan(d) ? INFINITY : std::max(largest, d);
+  }
+  return largest;
+}
+
+/// N(0, 1) numbers, others for every `channel`.
+inline Tensor noise(const Shape& shape, std::uint32_t channel = 0) {
+  return normal({2024, Stream::probe, 0, 0, channel}, shape);
+}
+
+/// N times the same step.
+inline std::vector<Index> all_at(Index n, Index t) { return std::vector<Index>(static_cast<std::size_t>(n), t); }
+
+/// What the function throws, or "nothing".
+template <class F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing";
+}
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace reverie::inline REVERIE_PRECISION
