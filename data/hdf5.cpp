@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <type_traits>
 #include <utility>
 
 #include "data/atomic_file.h"
@@ -80,10 +81,13 @@ bool is_integer(H5T_class_t type) { return type == H5T_INTEGER; }
 bool is_number(H5T_class_t type) { return type == H5T_INTEGER || type == H5T_FLOAT; }
 bool is_string(H5T_class_t type) { return type == H5T_STRING; }
 
-hid_t native(const double*) { return H5T_NATIVE_DOUBLE; }
-hid_t native(const float*) { return H5T_NATIVE_FLOAT; }
-hid_t native(const Index*) { return H5T_NATIVE_INT64; }
-hid_t native(const std::uint8_t*) { return H5T_NATIVE_UINT8; }
+template <class T>
+hid_t native(const T*) {
+  if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
+  if constexpr (std::is_same_v<T, float>) return H5T_NATIVE_FLOAT;
+  if constexpr (std::is_same_v<T, Index>) return H5T_NATIVE_INT64;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_NATIVE_UINT8;
+}
 
 /// What a dataset or an attribute holds: its type and shape, and the ways to read it.
 class Values {
@@ -262,14 +266,28 @@ void write_values(const Objects& objects, const std::string& name, const Shape& 
   if (!written) objects.fail(name, "can't be written: out of memory, or a dataset stands where a group is wanted");
 }
 
+void make_group(const Objects& objects, const std::string& name) {
+  if (objects.has(name)) return;
+  const Handle links = groups_on_the_way();
+  const Handle group(H5Gcreate2(objects.file, name.c_str(), links, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  if (group < 0) objects.fail(name, "can't be made a group");
+}
+
 void set_attribute(const Objects& objects, const std::string& object, const std::string& name, const Shape& shape,
                    hid_t type, const void* value) {
+  make_group(objects, object);
   const Handle owner = objects.object(object), space = make_space(shape);
   if (H5Aexists(owner, name.c_str()) > 0) H5Adelete(owner, name.c_str());
   const Handle attribute(H5Acreate2(owner, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
   if (attribute < 0 || H5Awrite(attribute, type, value) < 0) {
     objects.fail(object, "can't be given the attribute `", name, "`");
   }
+}
+
+template <class T>
+void write_vector(const Objects& objects, const std::string& name, const Shape& shape, const std::vector<T>& values,
+                  Storage storage) {
+  write_values(objects, name, shape, std::ssize(values), native(values.data()), values.data(), storage);
 }
 
 Handle text_type() {
@@ -388,29 +406,20 @@ void Hdf5File::write_tensor(const std::string& dataset, const Tensor& values) {
 }
 
 void Hdf5File::write_doubles(const std::string& dataset, const Shape& shape, const std::vector<double>& values) {
-  write_values({path_, file_}, dataset, shape, std::ssize(values), native(values.data()), values.data());
+  write_vector({path_, file_}, dataset, shape, values, Storage::plain);
 }
 
 void Hdf5File::write_int64(const std::string& dataset, const Shape& shape, const std::vector<Index>& values) {
-  write_values({path_, file_}, dataset, shape, std::ssize(values), native(values.data()), values.data(),
-               Storage::compressed);
+  write_vector({path_, file_}, dataset, shape, values, Storage::compressed);
 }
 
 void Hdf5File::write_uint8(const std::string& dataset, const Shape& shape, const std::vector<std::uint8_t>& values) {
-  write_values({path_, file_}, dataset, shape, std::ssize(values), native(values.data()), values.data(),
-               Storage::compressed);
+  write_vector({path_, file_}, dataset, shape, values, Storage::compressed);
 }
 
 void Hdf5File::write_strings(const std::string& dataset, const std::vector<std::string>& values) {
   const auto texts = pointers(values);
   write_values({path_, file_}, dataset, {std::ssize(texts)}, std::ssize(texts), text_type(), texts.data());
-}
-
-void Hdf5File::make_group(const std::string& group) {
-  if (has(group)) return;
-  const Handle links = groups_on_the_way();
-  const Handle made(H5Gcreate2(file_, group.c_str(), links, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
-  if (made < 0) throw Error(path_, ": `", group, "` can't be made a group");
 }
 
 std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
@@ -443,7 +452,6 @@ double Hdf5File::read_double_attribute(const std::string& object, const std::str
 }
 
 void Hdf5File::write_attribute(const std::string& object, const std::string& name, std::string_view value) {
-  make_group(object);
   const std::string text(value);
   const char* pointer = text.c_str();
   set_attribute({path_, file_}, object, name, {}, text_type(), &pointer);
@@ -451,18 +459,15 @@ void Hdf5File::write_attribute(const std::string& object, const std::string& nam
 
 void Hdf5File::write_attribute(const std::string& object, const std::string& name,
                                const std::vector<std::string>& values) {
-  make_group(object);
   const auto texts = pointers(values);
   set_attribute({path_, file_}, object, name, {std::ssize(texts)}, text_type(), texts.data());
 }
 
 void Hdf5File::write_attribute(const std::string& object, const std::string& name, double value) {
-  make_group(object);
   set_attribute({path_, file_}, object, name, {}, native(&value), &value);
 }
 
 void Hdf5File::write_int_attribute(const std::string& object, const std::string& name, Index value) {
-  make_group(object);
   set_attribute({path_, file_}, object, name, {}, native(&value), &value);
 }
 

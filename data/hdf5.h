@@ -53,7 +53,6 @@ class Hdf5File {
   void write_int64(const std::string& dataset, const Shape& shape, const std::vector<Index>& values);
   void write_uint8(const std::string& dataset, const Shape& shape, const std::vector<std::uint8_t>& values);
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< UTF-8
-  void make_group(const std::string& group);
 
   std::vector<std::string> attributes(const std::string& object) const;
   bool has_attribute(const std::string& object, const std::string& name) const;
