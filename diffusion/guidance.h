@@ -9,8 +9,8 @@ namespace reverie::inline REVERIE_PRECISION {
 using ConditionalModel =
     std::function<Tensor(const Tensor& x_t, std::span<const double> t, std::span<const Index> labels)>;
 
-/// uncond + scale (cond - uncond). scale = 1 is no guidance, 0 forgets the class, more than 1 exaggerates it. [Ho22]
-/// eq. 6
+/// uncond + scale (cond - uncond). scale = 1 is no guidance, 0 forgets the class, more than 1 exaggerates.
+/// [Ho22] eq. 6
 Var classifier_free_guidance(const Var& cond, const Var& uncond, double scale);
 
 /// The class-conditional network as a model of the samples' labels (one for each row that it will be asked about),

@@ -28,8 +28,7 @@ LossTerms hybrid(const LossInput& in, const LossOptions& options, double vb_weig
 
 LossTerms mse(const LossInput& in, const LossOptions& options) { return hybrid(in, options, 1); }
 
-// T / 1000 is 0.001 of the whole bound, which T times a term estimates.                                [Nichol21]
-// sec. 3.1
+// T / 1000 is 0.001 of the whole bound, which T times a term estimates.                            [Nichol21] sec. 3.1
 LossTerms rescaled_mse(const LossInput& in, const LossOptions& options) {
   return hybrid(in, options, static_cast<double>(in.process.schedule.steps()) / 1000);
 }

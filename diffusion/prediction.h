@@ -7,8 +7,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What the network predicts of p(x_{t-1} | x_t): its mean by way of the noise, the data, or the velocity between them
-/// ...
+/// What the network predicts of p(x_{t-1} | x_t): its mean, by way of the noise, the data, or the velocity between ...
 enum class MeanType { eps, x0, v };
 /// ... and its variance: not at all (two choices that are fixed), as a logarithm, or between the two fixed ones.
 enum class VarianceType { fixed_small, fixed_large, learned, learned_range };

@@ -42,8 +42,7 @@ struct Process {
   /// q(x_{t-1} | x_t, x_0); variance 0 at t = 0, its log clipped there (see NoiseSchedule)
   Gaussian posterior(const Var& x0, const Var& x_t, Steps t) const;
 
-  /// p(x_{t-1} | x_t) from the network's output at x_t; `clip`: pred_x0 clamped to [-1, 1], and the mean follows from
-  /// that.
+  /// p(x_{t-1} | x_t) from the network's output at x_t; `clip`: pred_x0, and with it the mean, from x_0 in [-1, 1].
   PMeanVariance p_mean_variance(const Var& x_t, Steps t, const NetworkOutput& output, bool clip) const;
   PMeanVariance p_mean_variance(const Var& x_t, Steps t, const Var& model_output, bool clip) const;
 

@@ -13,8 +13,7 @@ namespace {
 
 constexpr double largest_beta = 0.999;  // where alpha_bar runs into 0: keeps the last steps from being singular
 
-// beta_t = 1 - alpha_bar((t+1)/T) / alpha_bar(t/T)                                                   [Nichol21]
-// sec. 3.2
+// beta_t = 1 - alpha_bar((t+1)/T) / alpha_bar(t/T)                                                 [Nichol21] sec. 3.2
 template <class F>
 std::vector<double> from_alpha_bar(Index T, F alpha_bar) {
   std::vector<double> betas;
@@ -52,8 +51,7 @@ std::vector<double> scaled_linear(Index T, const ParameterValues& values) {
   return betas;
 }
 
-// alpha_bar(u) = cos^2((u + 0.008) / 1.008 * pi / 2)                                                    [Nichol21] eq.
-// 17
+// alpha_bar(u) = cos^2((u + 0.008) / 1.008 * pi / 2)                                                 [Nichol21] eq. 17
 std::vector<double> cosine(Index T, const ParameterValues&) {
   return from_alpha_bar(T, [](double u) {
     const double c = std::cos((u + 0.008) / 1.008 * std::numbers::pi / 2);
@@ -61,8 +59,7 @@ std::vector<double> cosine(Index T, const ParameterValues&) {
   });
 }
 
-// alpha_bar(u): a stretch [start, end] of the falling logistic function, scaled to go from 1 to 0.        [Chen23] sec.
-// 2
+// alpha_bar(u): a stretch [start, end] of the falling logistic function, scaled to go from 1 to 0.            [Chen23]
 std::vector<double> sigmoid_alpha_bar(Index T, const ParameterValues& values) {
   const double start = values.at("start"), end = values.at("end"), tau = values.at("tau");
   const auto logistic = [tau](double x) { return 1 / (1 + std::exp(-x / tau)); };

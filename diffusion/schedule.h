@@ -21,15 +21,13 @@ struct NoiseSchedule {
   std::vector<double> alphas_cumprod_prev;  ///< the same one step before; 1 at t = 0
   std::vector<double> sqrt_recipm1_alphas_cumprod;  ///< sqrt(1 / alphas_cumprod - 1), the sigma of step t
   std::vector<double> snr;                          ///< alphas_cumprod / (1 - alphas_cumprod)
-  // q(x_{t-1} | x_t, x_0) = N(coef1 x_0 + coef2 x_t, posterior_variance)                                [Ho20] eqs. 6,
-  // 7
+  // q(x_{t-1} | x_t, x_0) = N(coef1 x_0 + coef2 x_t, posterior_variance)                      [Ho20] eqs. 6, 7
   std::vector<double> posterior_mean_coef1, posterior_mean_coef2;
   std::vector<double> posterior_variance;  ///< 0 at t = 0
   /// Its log, with the value at 1 standing in at 0 (in a chain of a single step: log beta).
   std::vector<double> posterior_log_variance_clipped;
 
-  // Where this chain comes from: `respace` keeps some of the steps of a longer one, and the network goes on seeing
-  // those.
+  // Where this chain comes from: `respace` keeps some of the steps of a longer one, whose steps the network still sees.
   std::vector<Index> original_steps;  ///< the network's t for each step of this chain, ascending
   Index original_T;                   ///< steps of the chain that the network was trained on
 };

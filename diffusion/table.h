@@ -8,8 +8,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// The line called `name` in a table of lines with a member `name`. Schedules, predictions, losses and samplers are
-/// such tables; the program, its help and the tests iterate them. Throws UsageError, listing what there is, for another
-/// name.
+/// such tables; the program, its help and the tests iterate them. Throws UsageError, listing all, for another name.
 template <class Line>
 const Line& find_line(const char* what, std::span<const Line> table, std::string_view name) {
   std::string known;

@@ -51,8 +51,7 @@ const Sampler& find_sampler(const std::string& name);
 Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample);
 NoiseSource seeded_noise(std::uint64_t seed, const Shape& shape, Index first_sample);
 
-/// p(x_{t-1} | x_t) at step t of the chain for the whole batch: asks the model. What every sampler of the chain begins
-/// with.
+/// p(x_{t-1} | x_t) at step t of the chain for the whole batch: asks the model. Every step down begins so.
 PMeanVariance predict(const Sampling& sampling, const Tensor& x_t, Index t);
 
 Tensor sample_ancestral(const Sampling& sampling, Tensor x_T);
