@@ -29,10 +29,8 @@ void run_loss(Case& c) {
 }
 
 void run_bpd(Case& c) {
-  const std::vector<Tensor> noise = c.image_steps("noise");
-  const VariationalBound bound = variational_bound(
-      read_process(c), read_wave(c), c.image("x0"), [&](Index t) { return noise.at(static_cast<std::size_t>(t)); },
-      c.flag("clip"));
+  const VariationalBound bound =
+      variational_bound(read_process(c), read_wave(c), c.image("x0"), read_noise(c), c.flag("clip"));
   c.output("total_bpd", bound.total);
   c.output("prior_bpd", bound.prior);
   c.output("vb", bound.vb);

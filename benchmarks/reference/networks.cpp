@@ -12,11 +12,10 @@ void run_timestep_embedding(Case& c) {
 /// A network's answer, and the gradients of its contraction with grad_out.
 void run_network(Case& c, const Network& network) {
   c.load_weights(network.parameters);
-  const std::vector<Index> t = c.integer_input("t");
   const std::vector<Index> labels = c.has_input("y") ? c.integer_input("y") : std::vector<Index>{};
   Tape tape;
   const Var x = tape.variable(c.image("x"));
-  const Var out = network(x, std::vector<double>(t.begin(), t.end()), labels, Mode{});
+  const Var out = network(x, c.number_input("t"), labels, Mode{});
   TensorList gradients = network.parameters.zeros_like();
   tape.backward(out, c.image("grad_out"), gradients);
   c.output_image("out", out.value());

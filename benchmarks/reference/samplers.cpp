@@ -9,13 +9,12 @@ namespace {
 void run_chain_sampler(Case& c) {
   const Sampler& sampler = find_sampler(c.info().kind.substr(c.info().kind.find('/') + 1));
   const Process process = read_process(c);
-  const std::vector<Tensor> noise = c.has_input("noise") ? c.image_steps("noise") : std::vector<Tensor>{};
   std::vector<Tensor> trajectory;
   const Tensor sample =
       sampler.sample({.process = process,
                       .model = read_wave(c),
                       .options = {.clip = c.flag("clip"), .eta = c.number("eta", 0)},
-                      .noise = [&](Index i) { return noise.at(static_cast<std::size_t>(i)); },
+                      .noise = read_noise(c),
                       .observe = [&](Index, const Tensor& x, const Tensor&) { trajectory.push_back(x.clone()); }},
                      c.image("x_T"));
   c.output_image("sample", sample);

@@ -43,4 +43,13 @@ Model read_wave(const Case& c) {
   };
 }
 
+std::function<Tensor(Index)> read_noise(const Case& c) {
+  return [noise = c.has_input("noise") ? c.image_steps("noise") : std::vector<Tensor>{}](Index i) {
+    if (i < 0 || i >= static_cast<Index>(noise.size())) {
+      throw Error("noise number ", i, " is asked for, but input `noise` has ", noise.size());
+    }
+    return noise[static_cast<std::size_t>(i)];
+  };
+}
+
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include "benchmarks/reference/case.h"
 #include "diffusion/process.h"
 
@@ -15,5 +17,8 @@ Process read_process(const Case& c, const char* name = "name");
 /// The toy denoiser `wave`: a x + b cos(t/T + x), with a second half of channels c sin(x + t/T) where the variance is
 /// learned. x: [N,...,C].
 Model read_wave(const Case& c);
+
+/// The input `noise` (steps,N,C,H,W), a request at a time; Error for one that it doesn't reach to.
+std::function<Tensor(Index)> read_noise(const Case& c);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -11,7 +11,8 @@ using namespace reverie;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
+                 infinity = std::numeric_limits<double>::infinity();
 
 CaseResult compared(const std::vector<double>& got, const std::vector<double>& want, double rtol = 0, double atol = 0) {
   Comparison comparison(rtol, atol);
@@ -61,17 +62,17 @@ TEST_CASE("an output holds up to atol + rtol |want|, elementwise") {
 }
 
 TEST_CASE("a NaN never holds, whichever side it is on") {
-  CHECK(!passes(compared({nan}, {1}, 1, 1)));
-  CHECK(!passes(compared({1}, {nan}, 1, 1)));
-  CHECK(!passes(compared({nan}, {nan}, 1, 1)));
-  CHECK(std::isnan(compared({1, nan, 3}, {1, 2, 4}, 1, 1).abs));
+  CHECK(!passes(compared({not_a_number}, {1}, 1, 1)));
+  CHECK(!passes(compared({1}, {not_a_number}, 1, 1)));
+  CHECK(!passes(compared({not_a_number}, {not_a_number}, 1, 1)));
+  CHECK(std::isnan(compared({1, not_a_number, 3}, {1, 2, 4}, 1, 1).abs));
 }
 
 TEST_CASE("an infinity holds only against itself") {
-  CHECK(passes(compared({-inf}, {-inf})));
-  CHECK(!passes(compared({inf}, {-inf}, 1, 1)));
-  CHECK(!passes(compared({1}, {inf}, 1, 1)));
-  CHECK(!passes(compared({inf}, {1}, 1, 1)));
+  CHECK(passes(compared({-infinity}, {-infinity})));
+  CHECK(!passes(compared({infinity}, {-infinity}, 1, 1)));
+  CHECK(!passes(compared({1}, {infinity}, 1, 1)));
+  CHECK(!passes(compared({infinity}, {1}, 1, 1)));
 }
 
 TEST_CASE("errors are the largest ones; the relative error passes over what atol decides") {
