@@ -3,7 +3,7 @@
 #include "autograd/op_case.h"
 
 // With z = (x - mean) / sqrt(variance + eps):  y = z weight + bias. The backward formulas stand beside their loops in
-// tensor/kernels/norm.cpp. All keep x and two numbers a group (or row).
+// tensor/kernels/norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or row (the others).
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
