@@ -5,6 +5,7 @@
 #include "data/atomic_file.h"
 #include "data/image_set.h"
 #include "data/point_set.h"
+#include "data/toy.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -70,6 +71,13 @@ std::unique_ptr<Dataset> load_dataset(const std::string& path, Index first) {
   }
   if (points) return std::make_unique<PointSet>(PointSet::load(path, first));
   return std::make_unique<ImageSet>(ImageSet::load(path, first));
+}
+
+std::unique_ptr<Dataset> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed) {
+  constexpr std::string_view prefix = "toy:";
+  constexpr Index points = 10'000;
+  if (!file_or_toy.starts_with(prefix)) return load_dataset(file_or_toy);
+  return std::make_unique<PointSet>(toy(file_or_toy.substr(prefix.size()), points, toy_seed));
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

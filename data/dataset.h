@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <span>
@@ -39,5 +40,9 @@ struct Dataset {
 /// Opens an image set or a point set, whichever the file is; of large ones the first samples only, if you like.
 /// Throws Error for any other file.
 std::unique_ptr<Dataset> load_dataset(const std::string& path, Index first = all_samples);
+
+/// What a configuration names: a file, or `toy:NAME` for 10,000 points of that distribution, drawn with the seed (so
+/// that a held-out set can be another draw). Throws UsageError for a distribution that doesn't exist.
+std::unique_ptr<Dataset> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -85,8 +85,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   return checkpoint;
 }
 
-DiffusionModel load_model(const std::string& path, const std::string& weights) {
-  const Checkpoint checkpoint = read_checkpoint(path);
+DiffusionModel model_of(const Checkpoint& checkpoint, const std::string& weights, const std::string& origin) {
   std::string group = "weights";
   if (weights == "ema" && !checkpoint.config.train.ema_rates.empty()) {
     group = ema_group(checkpoint.config.train.ema_rates.front());
@@ -95,9 +94,9 @@ DiffusionModel load_model(const std::string& path, const std::string& weights) {
   } else if (weights != "raw") {
     throw UsageError("unknown weights \"", weights, "\"; there are raw, ema and ema:RATE");
   }
-  if (!checkpoint.tensors.contains(group)) throw UsageError(path, ": has no weights `", group, "`");
+  if (!checkpoint.tensors.contains(group)) throw UsageError(origin, ": has no weights `", group, "`");
   DiffusionModel model(checkpoint.config, checkpoint.data);
-  model.network->parameters.exchange(checkpoint.in_order(group, model.network->parameters, path));
+  model.network->parameters.exchange(checkpoint.in_order(group, model.network->parameters, origin));
   return model;
 }
 

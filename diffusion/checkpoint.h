@@ -36,7 +36,10 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 Checkpoint read_checkpoint(const std::string& path);
 
 /// The model of a checkpoint with the weights asked for: "raw", "ema" (the first moving average of the configuration)
-/// or "ema:RATE". Throws UsageError for weights that it doesn't have.
-DiffusionModel load_model(const std::string& path, const std::string& weights = "ema");
+/// or "ema:RATE". Throws UsageError for weights that it doesn't have, naming `origin`.
+DiffusionModel model_of(const Checkpoint& checkpoint, const std::string& weights, const std::string& origin);
+inline DiffusionModel load_model(const std::string& path, const std::string& weights = "ema") {
+  return model_of(read_checkpoint(path), weights, path);
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION
