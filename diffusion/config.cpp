@@ -18,6 +18,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // Clang 14 wants it said
 
 // The number of letters to insert, delete or replace that turns a into b.
 std::size_t edit_distance(const std::string& a, const std::string& b) {

@@ -204,14 +204,10 @@ double Trainer::validation_loss(const Dataset& held_out) {
   if (model_.conditional()) batch.labels.assign(held_out.labels.begin(), held_out.labels.begin() + count);
 
   const WithValues averaged(model_.network->parameters, sampling_weights());
-  return parallel_sum(count, config_.train.shard_size,
-                      [&](Index first, Index last) {
-                        double part = 0;
-                        for (const real loss : shard_loss(nullptr, batch, first, last, {}).value().values())
-                          part += static_cast<double>(loss);
-                        return part;
-                      }) /
-         static_cast<double>(count);
+  const double total = parallel_sum(count, config_.train.shard_size, [&](Index first, Index last) {
+    return static_cast<double>(sum(shard_loss(nullptr, batch, first, last, {})).item());
+  });
+  return total / static_cast<double>(count);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

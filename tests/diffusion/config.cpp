@@ -1,0 +1,73 @@
+#include "diffusion/config.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/diffusion/helpers.h"
+
+using namespace reverie;
+
+TEST_CASE("what is written reads back the same, key by key") {
+  Config config;
+  set_config(config, "train.learning_rate=2e-4");
+  set_config(config, "model.channel_mult=[1, 3]");
+  set_config(config, "train.ema_rates=[0.99, 0.9999]");
+  set_config(config, "diffusion.schedule=sigmoid");
+  set_config(config, "diffusion.schedule_parameters={ start = -2, tau = 0.7 }");
+  set_config(config, "model.class_conditional=true");
+  set_config(config, "data.train=\"a \\\"quoted\\\" path\"");
+  for (const bool explain : {false, true}) {
+    Config again = parse_config(config_text(config, explain), "test");
+    const auto want = config_fields(config), got = config_fields(again);
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK(field_text(got[i]) == field_text(want[i]));
+  }
+  CHECK(config.train.learning_rate.base == 2e-4);
+  CHECK(config.diffusion.schedule_parameters.at("tau") == 0.7);
+}
+
+TEST_CASE("every field has a section, a meaning and a name of its own") {
+  Config config;
+  std::string before;
+  for (const ConfigField& field : config_fields(config)) {
+    CHECK(contains(field.key, "."));
+    CHECK(!field.meaning.empty());
+    CHECK(field.key != before);
+    before = field.key;
+  }
+}
+
+TEST_CASE("a bad configuration is one line that names key, place and remedy") {
+  const auto parsed = [](const std::string& text) { return error_of([&] { parse_config(text, "my.toml"); }); };
+  CHECK(parsed("[train]\nstepz = 3") == "my.toml: unknown key `train.stepz`; did you mean `train.steps`?");
+  CHECK(parsed("[trian]\nsteps = 3") == "my.toml: unknown key `trian.steps`; did you mean `train.steps`?");
+  CHECK(parsed("steps = 3") == "my.toml: unknown key `steps`; did you mean `train.steps`?");
+  CHECK(parsed("[train]\nsteps = 1.5") == "my.toml: `train.steps` wants a whole number");
+  CHECK(parsed("[train]\nsteps = \"many\"") == "my.toml: `train.steps` wants a whole number");
+  CHECK(parsed("[model]\nchannel_mult = 2") == "my.toml: `model.channel_mult` wants a list, like [1, 2]");
+  CHECK(contains(parsed("[train]\nsteps = \n"), "my.toml:2: "));
+  Config config;
+  CHECK(error_of([&] { set_config(config, "train.steps"); }) == "--set train.steps: wants key=value");
+  CHECK(contains(error_of([&] { set_config(config, "train.batchsize=3"); }), "did you mean `train.batch_size`?"));
+  CHECK(contains(error_of([] { load_config("nowhere.toml"); }), "nowhere.toml: can't be read"));
+}
+
+TEST_CASE("values that can't be are refused before anything starts") {
+  const auto checked = [](const char* assignment) {
+    Config config;
+    config.data.train = "data";
+    check_config(config);
+    set_config(config, assignment);
+    return error_of([&] { check_config(config); });
+  };
+  CHECK(contains(checked("diffusion.schedule=linaer"), "linear"));
+  CHECK(contains(checked("diffusion.prediction=noise"), "eps"));
+  CHECK(contains(checked("train.optimizer=lion"), "adamw"));
+  CHECK(contains(checked("train.decay=linear"), "cosine"));
+  CHECK(contains(checked("model.channels=40"), "multiple of 32"));
+  CHECK(contains(checked("train.batch_size=0"), "train.batch_size"));
+  CHECK(contains(checked("train.label_dropout=0.1"), "class_conditional"));
+  CHECK(contains(checked("train.ema_rates=[1.5]"), "train.ema_rates"));
+  CHECK(checked("train.steps=7") == "nothing");
+  Config linear;
+  linear.data.train = "data", linear.diffusion.schedule = "linear", linear.diffusion.steps = 20;
+  CHECK_THROWS_AS(check_config(linear), UsageError);
+}

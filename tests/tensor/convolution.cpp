@@ -1,0 +1,90 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "autograd/ops.h"
+
+using namespace reverie;
+
+namespace {
+
+Tensor draw(const Shape& shape, Index channel) { return normal(RandomKey{.seed = 6}.with_channel(channel), shape); }
+
+// The definition, pixel by pixel.
+Tensor by_hand(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOptions& o) {
+  const Index height = (x.extent(1) + 2 * o.padding - w.extent(2)) / o.stride + 1;
+  const Index width = (x.extent(2) + 2 * o.padding - w.extent(3)) / o.stride + 1;
+  const Index in = w.extent(1), out = w.extent(0);
+  Tensor y = Tensor::zeros({x.extent(0), height, width, out});
+  for (Index n = 0; n < x.extent(0); ++n)
+    for (Index p = 0; p < height; ++p)
+      for (Index q = 0; q < width; ++q)
+        for (Index c = 0; c < out; ++c) {
+          double sum = static_cast<double>(b[c]);
+          for (Index i = 0; i < in; ++i)
+            for (Index k = 0; k < w.extent(2); ++k)
+              for (Index l = 0; l < w.extent(3); ++l) {
+                const Index row = p * o.stride + k - o.padding, column = q * o.stride + l - o.padding;
+                if (row < 0 || row >= x.extent(1) || column < 0 || column >= x.extent(2)) continue;
+                const Index channel = c / (out / o.groups) * in + i;
+                sum +=
+                    static_cast<double>(x[((n * x.extent(1) + row) * x.extent(2) + column) * x.extent(3) + channel]) *
+                    static_cast<double>(w[((c * in + i) * w.extent(2) + k) * w.extent(3) + l]);
+              }
+          y[((n * height + p) * width + q) * out + c] = static_cast<real>(sum);
+        }
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("conv2d is its definition, at sizes of one tile and of many") {
+  struct Case {
+    Shape x, w;
+    Conv2dOptions o;
+  };
+  const Case cases[] = {{{2, 5, 7, 3}, {4, 3, 3, 3}, {1, 1, 1}}, {{1, 1, 1, 2}, {3, 2, 3, 3}, {1, 1, 1}},
+                        {{2, 6, 6, 4}, {6, 2, 3, 3}, {2, 1, 2}}, {{3, 28, 28, 33}, {31, 33, 3, 3}, {1, 1, 1}},
+                        {{1, 9, 8, 5}, {7, 5, 1, 1}, {1, 0, 1}}, {{1, 9, 8, 5}, {7, 5, 1, 1}, {2, 0, 1}},
+                        {{1, 8, 8, 2}, {2, 2, 5, 5}, {1, 2, 1}}, {{2, 40, 30, 16}, {8, 16, 3, 3}, {2, 1, 1}}};
+  for (const Case& c : cases) {
+    const Tensor x = draw(c.x, 0), w = draw(c.w, 1), b = draw({c.w[0]}, 2);
+    const Tensor y = conv2d(x, w, b, c.o).value(), want = by_hand(x, w, b, c.o);
+    REQUIRE(y.shape() == want.shape());
+    double worst = 0;
+    for (Index i = 0; i < y.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(y[i] - want[i])));
+    CHECK(worst < (sizeof(real) == 4 ? 2e-4 : 1e-11));
+  }
+}
+
+TEST_CASE("the gradients are the forward's transpose at sizes of many tiles: <conv(x), dy> = <x, dx> = <w, dw>") {
+  const Tensor x = draw({3, 40, 40, 32}, 0), w = draw({48, 32, 3, 3}, 1), dy = draw({3, 40, 40, 48}, 2);
+  Tape tape;
+  const Var vx = tape.variable(x), vw = tape.variable(w);
+  const Var y = conv2d(vx, vw, {}, {.padding = 1});
+  const auto dot = [](const Tensor& a, const Tensor& b) {
+    double sum = 0;
+    for (Index i = 0; i < a.size(); ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+    return sum;
+  };
+  const double forward = dot(y.value(), dy);
+  tape.backward(y, dy, {});
+  const double tolerance = sizeof(real) == 4 ? 1e-4 : 1e-12;
+  CHECK(dot(x, tape.gradient(vx)) == doctest::Approx(forward).epsilon(tolerance));
+  CHECK(dot(w, tape.gradient(vw)) == doctest::Approx(forward).epsilon(tolerance));
+}
+
+TEST_CASE("a 1x1 convolution is a linear layer on pixels") {
+  const Tensor x = draw({2, 4, 5, 6}, 0), w = draw({3, 6}, 1), b = draw({3}, 2);
+  const Tensor y = conv2d(x, w.reshape({3, 6, 1, 1}), b).value(), z = linear(x, w, b).value();
+  for (Index i = 0; i < y.size(); ++i) CHECK(y[i] == doctest::Approx(z[i]));
+}
+
+TEST_CASE("bad shapes say what would fit") {
+  const Tensor x = draw({1, 4, 4, 3}, 0);
+  CHECK_THROWS_WITH_AS(conv2d(x, draw({64, 1, 3, 3}, 1), {}),
+                       "conv2d: input [1,4,4,3] has 3 channels, weight [64,1,3,3] wants 1", ShapeError);
+  CHECK_THROWS_AS(conv2d(x, draw({64, 3, 5, 5}, 1), {}), ShapeError);
+  CHECK_THROWS_AS(conv2d(x, draw({4, 3, 3, 3}, 1), draw({5}, 2)), ShapeError);
+  CHECK_THROWS_AS(conv2d(x, draw({4, 3}, 1), {}), ShapeError);
+}

@@ -1,0 +1,62 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/kernels/broadcast.h"
+#include "tensor/kernels/functions.h"
+#include "tensor/random.h"
+
+using namespace reverie;
+
+TEST_CASE("exp is within two units in the last place, and ends where it should") {
+  constexpr double ulp = std::numeric_limits<real>::epsilon();
+  double worst = 0;
+  for (int i = -8700; i <= 8850; ++i) {
+    const real x = static_cast<real>(i) / 100;
+    const double want = std::exp(static_cast<double>(x)), got = static_cast<double>(kernels::fast_exp(x));
+    worst = std::max(worst, std::abs(got - want) / want);
+  }
+  CHECK(worst < 2 * ulp);
+  CHECK(kernels::fast_exp(real(0)) == 1);
+  CHECK(std::isinf(kernels::fast_exp(real(1e4))));
+  CHECK(kernels::fast_exp(real(-1e4)) == 0);
+  CHECK(std::isnan(kernels::fast_exp(std::numeric_limits<real>::quiet_NaN())));
+  CHECK(std::isinf(kernels::fast_exp(std::numeric_limits<real>::infinity())));
+}
+
+TEST_CASE("tanh is right to rounding, relatively, near zero and far from it") {
+  double worst = 0;
+  for (int i = -4000; i <= 4000; ++i) {
+    const real x = static_cast<real>(i) / 400;
+    const double want = std::tanh(static_cast<double>(x)), got = static_cast<double>(kernels::fast_tanh(x));
+    worst = std::max(worst, std::abs(got - want) / (std::abs(want) + 1e-30));
+  }
+  CHECK(worst < 4 * std::numeric_limits<real>::epsilon());
+  CHECK(kernels::fast_tanh(real(1e4)) == 1);
+  CHECK(std::isnan(kernels::fast_tanh(std::numeric_limits<real>::quiet_NaN())));
+}
+
+TEST_CASE("reducing is the transpose of broadcasting: <broadcast(a), b> = <a, reduce(b)>") {
+  const std::pair<Shape, Shape> pairs[] = {{{1}, {4}},
+                                           {{3, 1}, {3, 4}},
+                                           {{1, 4}, {3, 4}},
+                                           {{4}, {2, 3, 4}},
+                                           {{2, 1, 1, 5}, {2, 3, 4, 5}},
+                                           {{1, 3, 1, 5}, {2, 3, 4, 5}},
+                                           {{}, {2, 3}},
+                                           {{2, 3, 4}, {2, 3, 4}},
+                                           {{1, 1, 7}, {50, 40, 7}},
+                                           {{300, 1}, {300, 200}}};
+  for (const auto& [narrow, wide] : pairs) {
+    CAPTURE(concat(narrow));
+    const Tensor a = normal({.seed = 1}, narrow), b = normal({.seed = 2}, wide);
+    Tensor stretched = Tensor::zeros(wide), reduced = Tensor::zeros(narrow);
+    kernels::broadcast_add(a, stretched);
+    kernels::reduce_add(b, reduced);
+    double left = 0, right = 0;
+    for (Index i = 0; i < b.size(); ++i) left += static_cast<double>(stretched[i]) * static_cast<double>(b[i]);
+    for (Index i = 0; i < a.size(); ++i) right += static_cast<double>(a[i]) * static_cast<double>(reduced[i]);
+    CHECK(left == doctest::Approx(right).epsilon(sizeof(real) == 4 ? 1e-4 : 1e-12));
+  }
+}

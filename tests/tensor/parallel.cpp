@@ -1,0 +1,54 @@
+#include "tensor/parallel.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+using namespace reverie;
+
+TEST_CASE("every index is visited once, nested or not, for any number of threads") {
+  for (const int count : {1, 2, 5}) {
+    set_threads(count);
+    CHECK(threads() == count);
+    std::vector<std::atomic<int>> seen(100 * 30);
+    parallel_tiles(100, [&](Index i) {
+      parallel_for(30, 7, [&](Index begin, Index end) {
+        for (Index j = begin; j < end; ++j) ++seen[static_cast<std::size_t>(i * 30 + j)];
+      });
+    });
+    bool once = true;
+    for (const auto& n : seen) once = once && n == 1;
+    CHECK(once);
+  }
+  set_threads(0);
+}
+
+TEST_CASE("a sum has the same bits for any number of threads") {
+  const auto part = [](Index begin, Index end) {
+    double sum = 0;
+    for (Index i = begin; i < end; ++i) sum += 1.0 / static_cast<double>(i + 1);
+    return sum;
+  };
+  set_threads(1);
+  const double one = parallel_sum(100000, 1000, part);
+  for (const int count : {2, 3, 7}) {
+    set_threads(count);
+    CHECK(parallel_sum(100000, 1000, part) == one);
+  }
+  set_threads(0);
+}
+
+TEST_CASE("an exception in a tile reaches the caller") {
+  CHECK_THROWS_AS(parallel_tiles(8,
+                                 [](Index i) {
+                                   if (i == 5) throw std::runtime_error("tile");
+                                 }),
+                  std::runtime_error);
+}
+
+TEST_CASE("nothing to do is nothing done") {
+  parallel_for(0, 4, [](Index, Index) { FAIL("called"); });
+  CHECK(parallel_sum(0, 4, [](Index, Index) { return 1.0; }) == 0);
+}
