@@ -52,6 +52,17 @@ NoiseSchedule schedule_of(const Config& config) {
   return make_schedule(config.diffusion.schedule, config.diffusion.steps, config.diffusion.schedule_parameters);
 }
 
+const Sampler& sampler_of(const DiffusionModel& model, const SampleRequest& request) {
+  return find_sampler(request.sampler.empty() ? model.config.sample.sampler : request.sampler);
+}
+
+// The chain to walk: the model's, or one of fewer steps.
+Process process_of(const DiffusionModel& model, const SampleRequest& request) {
+  Process process = model.process;
+  if (request.steps > 0) process.schedule = respace(model.process.schedule, std::to_string(request.steps));
+  return process;
+}
+
 }  // namespace
 
 std::unique_ptr<Network> make_network(const Config& config, const DataFacts& data) {
@@ -104,8 +115,7 @@ SampleRequest default_request(const Config& config) {
           .guidance = config.sample.guidance};
 }
 
-Samples generate(const DiffusionModel& model, const SampleRequest& request,
-                 const std::function<bool(double)>& progress) {
+void check_request(const DiffusionModel& model, const SampleRequest& request) {
   if (request.count < 1) throw UsageError("sampling: ", request.count, " samples; at least one must be asked for");
   if (request.label >= 0 && !model.conditional()) {
     throw UsageError("sampling: class ", request.label, " asked for, but this model was trained without classes");
@@ -117,9 +127,15 @@ Samples generate(const DiffusionModel& model, const SampleRequest& request,
   if (request.guidance != 1 && (!model.conditional() || model.config.train.label_dropout == 0)) {
     throw UsageError("sampling: guidance wants a model trained with classes and `train.label_dropout` > 0");
   }
-  const Sampler& sampler = find_sampler(request.sampler.empty() ? model.config.sample.sampler : request.sampler);
-  Process process = model.process;
-  if (request.steps > 0) process.schedule = respace(model.process.schedule, std::to_string(request.steps));
+  sampler_of(model, request);
+  process_of(model, request);
+}
+
+Samples generate(const DiffusionModel& model, const SampleRequest& request,
+                 const std::function<bool(double)>& progress) {
+  check_request(model, request);
+  const Sampler& sampler = sampler_of(model, request);
+  const Process process = process_of(model, request);
   Samples samples;
   if (model.conditional()) {
     for (Index i = 0; i < request.count; ++i)

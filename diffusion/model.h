@@ -50,13 +50,16 @@ struct SampleRequest {
 /// The request that previews use, and the program where it isn't told more.
 SampleRequest default_request(const Config& config);
 
+/// Throws UsageError for a request that the model can't meet: a class, a sampler, a number of steps that it hasn't got.
+void check_request(const DiffusionModel& model, const SampleRequest& request);
+
 struct Samples {
   Tensor x;                   ///< [count, sample_shape]
   std::vector<Index> labels;  ///< empty where the model knows no classes
 };
 /// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count.
 /// `progress` is told the share that is done, perhaps from several threads, one at a time; where it returns false the
-/// work stops with an Error. Throws UsageError for a class or a sampler that doesn't exist.
+/// work stops with an Error. Throws as check_request.
 Samples generate(const DiffusionModel& model, const SampleRequest& request,
                  const std::function<bool(double)>& progress = nullptr);
 

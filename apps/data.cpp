@@ -1,0 +1,151 @@
+// reverie data: making data sets and looking at them.
+#include <iostream>
+
+#include "apps/cli.h"
+#include "apps/describe.h"
+#include "apps/files.h"
+#include "data/idx.h"
+#include "data/png_folder.h"
+#include "data/toy.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// What all commands that make a set have: where it goes, and where it comes from.
+struct Output {
+  std::string out, name, source, licence;
+
+  void save(Dataset& set) const {
+    if (!name.empty()) set.name = name;
+    if (!source.empty()) set.source = source;
+    if (!licence.empty()) set.licence = licence;
+    set.save(out);
+    std::cout << out << "\n" << describe(set);
+  }
+};
+
+void add_output(CLI::App* command, Output& output) {
+  command->add_option("--name", output.name, "What the set is called")->type_name("TEXT");
+  command->add_option("--source", output.source, "Where the data comes from")->type_name("TEXT");
+  command->add_option("--licence", output.licence, "Under which terms")->type_name("TEXT");
+  command->add_option("--out", output.out, "The file to write, X.h5")->type_name("FILE")->required();
+  add_threads(command);
+}
+
+void add_import_idx(CLI::App* import) {
+  struct Options : Output {
+    std::string images, labels;
+    std::vector<std::string> class_names;
+    Index first = all_samples;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = import->add_subcommand("idx", "Files in MNIST's IDX format, plain or gzipped");
+  command->add_option("--images", options->images, "The images")->type_name("FILE")->required();
+  command->add_option("--labels", options->labels, "Their labels")->type_name("FILE");
+  command->add_option("--class-names", options->class_names, "Names of the classes, with commas [their numbers]")
+      ->type_name("A,B")
+      ->delimiter(',');
+  command->add_option("--first", options->first, "Take the first N [all]")->type_name("N")->check(positive);
+  add_output(command, *options);
+  command->footer(
+      "example: reverie data import idx --images train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz "
+      "--out mnist.h5");
+  command->callback([options] {
+    require_writable(options->out);
+    ImageSet set = read_idx(options->images, options->labels, options->class_names, options->first);
+    options->save(set);
+  });
+}
+
+void add_import_png(CLI::App* import) {
+  struct Options : Output {
+    std::string folder, size;
+    PngFolderOptions png;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = import->add_subcommand("png", "A folder of PNG files; folders in it are classes");
+  command->add_option("--folder", options->folder, "The folder")->type_name("DIR")->required();
+  command->add_option("--size", options->size, "Crop and resample to this size [the files' own]")->type_name("HxW");
+  command->add_option("--channels", options->png.channels, "1 for grey, 3 for colour [as the files are]")
+      ->type_name("1|3")
+      ->check(CLI::IsMember({1, 3}).description(""));
+  add_output(command, *options);
+  command->footer("example: reverie data import png --folder emoji/ --size 32x32 --out emoji.h5");
+  command->callback([options] {
+    if (!options->size.empty()) {
+      int end = 0;
+      long long height = 0, width = 0;
+      const bool whole = std::sscanf(options->size.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
+                         static_cast<std::size_t>(end) == options->size.size();
+      if (!whole || height < 1 || width < 1) throw UsageError("--size ", options->size, ": wants HxW, like 32x32");
+      options->png.height = height;
+      options->png.width = width;
+    }
+    require_writable(options->out);
+    ImageSet set = read_png_folder(options->folder, options->png);
+    options->save(set);
+  });
+}
+
+void add_toy(CLI::App* data) {
+  struct Options : Output {
+    std::string distribution;
+    Index count = 10'000;
+    std::uint64_t seed = 0;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = data->add_subcommand("toy", "Points in the plane from a distribution to try things on");
+  std::string choice = "Which distribution:";
+  for (const ToyDistribution& toy : toy_distributions()) choice += concat("\n", toy.name, ": ", toy.what);
+  command->add_option("distribution", options->distribution, choice)->type_name("NAME")->required();
+  command->add_option("--count", options->count, "How many points [10000]")->type_name("N")->check(positive);
+  command->add_option("--seed", options->seed, "Point i is a function of the seed and i [0]")->type_name("S");
+  add_output(command, *options);
+  command->footer("example: reverie data toy two_moons --count 10000 --seed 1 --out moons.h5");
+  command->callback([options] {
+    require_writable(options->out);
+    PointSet set = toy(options->distribution, options->count, options->seed);
+    options->save(set);
+  });
+}
+
+void add_info(CLI::App* data) {
+  struct Options {
+    std::string file, grid;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = data->add_subcommand("info", "What is in a data set");
+  command->add_option("file", options->file, "Image set or point set")->type_name("FILE")->required();
+  command->add_option("--grid", options->grid, "Draw its first 64 images (or its points) to this PNG")
+      ->type_name("FILE");
+  add_threads(command);
+  command->footer("example: reverie data info data/sets/digits-train.h5 --grid digits.png");
+  command->callback([options] {
+    if (!options->grid.empty()) require_writable(options->grid);
+    const auto set = load_dataset(options->file);
+    if (!options->grid.empty()) {
+      require_picture(set->sample_shape());
+      const Index count = set->sample_shape().rank() == 3 ? std::min<Index>(64, set->size()) : set->size();
+      std::vector<Index> first(static_cast<std::size_t>(count));
+      std::iota(first.begin(), first.end(), Index{0});
+      write_png(options->grid, picture_of(set->batch(first)));
+    }
+    std::cout << options->file << "\n" << describe(*set);
+  });
+}
+
+}  // namespace
+
+void add_data(CLI::App& program) {
+  CLI::App* data = program.add_subcommand("data", "Make data sets and look at them")->require_subcommand(1);
+  CLI::App* import =
+      data->add_subcommand("import", "Make an image set of files in other formats")->require_subcommand(1);
+  add_import_idx(import);
+  add_import_png(import);
+  import->footer("example: reverie data import png --folder photos/ --size 64x64 --out photos.h5");
+  add_toy(data);
+  add_info(data);
+  data->footer("example: reverie data info data/sets/digits-train.h5");
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

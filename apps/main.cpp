@@ -1,0 +1,60 @@
+// The program `reverie`: its subcommands, and how it ends. 0: done; 1: something failed; 2: a wrong flag, key or value;
+// 128 + signal: asked to stop. An error is one line.
+#include <csignal>
+#include <iostream>
+#include <new>
+
+#include "apps/cli.h"
+#include "apps/interrupt.h"
+
+namespace {
+
+using namespace reverie;
+
+void add_subcommands(CLI::App& program) {
+  program.set_version_flag("--version", "reverie " REVERIE_VERSION, "Print the version");
+  program.require_subcommand(1);
+  add_train(program);
+  add_sample(program);
+  add_evaluate(program);
+  add_data(program);
+  add_inspect(program);
+  program.footer(
+      "example: reverie train --config configs/toy-moons.toml --out runs/moons\n"
+      "`reverie COMMAND --help` tells more of each.");
+}
+
+int fail(int code, const std::string& message) {
+  std::cout << std::flush;
+  std::cerr << "reverie: " << message << std::endl;
+  return code;
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("reverie trains diffusion models on CPUs, samples from them and evaluates them.");
+  try {
+    add_subcommands(program);
+    program.parse(argc, argv);
+  } catch (const CLI::Success& request) {  // --help, --version
+    program.exit(request);
+  } catch (const CLI::ParseError& error) {
+    return fail(2, std::string(error.what()) + " (reverie --help tells what there is)");
+  } catch (const UsageError& error) {
+    return fail(2, error.what());
+  } catch (const Interrupted&) {
+    return 128 + interrupted();
+  } catch (const std::bad_alloc&) {
+    return fail(1, "out of memory; a smaller train.shard_size, train.lanes or --count needs less");
+  } catch (const std::exception& error) {
+    return fail(1, error.what());
+  }
+  std::cout << std::flush;
+  return std::cout ? 0 : fail(1, "standard output can't be written");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file larger than is allowed is an error, not a crash
+  return run(argc, argv);
+}

@@ -1,0 +1,76 @@
+#include "apps/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "apps/files.h"
+#include "tensor/error.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The lines of a file of metrics up to one that is no JSON, as the last may be after a crash.
+std::vector<Json> read_lines(const std::string& path) {
+  std::ifstream file(path);
+  std::vector<Json> lines;
+  for (std::string text; std::getline(file, text);) {
+    Json line = Json::parse(text, nullptr, false);
+    if (!line.is_object() || !line.contains("step") || !line["step"].is_number()) break;
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+double number(const Json& line, const char* name) {
+  return line.contains(name) && line[name].is_number() ? line[name].get<double>() : NAN;  // NaN is null in JSON
+}
+
+}  // namespace
+
+Metrics::Metrics(const std::string& path, Index last_step) : path_(path) {
+  std::string kept;
+  for (const Json& line : read_lines(path)) {
+    if (line["step"].get<Index>() > last_step) continue;
+    kept += line.dump() + "\n";
+    if (line.contains("seconds")) seconds_before_ = number(line, "seconds");
+  }
+  write_text(path, kept);
+  file_.open(path, std::ios::app);
+}
+
+void Metrics::write(Index step, std::initializer_list<std::pair<const char*, double>> values) {
+  Json line{{"step", step}};
+  for (const auto& [name, value] : values) line[name] = value;
+  file_ << line.dump() << std::endl;
+  if (!file_) throw Error(path_, ": can't be written; is the disk full?");
+}
+
+Plot loss_curve(const std::string& metrics_path) {
+  constexpr std::size_t smoothed = 5;  // lines, each a mean over train.log_every steps already
+  Plot::Series training{"training (moving mean; jumps with the random t)", {}, {}};
+  Plot::Series validation{"validation (held-out data, fixed t and noise)", {}, {}};
+  std::vector<double> losses;
+  for (const Json& line : read_lines(metrics_path)) {
+    const double step = number(line, "step");
+    if (line.contains("loss")) {
+      losses.push_back(number(line, "loss"));
+      const std::size_t count = std::min(smoothed, losses.size());
+      training.x.push_back(step);
+      training.y.push_back(std::accumulate(losses.end() - static_cast<std::ptrdiff_t>(count), losses.end(), 0.0) /
+                           static_cast<double>(count));
+    }
+    if (line.contains("validation_loss")) {
+      validation.x.push_back(step);
+      validation.y.push_back(number(line, "validation_loss"));
+    }
+  }
+  Plot plot{.title = "loss", .x_label = "step", .y_label = "loss", .log_y = true, .series = {training}};
+  if (!validation.x.empty()) plot.series.push_back(validation);
+  return plot;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

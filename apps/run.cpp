@@ -1,0 +1,93 @@
+#include "apps/run.h"
+
+#include <iomanip>
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+Run::Run(Trainer& trainer, const Config& config, const Dataset* held_out, const RunFolder& folder, bool resumed)
+    : trainer_(trainer),
+      config_(config.train),
+      held_out_(held_out),
+      folder_(folder),
+      metrics_(folder.metrics(), resumed ? trainer.steps_done() : -1),
+      progress_(share()),
+      saved_step_(resumed ? trainer.steps_done() : -1) {}
+
+void Run::step() {
+  const auto start = std::chrono::steady_clock::now();
+  const StepReport report = trainer_.step();
+  since_logged_.seconds += seconds_since(start);
+  since_logged_.loss += report.loss;
+  ++since_logged_.steps;
+  shown_loss_ = shown_loss_ ? 0.95 * *shown_loss_ + 0.05 * report.loss : report.loss;
+  const auto steps = static_cast<double>(since_logged_.steps);
+  const double images_per_second = steps * static_cast<double>(config_.batch_size) / since_logged_.seconds;
+  progress_.update(share(), facts(*shown_loss_, images_per_second));
+  if (!due(config_.log_every)) return;
+  metrics_.write(report.step, {{"loss", since_logged_.loss / steps},
+                               {"gradient_norm", report.gradient_norm},
+                               {"learning_rate", report.learning_rate},
+                               {"images_per_second", images_per_second},
+                               {"seconds", metrics_.seconds_before() + seconds_since(start_)}});
+  progress_.line(share(), facts(since_logged_.loss / steps, images_per_second));
+  since_logged_ = {};
+}
+
+void Run::validate() {
+  if (held_out_ == nullptr) return;
+  const double loss = trainer_.validation_loss(*held_out_);
+  metrics_.write(trainer_.steps_done(), {{"validation_loss", loss}});
+  progress_.line(share(), concat(at_step(), "  validation loss ", std::setprecision(4), loss));
+}
+
+void Run::save() {
+  write_checkpoint(folder_.checkpoint(), trainer_.checkpoint());
+  saved_step_ = trainer_.steps_done();
+}
+
+void Run::preview() {
+  make_folder(folder_.previews());
+  draw_samples(folder_.preview(trainer_.steps_done()));
+}
+
+void Run::finish() {
+  write_svg(folder_.loss_curve(), loss_curve(folder_.metrics()));
+  draw_samples(folder_.samples());
+  progress_.note(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
+                        folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics()));
+}
+
+// From the same starting noise each time, so that pictures of different steps can be compared.
+void Run::draw_samples(const std::string& path) {
+  const DiffusionModel& model = trainer_.model();
+  SampleRequest request = default_request(model.config);
+  request.count = config_.preview_count;
+  request.seed = static_cast<std::uint64_t>(config_.seed);
+  const WithValues averaged(model.network->parameters, trainer_.sampling_weights());
+  write_png(path, picture_of(generate(model, request, progress_.reporter(at_step() + "  sampling")).x));
+}
+
+void Run::stop(const std::string& command) {
+  if (saved_step_ != trainer_.steps_done()) save();
+  progress_.note(concat("stopped after step ", saved_step_, " of ", config_.steps, ", saved in ", folder_.checkpoint(),
+                        "\nto go on: ", command));
+}
+
+std::string Run::last_checkpoint() const {
+  if (saved_step_ < 0) return "no checkpoint was written yet";
+  return concat("the checkpoint of step ", saved_step_, " stays in ", folder_.checkpoint());
+}
+
+std::string Run::facts(double loss, double images_per_second) const {
+  return concat(at_step(), "  loss ", std::setprecision(4), loss, "  ", static_cast<Index>(images_per_second),
+                " images/s");
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

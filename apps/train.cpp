@@ -1,0 +1,129 @@
+// reverie train: from a configuration to a trained model. What happens in a step is in diffusion/trainer.cpp.
+#include <filesystem>
+#include <iostream>
+
+#include "apps/cli.h"
+#include "apps/interrupt.h"
+#include "apps/run.h"
+#include "diffusion/evaluation.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+struct Options {
+  std::string config_file, folder;
+  std::vector<std::string> settings;
+  bool resume = false, print_config = false;
+};
+
+// The file named; else what the run began with, from its checkpoint or from the copy in its folder.
+Config configuration(const Options& options, const RunFolder& folder, const std::optional<Checkpoint>& checkpoint) {
+  Config config;
+  if (!options.config_file.empty()) {
+    config = load_config(options.config_file);
+  } else if (checkpoint) {
+    config = checkpoint->config;
+  } else if (options.resume && std::filesystem::exists(folder.config())) {
+    config = load_config(folder.config());
+  } else if (!options.print_config) {
+    throw UsageError("train: --config is missing; try --config configs/digits.toml");
+  }
+  for (const std::string& setting : options.settings) set_config(config, setting);
+  return config;
+}
+
+void warn_of_slow_averages(const Config::Train& train) {
+  for (const double rate : train.ema_rates) {
+    const double share = Ema::share_of_start(rate, train.ema_warmup, train.steps);
+    if (share <= 0.01) continue;
+    std::cerr << "warning: the moving average of rate " << rate << " still holds " << std::setprecision(2)
+              << 100 * share << "% of the random start after " << train.steps
+              << " steps; samples from it will be poor (a lower train.ema_rates, or ema_warmup = true, helps)\n";
+  }
+}
+
+std::string in_words(const DiffusionModel& model, const Dataset& data) {
+  return concat("training ", model.config.model.network, " with ", model.network->parameters.element_count(),
+                " parameters on ", data.size(), " samples of shape ", data.sample_shape(), " from ",
+                model.config.data.train);
+}
+
+void train(const Options& options, const std::string& program) {
+  const RunFolder folder{options.folder};
+  const bool has_checkpoint = !options.folder.empty() && std::filesystem::exists(folder.checkpoint());
+  if (has_checkpoint && !options.resume && !options.print_config) {
+    throw UsageError(folder.checkpoint(), ": is there already; go on with --resume, or choose another --out");
+  }
+  std::optional<Checkpoint> checkpoint;
+  if (has_checkpoint && options.resume) checkpoint = read_checkpoint(folder.checkpoint());
+  const Config config = configuration(options, folder, checkpoint);
+  if (options.print_config) {
+    std::cout << config_text(config, true);
+    return;
+  }
+  if (options.folder.empty()) throw UsageError("train: --out is missing; try --out runs/NAME");
+  check_config(config);
+
+  constexpr std::uint64_t toy_train = 0, toy_held_out = 1;
+  const auto data = open_dataset(config.data.train, toy_train);
+  const auto held_out = config.data.validation.empty() ? nullptr : open_dataset(config.data.validation, toy_held_out);
+  Trainer trainer = checkpoint ? Trainer(config, *data, *checkpoint, folder.checkpoint()) : Trainer(config, *data);
+  if (held_out) require_fits(trainer.model(), *held_out, config.data.validation);
+  check_request(trainer.model(), default_request(config));
+  require_picture(data->sample_shape());
+
+  make_folder(folder.path);
+  write_text(folder.config(), config_text(config, true));
+  warn_of_slow_averages(config.train);
+  std::cout << in_words(trainer.model(), *data) << std::endl;
+  if (options.resume) {
+    std::cout << (checkpoint ? concat("going on after step ", trainer.steps_done())
+                             : concat(folder.path, " has no checkpoint yet: starting from the beginning"))
+              << std::endl;
+  }
+
+  note_interrupts();
+  Run run(trainer, config, held_out.get(), folder, checkpoint.has_value());
+  try {
+    if (!checkpoint) run.validate();  // where learning starts from
+    while (!run.done()) {
+      run.step();
+      if (run.due(config.train.validate_every)) run.validate();
+      if (run.due(config.train.checkpoint_every)) run.save();
+      if (interrupted()) throw Interrupted();
+      if (run.due(config.train.preview_every) && !run.done()) run.preview();  // the last are samples.png
+    }
+    run.finish();
+  } catch (const Interrupted&) {
+    run.stop(concat(program, " train --out ", options.folder, " --resume"));
+    throw;
+  } catch (const Error& error) {
+    throw Error(error.what(), "; ", run.last_checkpoint());
+  }
+}
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("train", "Train a model, as a configuration says");
+  command->add_option("--config", options->config_file, "Configuration to train by, e.g. configs/digits.toml")
+      ->type_name("FILE");
+  command->add_option("--set", options->settings, "Change keys of the configuration, e.g. --set train.steps=500")
+      ->type_name("KEY=VALUE");
+  command
+      ->add_option("--out", options->folder,
+                   "Folder of the run: checkpoint.h5, metrics.jsonl, config.toml, previews, samples.png, loss.svg")
+      ->type_name("DIR");
+  command->add_flag("--resume", options->resume,
+                    "Go on where the run in --out stopped; --config may be left out, and --set train.steps prolongs");
+  command->add_flag("--print-config", options->print_config,
+                    "Print the whole configuration with explanations, and do nothing else");
+  add_threads(command);
+  command->footer(
+      "example: reverie train --config configs/digits.toml --set train.steps=3000 --out runs/digits\n"
+      "Ctrl-C saves and stops; the same --out with --resume goes on, to the same bits as without the stop.");
+  command->callback([options, &program] { train(*options, program.get_name()); });
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

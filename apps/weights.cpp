@@ -1,0 +1,22 @@
+#include "apps/weights.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+LoadedModel load(const std::string& checkpoint_path, std::string weights) {
+  const Checkpoint checkpoint = read_checkpoint(checkpoint_path);
+  const auto& rates = checkpoint.config.train.ema_rates;
+  if (weights.empty()) weights = rates.empty() ? "raw" : "ema";
+  DiffusionModel model = model_of(checkpoint, weights, checkpoint_path);
+  if (weights == "ema") weights = concat("ema:", rates.front());
+  return {std::move(model), concat(checkpoint_path, " (step ", checkpoint.step, ", weights ", weights, ")")};
+}
+
+void add_model(CLI::App* command, std::string& checkpoint_path, std::string& weights) {
+  command->add_option("--checkpoint", checkpoint_path, "Checkpoint of a training run")->type_name("FILE")->required();
+  command
+      ->add_option("--weights", weights,
+                   "Which weights: the (first) moving average, another by its rate, or the raw ones [ema]")
+      ->type_name("ema|raw|ema:RATE");
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
