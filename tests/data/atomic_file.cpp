@@ -6,7 +6,7 @@
 #include <csignal>
 
 #include "data/hdf5.h"
-#include "tests/data/temporary_folder.h"
+#include "tests/helpers.h"
 
 using namespace reverie;
 

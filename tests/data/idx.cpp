@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <zlib.h>
 
-#include "tests/data/temporary_folder.h"
+#include "tests/helpers.h"
 
 using namespace reverie;
 using namespace std::string_literals;

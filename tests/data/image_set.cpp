@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "data/point_set.h"
-#include "tests/data/temporary_folder.h"
+#include "tests/helpers.h"
 
 using namespace reverie;
 

@@ -9,7 +9,7 @@
 #include "data/grid.h"
 #include "data/png_folder.h"
 #include "data/scatter.h"
-#include "tests/data/temporary_folder.h"
+#include "tests/helpers.h"
 
 using namespace reverie;
 using namespace std::string_literals;

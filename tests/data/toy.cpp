@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "tests/data/temporary_folder.h"
+#include "tests/helpers.h"
 
 using namespace reverie;
 

@@ -7,6 +7,7 @@
 
 #include "diffusion/process.h"
 #include "tensor/random.h"
+#include "tests/helpers.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -31,18 +32,5 @@ inline Tensor noise(const Shape& shape, std::uint32_t channel = 0) {
 
 /// N times the same step.
 inline std::vector<Index> all_at(Index n, Index t) { return std::vector<Index>(static_cast<std::size_t>(n), t); }
-
-/// What the function throws, or "nothing".
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing";
-}
-
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace reverie::inline REVERIE_PRECISION

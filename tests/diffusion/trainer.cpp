@@ -5,7 +5,6 @@
 #include "data/image_set.h"
 #include "data/toy.h"
 #include "tensor/parallel.h"
-#include "tests/data/temporary_folder.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;

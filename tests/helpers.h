@@ -39,7 +39,7 @@ inline void write_text(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-/// What the Error says that an action throws; empty if it throws none.
+/// What the Error says that an action throws, or "nothing".
 template <class Action>
 std::string error_of(Action&& action) {
   try {
@@ -47,7 +47,7 @@ std::string error_of(Action&& action) {
   } catch (const Error& error) {
     return error.what();
   }
-  return "";
+  return "nothing";
 }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
