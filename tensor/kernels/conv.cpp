@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tensor/gemm.h"
+#include "tensor/kernels/conv_direct.h"
 #include "tensor/parallel.h"
 
 // A convolution as a matrix product. Each output pixel sees a patch of kh x kw x I values; written as the rows of a
@@ -96,7 +97,7 @@ void col2im_add(const ConvShape& s, const real* panel, Index group, Index first,
 
 }  // namespace
 
-void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
+void plain_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
   const std::vector<real> w = packed(s, weight);
   const Index out = s.group_out(), patch = s.patch();
   parallel_for(s.batch * s.out_height() * s.out_width(), tile_rows(s), [&](Index first, Index last) {
@@ -118,7 +119,7 @@ void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, c
   });
 }
 
-void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
+void plain_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
   const std::vector<real> w = packed(s, weight);
   const Index out = s.group_out(), patch = s.patch(), pixels = s.out_height() * s.out_width(),
               rows_per_tile = tile_rows(s);
@@ -142,7 +143,7 @@ void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor
   });
 }
 
-void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
   const Index out = s.group_out(), patch = s.patch(), pixels = s.batch * s.out_height() * s.out_width();
   // Parts of about 2^27 multiplications, at most eight, each with a sum of its own; added up in their order at the end.
   const Index parts = std::clamp<Index>(pixels * patch * s.out_channels >> 27, 1, 8);
@@ -168,6 +169,18 @@ void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
     }
   });
   for (const auto& sum : sums) add_unpacked(s, sum.data(), dweight);
+}
+
+void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
+  (direct_forward_applies(s) ? direct_conv2d_forward : plain_conv2d_forward)(s, x, weight, bias, y);
+}
+
+void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
+  (direct_backward_data_applies(s) ? direct_conv2d_backward_data : plain_conv2d_backward_data)(s, weight, dy, dx);
+}
+
+void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+  (direct_backward_weight_applies(s) ? direct_conv2d_backward_weight : plain_conv2d_backward_weight)(s, x, dy, dweight);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

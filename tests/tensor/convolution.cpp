@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/ops.h"
+#include "tensor/kernels/conv_direct.h"
 
 using namespace reverie;
 
@@ -72,6 +73,43 @@ TEST_CASE("the gradients are the forward's transpose at sizes of many tiles: <co
   const double tolerance = sizeof(real) == 4 ? 1e-4 : 1e-12;
   CHECK(dot(x, tape.gradient(vx)) == doctest::Approx(forward).epsilon(tolerance));
   CHECK(dot(w, tape.gradient(vw)) == doctest::Approx(forward).epsilon(tolerance));
+}
+
+TEST_CASE("the direct kernels agree with the plain ones, at channels and sizes that fill no vector") {
+  struct Case {
+    Index height, width, in, out, kernel, stride, padding;
+  };
+  const Case cases[] = {{28, 28, 32, 32, 3, 1, 1}, {5, 7, 8, 9, 3, 1, 1},    {1, 1, 16, 33, 3, 1, 1},
+                        {9, 30, 17, 40, 3, 1, 1},  {13, 6, 24, 12, 5, 1, 2}, {8, 15, 8, 64, 3, 2, 1},
+                        {7, 9, 33, 8, 3, 2, 1},    {6, 6, 10, 10, 3, 1, 0},  {4, 4, 64, 64, 3, 1, 2},
+                        {3, 50, 9, 31, 2, 1, 0}};
+  for (const Case& c : cases) {
+    const kernels::ConvShape s{3, c.height, c.width, c.in, c.out, c.kernel, c.kernel, c.stride, c.padding, 1};
+    const Tensor x = draw(s.x(), 0), w = draw(s.weight(), 1), b = draw({c.out}, 2), dy = draw(s.y(), 3);
+    const auto compare = [&](Tensor got, const Tensor& want, double scale) {
+      double worst = 0;
+      for (Index i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(got[i] - want[i])));
+      CHECK(worst < scale * (sizeof(real) == 4 ? 1e-5 : 1e-14));
+    };
+    Tensor y = draw(s.y(), 4), want_y = draw(s.y(), 5);  // overwritten
+    REQUIRE(kernels::direct_forward_applies(s));
+    kernels::direct_conv2d_forward(s, x, w, &b, y);
+    kernels::plain_conv2d_forward(s, x, w, &b, want_y);
+    compare(y, want_y, std::sqrt(s.patch()) * 5);
+    if (kernels::direct_backward_data_applies(s)) {
+      Tensor dx = draw(s.x(), 6), want_dx = dx.clone();  // added to
+      kernels::direct_conv2d_backward_data(s, w, dy, dx);
+      kernels::plain_conv2d_backward_data(s, w, dy, want_dx);
+      compare(dx, want_dx, std::sqrt(s.patch()) * 5);
+    } else {
+      CHECK(s.stride > 1);
+    }
+    REQUIRE(kernels::direct_backward_weight_applies(s));
+    Tensor dw = draw(s.weight(), 7), want_dw = dw.clone();  // added to
+    kernels::direct_conv2d_backward_weight(s, x, dy, dw);
+    kernels::plain_conv2d_backward_weight(s, x, dy, want_dw);
+    compare(dw, want_dw, std::sqrt(s.batch * c.height * c.width) * 5);
+  }
 }
 
 TEST_CASE("a 1x1 convolution is a linear layer on pixels") {
