@@ -150,13 +150,7 @@ std::span<const ScheduleKind> schedules() {
 NoiseSchedule make_schedule(const std::string& name, Index T, const ParameterValues& given) {
   const ScheduleKind& kind = find_line("schedule", schedules(), name);
   if (T < 1) throw UsageError("schedule ", name, ": ", T, " steps; it takes at least 1");
-  ParameterValues values = given;
-  for (const ParameterInfo& parameter : kind.parameters) values.try_emplace(parameter.name, parameter.value);
-  if (values.size() > kind.parameters.size()) {
-    const std::span<const ParameterInfo> known = kind.parameters;
-    for (const auto& [key, value] : given) find_line(concat("parameter of schedule ", name).c_str(), known, key);
-  }
-  return NoiseSchedule(kind.betas(T, values));
+  return NoiseSchedule(kind.betas(T, complete("schedule " + name, kind.parameters, given)));
 }
 
 std::vector<Index> spaced_steps(Index T, const std::string& sections) {

@@ -1,10 +1,9 @@
 #pragma once
-#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "tensor/error.h"
+#include "diffusion/parameters.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -30,16 +29,6 @@ struct NoiseSchedule {
   // Where this chain comes from: `respace` keeps some of the steps of a longer one, whose steps the network still sees.
   std::vector<Index> original_steps;  ///< the network's t for each step of this chain, ascending
   Index original_T;                   ///< steps of the chain that the network was trained on
-};
-
-/// Values of parameters by name.
-using ParameterValues = std::map<std::string, double, std::less<>>;
-
-/// A parameter that the caller may set.
-struct ParameterInfo {
-  const char* name;
-  double value;  ///< if the caller says nothing
-  const char* meaning;
 };
 
 /// A line of the table of schedules.

@@ -1,5 +1,6 @@
 #include "benchmarks/reference/kinds.h"
 #include "benchmarks/reference/setup.h"
+#include "diffusion/sigmas.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -23,8 +24,13 @@ void run_respace(Case& c) {
   c.output("betas", s.betas);
 }
 
+void run_sigmas(Case& c) {
+  const SigmaGrid& grid = find_line("sigma grid", sigma_grids(), c.text("name"));
+  c.output("sigmas", make_sigmas(grid.name, c.integer("n"), read_parameters(c, grid.parameters)));
+}
+
 }  // namespace
 
-Kinds schedule_kinds() { return {{"schedule", run_schedule}, {"respace", run_respace}}; }
+Kinds schedule_kinds() { return {{"schedule", run_schedule}, {"respace", run_respace}, {"sigmas", run_sigmas}}; }
 
 }  // namespace reverie::inline REVERIE_PRECISION

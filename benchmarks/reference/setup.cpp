@@ -2,17 +2,19 @@
 
 #include <cmath>
 
-#include "diffusion/table.h"
-
 namespace reverie::inline REVERIE_PRECISION {
+
+ParameterValues read_parameters(const Case& c, std::span<const ParameterInfo> known) {
+  ParameterValues values;
+  for (const ParameterInfo& parameter : known) {
+    if (c.has_param(parameter.name)) values[parameter.name] = c.number(parameter.name);
+  }
+  return values;
+}
 
 NoiseSchedule read_schedule(const Case& c, const char* name) {
   const ScheduleKind& kind = find_line("schedule", schedules(), c.text(name));
-  ParameterValues values;
-  for (const ParameterInfo& parameter : kind.parameters) {
-    if (c.has_param(parameter.name)) values[parameter.name] = c.number(parameter.name);
-  }
-  NoiseSchedule schedule = make_schedule(kind.name, c.integer("T"), values);
+  NoiseSchedule schedule = make_schedule(kind.name, c.integer("T"), read_parameters(c, kind.parameters));
   return c.has_param("sections") ? respace(schedule, c.text("sections")) : schedule;
 }
 

@@ -7,6 +7,9 @@
 /// What several kinds make from a case's parameters.
 namespace reverie::inline REVERIE_PRECISION {
 
+/// The case's values of the parameters that a line of a table knows.
+ParameterValues read_parameters(const Case& c, std::span<const ParameterInfo> known);
+
 /// The schedule of `T` steps whose name is the parameter `name` (in `train` it has another name), respaced where the
 /// case has `sections`.
 NoiseSchedule read_schedule(const Case& c, const char* name = "name");
