@@ -1,0 +1,75 @@
+#include "diffusion/denoiser.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// y at x on the line through the points (xs, ys), xs ascending; constant beyond the ends.
+double interpolate(const std::vector<double>& xs, const std::vector<double>& ys, double x) {
+  const auto above = static_cast<std::size_t>(std::lower_bound(xs.begin(), xs.end(), x) - xs.begin());
+  if (above == xs.size()) return ys.back();
+  if (above == 0 || xs[above] == x) return ys[above];
+  const double share = (x - xs[above - 1]) / (xs[above] - xs[above - 1]);
+  return ys[above - 1] + share * (ys[above] - ys[above - 1]);
+}
+
+// The chain's steps, as the network knows them, and the logarithms of their sigmas.
+struct SigmaScale {
+  explicit SigmaScale(const NoiseSchedule& schedule)
+      : steps(schedule.original_steps.begin(), schedule.original_steps.end()), log_sigmas(chain_sigmas(schedule)) {
+    for (double& sigma : log_sigmas) sigma = std::log(sigma);
+  }
+  double step(double sigma) const { return interpolate(log_sigmas, steps, std::log(sigma)); }
+  double sigma(double step) const { return std::exp(interpolate(steps, log_sigmas, step)); }
+
+  std::vector<double> steps, log_sigmas;
+};
+
+}  // namespace
+
+std::vector<double> chain_sigmas(const NoiseSchedule& schedule) {
+  std::vector<double> sigmas = schedule.sqrt_recipm1_alphas_cumprod;
+  if (schedule.alphas_cumprod.back() == 0) sigmas.back() = 1e5;
+  return sigmas;
+}
+
+double step_of_sigma(const NoiseSchedule& schedule, double sigma) { return SigmaScale(schedule).step(sigma); }
+double sigma_of_step(const NoiseSchedule& schedule, double original_step) {
+  return SigmaScale(schedule).sigma(original_step);
+}
+
+// With alpha_bar = 1 / (1 + sigma^2), x_t = sqrt(alpha_bar) x has the chain's distribution at the step of this sigma.
+Denoiser chain_denoiser(const Process& process, Model model, bool clip) {
+  return [scale = SigmaScale(process.schedule), mean_type = process.mean_type, variance_type = process.variance_type,
+          model = std::move(model), clip](const Tensor& x, double sigma) {
+    const double alpha_bar = 1 / (1 + sigma * sigma);
+    const Var x_t = std::sqrt(alpha_bar) * Var(x);
+    const std::vector<double> t(static_cast<std::size_t>(x.extent(0)), scale.step(sigma));
+    const Var prediction = split_output(model(x_t.value(), t), x.shape(), variance_type).prediction;
+    const Factors from = kind(mean_type).x0(alpha_bar);
+    const Var x0 = from.first * x_t + from.second * prediction;
+    return (clip ? clamp(x0, -1, 1) : x0).value();
+  };
+}
+
+Model chain_model(const Process& process, Denoiser denoise) {
+  if (kind(process.variance_type).learned) {
+    throw UsageError("a denoiser D(x; sigma) says nothing of the variance ", name(process.variance_type),
+                     "; the chain wants a fixed one");
+  }
+  return [scale = SigmaScale(process.schedule), mean_type = process.mean_type, denoise = std::move(denoise)](
+             const Tensor& x_t, std::span<const double> t) {
+    if (std::any_of(t.begin(), t.end(), [&](double other) { return other != t[0]; })) {
+      throw Error("a denoiser D(x; sigma) answers a batch at one step, not at several");
+    }
+    const double sigma = scale.sigma(t[0]), alpha_bar = 1 / (1 + sigma * sigma);
+    const Var x = std::sqrt(1 + sigma * sigma) * Var(x_t);
+    const Var x0 = denoise(x.value(), sigma);
+    const Factors target = kind(mean_type).target(alpha_bar);
+    return (target.first * x0 + target.second * ((x - x0) / sigma)).value();
+  };
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
