@@ -96,6 +96,7 @@ OpCases conv_cases() {
           conv("groups", {1, 4, 4, 6}, {4, 3, 3, 3}, {1, 1, 2}),
           conv("depthwise", {1, 3, 3, 4}, {4, 1, 3, 3}, {1, 1, 4}),
           conv("5x3", {1, 6, 4, 2}, {2, 2, 5, 3}, {1, 2, 1}),
+          conv("Winograd", {1, 5, 4, 16}, {17, 16, 3, 3}, {1, 1, 1}),
           conv("wide", {1, 3, 5, 9}, {10, 9, 3, 3}, {1, 1, 1}),  // enough channels for the direct kernels
           conv("wide, stride 2", {2, 4, 3, 8}, {9, 8, 3, 3}, {2, 1, 1}),
           transposed("stride 2", {2, 3, 4, 3}, {3, 2, 4, 4}, {2, 1, 0}),

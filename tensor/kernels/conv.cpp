@@ -5,6 +5,7 @@
 
 #include "tensor/gemm.h"
 #include "tensor/kernels/conv_direct.h"
+#include "tensor/kernels/conv_winograd.h"
 #include "tensor/parallel.h"
 
 // A convolution as a matrix product. Each output pixel sees a patch of kh x kw x I values; written as the rows of a
@@ -172,15 +173,21 @@ void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
 }
 
 void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
-  (direct_forward_applies(s) ? direct_conv2d_forward : plain_conv2d_forward)(s, x, weight, bias, y);
+  if (winograd_applies(s)) return winograd_conv2d_forward(s, x, weight, bias, y);
+  if (direct_forward_applies(s)) return direct_conv2d_forward(s, x, weight, bias, y);
+  plain_conv2d_forward(s, x, weight, bias, y);
 }
 
 void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
-  (direct_backward_data_applies(s) ? direct_conv2d_backward_data : plain_conv2d_backward_data)(s, weight, dy, dx);
+  if (winograd_applies(s)) return winograd_conv2d_backward_data(s, weight, dy, dx);
+  if (direct_backward_data_applies(s)) return direct_conv2d_backward_data(s, weight, dy, dx);
+  plain_conv2d_backward_data(s, weight, dy, dx);
 }
 
 void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
-  (direct_backward_weight_applies(s) ? direct_conv2d_backward_weight : plain_conv2d_backward_weight)(s, x, dy, dweight);
+  if (winograd_applies(s)) return winograd_conv2d_backward_weight(s, x, dy, dweight);
+  if (direct_backward_weight_applies(s)) return direct_conv2d_backward_weight(s, x, dy, dweight);
+  plain_conv2d_backward_weight(s, x, dy, dweight);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

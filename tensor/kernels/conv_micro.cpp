@@ -117,7 +117,7 @@ HWY_ATTR void weight(const WeightTile& t) {
 
 }  // namespace
 
-ConvMicro describe() { return {output_block, max_pixels, forward, weight}; }
+ConvMicro describe_conv() { return {output_block, max_pixels, forward, weight}; }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -125,10 +125,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-HWY_EXPORT(describe);
+HWY_EXPORT(describe_conv);
 
 const ConvMicro& conv_micro() {
-  static const ConvMicro micro = HWY_DYNAMIC_DISPATCH(describe)();
+  static const ConvMicro micro = HWY_DYNAMIC_DISPATCH(describe_conv)();
   return micro;
 }
 

@@ -1,9 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "autograd/ops.h"
 #include "tensor/kernels/conv_direct.h"
+#include "tensor/kernels/conv_winograd.h"
+#include "tensor/parallel.h"
 
 using namespace reverie;
 
@@ -39,7 +43,7 @@ Tensor by_hand(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOp
 
 }  // namespace
 
-TEST_CASE("conv2d is its definition, at sizes of one tile and of many") {
+TEST_CASE("the plain convolution is its definition, at sizes of one tile and of many") {
   struct Case {
     Shape x, w;
     Conv2dOptions o;
@@ -50,8 +54,13 @@ TEST_CASE("conv2d is its definition, at sizes of one tile and of many") {
                         {{1, 8, 8, 2}, {2, 2, 5, 5}, {1, 2, 1}}, {{2, 40, 30, 16}, {8, 16, 3, 3}, {2, 1, 1}}};
   for (const Case& c : cases) {
     const Tensor x = draw(c.x, 0), w = draw(c.w, 1), b = draw({c.w[0]}, 2);
-    const Tensor y = conv2d(x, w, b, c.o).value(), want = by_hand(x, w, b, c.o);
+    const kernels::ConvShape shape{c.x[0], c.x[1], c.x[2],     c.x[3],      c.w[0],
+                                   c.w[2], c.w[3], c.o.stride, c.o.padding, c.o.groups};
+    const Tensor want = by_hand(x, w, b, c.o);
+    Tensor y = Tensor::uninitialized(shape.y());
+    kernels::plain_conv2d_forward(shape, x, w, &b, y);
     REQUIRE(y.shape() == want.shape());
+    CHECK(conv2d(x, w, b, c.o).shape() == want.shape());
     double worst = 0;
     for (Index i = 0; i < y.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(y[i] - want[i])));
     CHECK(worst < (sizeof(real) == 4 ? 2e-4 : 1e-11));
@@ -75,7 +84,51 @@ TEST_CASE("the gradients are the forward's transpose at sizes of many tiles: <co
   CHECK(dot(w, tape.gradient(vw)) == doctest::Approx(forward).epsilon(tolerance));
 }
 
+namespace {
+
+// One way of computing the three products of a convolution.
+struct Kernels {
+  decltype(&kernels::plain_conv2d_forward) forward;
+  decltype(&kernels::plain_conv2d_backward_data) backward_data;
+  decltype(&kernels::plain_conv2d_backward_weight) backward_weight;
+};
+constexpr Kernels plain{kernels::plain_conv2d_forward, kernels::plain_conv2d_backward_data,
+                        kernels::plain_conv2d_backward_weight};
+
+// `slack`: how many times the rounding of a plain sum the errors may be.
+void check_agreement(const Kernels& fast, const kernels::ConvShape& s, double slack, bool backward_data = true) {
+  const Tensor x = draw(s.x(), 0), w = draw(s.weight(), 1), b = draw({s.out_channels}, 2), dy = draw(s.y(), 3);
+  const auto compare = [&](const Tensor& got, const Tensor& want, Index terms) {
+    double worst = 0;
+    for (Index i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(got[i] - want[i])));
+    const double rounding = std::sqrt(static_cast<double>(terms)) * std::numeric_limits<real>::epsilon();
+    CHECK(worst < slack * rounding);
+  };
+  CAPTURE(concat(s.x(), " * ", s.weight()));
+  Tensor y = draw(s.y(), 4), want_y = draw(s.y(), 5);  // overwritten
+  fast.forward(s, x, w, &b, y);
+  plain.forward(s, x, w, &b, want_y);
+  compare(y, want_y, s.patch());
+  fast.forward(s, x, w, nullptr, y);
+  plain.forward(s, x, w, nullptr, want_y);
+  compare(y, want_y, s.patch());
+  if (backward_data) {
+    Tensor dx = draw(s.x(), 6), want_dx = dx.clone();  // added to
+    fast.backward_data(s, w, dy, dx);
+    plain.backward_data(s, w, dy, want_dx);
+    compare(dx, want_dx, s.patch() / s.in_channels * s.out_channels);
+  }
+  Tensor dw = draw(s.weight(), 7), want_dw = dw.clone();  // added to
+  fast.backward_weight(s, x, dy, dw);
+  plain.backward_weight(s, x, dy, want_dw);
+  compare(dw, want_dw, s.batch * s.out_height() * s.out_width());
+}
+
+}  // namespace
+
 TEST_CASE("the direct kernels agree with the plain ones, at channels and sizes that fill no vector") {
+  const Kernels direct{kernels::direct_conv2d_forward, kernels::direct_conv2d_backward_data,
+                       kernels::direct_conv2d_backward_weight};
   struct Case {
     Index height, width, in, out, kernel, stride, padding;
   };
@@ -85,31 +138,47 @@ TEST_CASE("the direct kernels agree with the plain ones, at channels and sizes t
                         {3, 50, 9, 31, 2, 1, 0}};
   for (const Case& c : cases) {
     const kernels::ConvShape s{3, c.height, c.width, c.in, c.out, c.kernel, c.kernel, c.stride, c.padding, 1};
-    const Tensor x = draw(s.x(), 0), w = draw(s.weight(), 1), b = draw({c.out}, 2), dy = draw(s.y(), 3);
-    const auto compare = [&](Tensor got, const Tensor& want, double scale) {
-      double worst = 0;
-      for (Index i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(got[i] - want[i])));
-      CHECK(worst < scale * (sizeof(real) == 4 ? 1e-5 : 1e-14));
-    };
-    Tensor y = draw(s.y(), 4), want_y = draw(s.y(), 5);  // overwritten
     REQUIRE(kernels::direct_forward_applies(s));
-    kernels::direct_conv2d_forward(s, x, w, &b, y);
-    kernels::plain_conv2d_forward(s, x, w, &b, want_y);
-    compare(y, want_y, std::sqrt(s.patch()) * 5);
-    if (kernels::direct_backward_data_applies(s)) {
-      Tensor dx = draw(s.x(), 6), want_dx = dx.clone();  // added to
-      kernels::direct_conv2d_backward_data(s, w, dy, dx);
-      kernels::plain_conv2d_backward_data(s, w, dy, want_dx);
-      compare(dx, want_dx, std::sqrt(s.patch()) * 5);
-    } else {
-      CHECK(s.stride > 1);
-    }
+    REQUIRE(kernels::direct_backward_data_applies(s) == (c.stride == 1));
     REQUIRE(kernels::direct_backward_weight_applies(s));
-    Tensor dw = draw(s.weight(), 7), want_dw = dw.clone();  // added to
-    kernels::direct_conv2d_backward_weight(s, x, dy, dw);
-    kernels::plain_conv2d_backward_weight(s, x, dy, want_dw);
-    compare(dw, want_dw, std::sqrt(s.batch * c.height * c.width) * 5);
+    check_agreement(direct, s, 100, c.stride == 1);
   }
+}
+
+TEST_CASE("Winograd's kernels agree with the plain ones, at channels and sizes that fill no vector and no tile") {
+  const Kernels winograd{kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
+                         kernels::winograd_conv2d_backward_weight};
+  struct Case {
+    Index batch, height, width, in, out;
+  };
+  const Case cases[] = {{2, 28, 28, 32, 32}, {1, 4, 4, 16, 16}, {3, 5, 7, 17, 33},
+                        {2, 9, 30, 48, 20},  {8, 7, 7, 64, 64}, {1, 6, 4, 100, 16}};
+  for (const Case& c : cases) {
+    const kernels::ConvShape s{c.batch, c.height, c.width, c.in, c.out, 3, 3, 1, 1, 1};
+    REQUIRE(kernels::winograd_applies(s));
+    check_agreement(winograd, s, 1500);  // the transforms' factors cost some digits
+  }
+}
+
+TEST_CASE("the fast kernels have the same bits for any number of threads") {
+  const kernels::ConvShape s{6, 20, 20, 64, 96, 3, 3, 1, 1, 1};
+  const Tensor x = draw(s.x(), 0), w = draw(s.weight(), 1), dy = draw(s.y(), 2);
+  const auto all = [&](int count) {
+    set_threads(count);
+    std::vector<Tensor> out;
+    for (const bool direct : {true, false}) {
+      Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dw = Tensor::zeros(s.weight());
+      (direct ? kernels::direct_conv2d_forward : kernels::winograd_conv2d_forward)(s, x, w, nullptr, y);
+      (direct ? kernels::direct_conv2d_backward_data : kernels::winograd_conv2d_backward_data)(s, w, dy, dx);
+      (direct ? kernels::direct_conv2d_backward_weight : kernels::winograd_conv2d_backward_weight)(s, x, dy, dw);
+      out.insert(out.end(), {y, dx, dw});
+    }
+    set_threads(0);
+    return out;
+  };
+  const std::vector<Tensor> one = all(1), three = all(3);
+  for (std::size_t i = 0; i < one.size(); ++i)
+    CHECK(std::equal(one[i].values().begin(), one[i].values().end(), three[i].values().begin()));
 }
 
 TEST_CASE("a 1x1 convolution is a linear layer on pixels") {
