@@ -23,6 +23,16 @@ std::unique_ptr<Pool>& pool() {
   return instance;
 }
 
+// Whether this thread runs a tile of a loop that has work for all threads already. A loop inside of it then just runs:
+// the tiles are the same, so the bits are too.
+thread_local bool saturated = false;
+
+struct Saturated {
+  explicit Saturated(bool now) : before(saturated) { saturated = saturated || now; }
+  ~Saturated() { saturated = before; }
+  bool before;
+};
+
 }  // namespace
 
 void set_threads(int count) {
@@ -35,17 +45,19 @@ int threads() { return pool()->arena.max_concurrency(); }
 
 void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
   if (count <= 0) return;
-  if (count == 1 || threads() == 1) {
+  if (count == 1 || saturated || threads() == 1) {
     for (Index i = 0; i < count; ++i) tile(i);
     return;
   }
+  const bool enough = count >= 2 * threads();
+  const auto run = [&](Index i) {
+    const Saturated inside(enough);
+    tile(i);
+  };
   pool()->arena.execute([&] {
     // Isolated: while it waits for its tiles, a thread must not pick up a task of the level above (another shard with
     // all its activations).
-    tbb::this_task_arena::isolate([&] {
-      tbb::parallel_for(
-          Index{0}, count, [&](Index i) { tile(i); }, tbb::simple_partitioner());
-    });
+    tbb::this_task_arena::isolate([&] { tbb::parallel_for(Index{0}, count, run, tbb::simple_partitioner()); });
   });
 }
 

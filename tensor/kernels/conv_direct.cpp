@@ -46,8 +46,7 @@ void pad(const Padded& p, const real* image, Index height, Index width, Index pa
       for (Index column = 0; column < p.width; ++column, target += channel_block) {
         const Index x = column - padding;
         const bool inside = x >= 0 && x < width;
-        if (inside) std::copy_n(image + (y * width + x) * p.channels + first, count, target);
-        if (!inside || count < channel_block) std::fill(target + (inside ? count : 0), target + channel_block, real(0));
+        copy_block(inside ? image + (y * width + x) * p.channels + first : nullptr, count, target);
       }
     }
   }

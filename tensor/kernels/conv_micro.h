@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+
 #include "tensor/real.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
@@ -6,6 +8,17 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// Input channels that the micro-kernels take at a time. Pixels of the padded copy lie so many reals apart, a number
 /// that the compiler knows: every address in the inner loops is then a register plus a constant.
 inline constexpr Index channel_block = 16;
+
+/// Copies the `count` channels that a block has, with zeros for the rest; all zeros for a pixel outside of the image
+/// (null).
+inline void copy_block(const real* from, Index count, real* to) {
+  if (from != nullptr && count == channel_block) {
+    std::copy_n(from, channel_block, to);  // a number that the compiler knows: two vectors, not a call
+    return;
+  }
+  std::fill_n(to, channel_block, real(0));
+  if (from != nullptr) std::copy_n(from, count, to);
+}
 
 /// A row of output pixels by a block of output channels. The padded input is [blocks][rows][columns][channel_block]; x
 /// points at the first tap of the first pixel.

@@ -64,8 +64,7 @@ void gather(const real* image, const Tiles& tiles, Index channels, Index first, 
     for (Index j = 0; j < size; ++j, out += channel_block) {
       const Index y = row + i, x = column + j;
       const bool inside = y >= 0 && y < tiles.height && x >= 0 && x < tiles.width;
-      if (inside) std::copy_n(image + (y * tiles.width + x) * channels + first, count, out);
-      if (!inside || count < channel_block) std::fill(out + (inside ? count : 0), out + channel_block, real(0));
+      copy_block(inside ? image + (y * tiles.width + x) * channels + first : nullptr, count, out);
     }
   }
 }
