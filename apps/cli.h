@@ -13,6 +13,17 @@ void add_evaluate(CLI::App& program);
 void add_data(CLI::App& program);
 void add_inspect(CLI::App& program);
 
+/// A command that only has others below it: one of them must be named.
+inline void need_subcommand(CLI::App* command) {
+  command->require_subcommand(0, 1);  // CLI11's own check would hide which word it doesn't know
+  command->parse_complete_callback([command] {
+    if (!command->get_subcommands().empty()) return;
+    std::string known;
+    for (const CLI::App* sub : command->get_subcommands({})) known += (known.empty() ? "" : ", ") + sub->get_name();
+    throw UsageError("a command is missing; there are ", known);
+  });
+}
+
 /// Checks without a text of their own in the help.
 inline const CLI::Validator positive = CLI::PositiveNumber.description("");
 inline const CLI::Validator not_negative = CLI::NonNegativeNumber.description("");

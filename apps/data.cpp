@@ -137,9 +137,10 @@ void add_info(CLI::App* data) {
 }  // namespace
 
 void add_data(CLI::App& program) {
-  CLI::App* data = program.add_subcommand("data", "Make data sets and look at them")->require_subcommand(1);
-  CLI::App* import =
-      data->add_subcommand("import", "Make an image set of files in other formats")->require_subcommand(1);
+  CLI::App* data = program.add_subcommand("data", "Make data sets and look at them");
+  need_subcommand(data);
+  CLI::App* import = data->add_subcommand("import", "Make an image set of files in other formats");
+  need_subcommand(import);
   add_import_idx(import);
   add_import_png(import);
   import->footer("example: reverie data import png --folder photos/ --size 64x64 --out photos.h5");

@@ -13,7 +13,7 @@ using namespace reverie;
 
 void add_subcommands(CLI::App& program) {
   program.set_version_flag("--version", "reverie " REVERIE_VERSION, "Print the version");
-  program.require_subcommand(1);
+  need_subcommand(&program);
   add_train(program);
   add_sample(program);
   add_evaluate(program);

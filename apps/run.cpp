@@ -44,7 +44,7 @@ void Run::validate() {
   if (held_out_ == nullptr) return;
   const double loss = trainer_.validation_loss(*held_out_);
   metrics_.write(trainer_.steps_done(), {{"validation_loss", loss}});
-  progress_.line(share(), concat(at_step(), "  validation loss ", std::setprecision(4), loss));
+  progress_.line(share(), concat(at_step(), "  validation loss ", std::setprecision(4), std::showpoint, loss));
 }
 
 void Run::save() {
@@ -86,8 +86,8 @@ std::string Run::last_checkpoint() const {
 }
 
 std::string Run::facts(double loss, double images_per_second) const {
-  return concat(at_step(), "  loss ", std::setprecision(4), loss, "  ", static_cast<Index>(images_per_second),
-                " images/s");
+  return concat(at_step(), "  loss ", std::setprecision(4), std::showpoint, loss, "  ",
+                static_cast<Index>(images_per_second), " images/s");
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION
