@@ -78,7 +78,7 @@ Checkpoint read_checkpoint(const std::string& path) {
     for (const std::string& name : file.datasets(group)) tensors[name] = file.read_tensor(group + "/" + name);
   };
   for (const std::string& name : file.list("/")) {
-    if (name == "weights") read_group(name);
+    if (name == "weights" || name == "timestep_sampler") read_group(name);
     if (name != "ema" && name != "optimizer") continue;
     for (const std::string& part : file.list(name)) read_group(name + "/" + part);
   }

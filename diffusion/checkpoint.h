@@ -12,7 +12,7 @@ using TensorMap = std::map<std::string, Tensor>;
 /// functions of the seed and the step, so they need no state here. One HDF5 file:
 ///   attributes `format`, `version`, `step`, `updates`, `config` (TOML), `sample_shape`, `class_names`;
 ///   groups of tensors, named as in PyTorch: `weights` (a state dict as it is), `ema/RATE`, `optimizer/m`,
-///   `optimizer/v`.
+///   `optimizer/v`, `timestep_sampler` (what it has learned from losses).
 struct Checkpoint {
   static constexpr Index version = 1;
   Config config;

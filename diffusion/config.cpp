@@ -7,9 +7,12 @@
 #include <fstream>
 #include <numeric>
 
+#include "diffusion/loss_weights.h"
 #include "diffusion/losses.h"
+#include "diffusion/objectives/formulation.h"
 #include "diffusion/prediction.h"
 #include "diffusion/samplers/sampler.h"
+#include "diffusion/timestep_sampler.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -157,13 +160,26 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"model.hidden", &c.model.hidden, "mlp: width"},
       {"model.depth", &c.model.depth, "mlp: residual layers"},
       {"model.class_conditional", &c.model.class_conditional, "learn from the labels, to sample by class"},
-      {"diffusion.schedule", &c.diffusion.schedule, "noise schedule"},
+      {"diffusion.formulation", &c.diffusion.formulation,
+       "how the network is made a diffusion model: " + names_in(formulations())},
+      {"diffusion.formulation_parameters", &c.diffusion.formulation_parameters,
+       "its parameters, by name: edm has p_mean, p_std and sigma_data, flow has logit_mean and logit_std"},
+      {"diffusion.schedule", &c.diffusion.schedule,
+       "noise schedule (edm, flow: of the chain that ddpm, ddim and the bound walk): " + names_in(schedules())},
       {"diffusion.schedule_parameters", &c.diffusion.schedule_parameters, "its parameters, by name"},
+      {"diffusion.zero_terminal_snr", &c.diffusion.zero_terminal_snr,
+       "rescale the schedule so that nothing of the data is left at its end; for x0 or v"},
       {"diffusion.steps", &c.diffusion.steps, "T, the length of the chain"},
-      {"diffusion.prediction", &c.diffusion.prediction, "what the network predicts: eps, x0 or v"},
+      {"diffusion.prediction", &c.diffusion.prediction, "chain: what the network predicts: eps, x0 or v"},
       {"diffusion.variance", &c.diffusion.variance, "fixed_small, fixed_large, learned or learned_range"},
       {"diffusion.loss", &c.diffusion.loss,
-       "mse, rescaled_mse (hybrid where the variance is learned), kl, rescaled_kl"},
+       "chain: mse, rescaled_mse (hybrid where the variance is learned), kl, rescaled_kl"},
+      {"diffusion.loss_weight", &c.diffusion.loss_weight,
+       "chain: weight of the squared error by noise level: " + names_in(loss_weights())},
+      {"diffusion.loss_weight_parameters", &c.diffusion.loss_weight_parameters, "its parameters, by name"},
+      {"diffusion.huber", &c.diffusion.huber,
+       "if positive, errors of the prediction beyond this count linearly instead of squared (Huber)"},
+      {"diffusion.flow_times", &c.diffusion.flow_times, "flow: times in training: " + names_in(flow_times())},
       {"train.steps", &c.train.steps, "updates in all"},
       {"train.batch_size", &c.train.batch_size, "samples an update"},
       {"train.shard_size", &c.train.shard_size, "samples a task: what runs forward and backward from cache"},
@@ -183,6 +199,9 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"train.ema_rates", &c.train.ema_rates, "moving averages of the weights; the first is what samples come from"},
       {"train.ema_warmup", &c.train.ema_warmup, "average over little at first, so that the random start is forgotten"},
       {"train.label_dropout", &c.train.label_dropout, "share of labels hidden, for classifier-free guidance"},
+      {"train.timestep_sampler", &c.train.timestep_sampler,
+       "how noise levels are drawn for a batch: " + names_in(timestep_samplers())},
+      {"train.timestep_sampler_parameters", &c.train.timestep_sampler_parameters, "its parameters, by name"},
       {"train.log_every", &c.train.log_every, "updates between lines of metrics"},
       {"train.validate_every", &c.train.validate_every, "updates between validations; 0 for none"},
       {"train.validation_count", &c.train.validation_count, "held-out samples of a validation"},
@@ -248,10 +267,14 @@ void set_config(Config& config, const std::string& assignment) {
 }
 
 void check_config(const Config& c) {
-  make_schedule(c.diffusion.schedule, c.diffusion.steps, c.diffusion.schedule_parameters);
+  const Formulation& formulation = find_formulation(c.diffusion.formulation);
+  formulation_parameters(c);
+  formulation.objective(c, formulation.process(c));
   mean_type(c.diffusion.prediction);
-  variance_type(c.diffusion.variance);
   find_loss(c.diffusion.loss);
+  find_line("flow times", flow_times(), c.diffusion.flow_times);
+  make_timestep_sampler(c.train.timestep_sampler, c.diffusion.steps, c.train.timestep_sampler_parameters);
+  require(c.diffusion.huber >= 0, "diffusion.huber", "can't be negative");
   find_sampler(c.sample.sampler);
   c.train.learning_rate(0);
   const auto optimizers = optimizer_names();

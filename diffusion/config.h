@@ -31,10 +31,17 @@ struct Config {
   } model;
 
   struct Diffusion {
+    std::string formulation = "chain";
+    ParameterValues formulation_parameters;
     std::string schedule = "cosine";
     ParameterValues schedule_parameters;
+    bool zero_terminal_snr = false;
     Index steps = 1000;
     std::string prediction = "eps", variance = "fixed_small", loss = "mse";
+    std::string loss_weight = "none";
+    ParameterValues loss_weight_parameters;
+    double huber = 0;
+    std::string flow_times = "logit_normal";
   } diffusion;
 
   struct Train {
@@ -46,6 +53,8 @@ struct Config {
     std::vector<double> ema_rates = {0.999};
     bool ema_warmup = true;
     double label_dropout = 0;
+    std::string timestep_sampler = "uniform";
+    ParameterValues timestep_sampler_parameters;
     Index log_every = 50, validate_every = 250, validation_count = 256, checkpoint_every = 500, preview_every = 1000,
           preview_count = 16;
   } train;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "diffusion/edm.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -26,6 +28,10 @@ struct SigmaScale {
 
   std::vector<double> steps, log_sigmas;
 };
+
+NetworkFunction without_tape(Model model) {
+  return [model = std::move(model)](const Var& x, std::span<const double> t) { return Var(model(x.value(), t)); };
+}
 
 }  // namespace
 
@@ -51,6 +57,34 @@ Denoiser chain_denoiser(const Process& process, Model model, bool clip) {
     const Factors from = kind(mean_type).x0(alpha_bar);
     const Var x0 = from.first * x_t + from.second * prediction;
     return (clip ? clamp(x0, -1, 1) : x0).value();
+  };
+}
+
+// Beyond edm_sigma_max nothing of x_0 is left to see: the network, never trained there, is asked at that end instead.
+Denoiser edm_denoiser(double sigma_data, Model model, bool clip) {
+  return [=, network = without_tape(std::move(model))](const Tensor& x, double sigma) {
+    const double asked = std::min(sigma, edm_sigma_max);
+    const std::vector<double> sigmas(static_cast<std::size_t>(x.extent(0)), asked);
+    const Var x0 = edm_denoise(network, Var(x) * (asked / sigma), sigmas, sigma_data);
+    return (clip ? clamp(x0, -1, 1) : x0).value();
+  };
+}
+
+// With u = sigma / (1 + sigma), x_u = x / (1 + sigma) lies on the straight line from x_0 to n.
+Denoiser flow_denoiser(Model model, bool clip) {
+  return [=, network = without_tape(std::move(model))](const Tensor& x, double sigma) {
+    const std::vector<double> u(static_cast<std::size_t>(x.extent(0)), sigma / (1 + sigma));
+    const Var x_u = Var(x) / (1 + sigma);
+    const Var x0 = flow_x0(x_u, flow_velocity(network, x_u, u), u);
+    return (clip ? clamp(x0, -1, 1) : x0).value();
+  };
+}
+
+Velocity denoiser_velocity(Denoiser denoise) {
+  return [denoise = std::move(denoise)](const Tensor& x_u, double u) {
+    if (u == 0) return (-1 * Var(x_u)).value();  // no noise is left: E[n - x_0 | x_0 = x] = -x
+    const Var x0 = denoise((Var(x_u) / (1 - u)).value(), u / (1 - u));
+    return ((x_u - x0) / u).value();
   };
 }
 

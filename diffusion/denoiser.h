@@ -2,7 +2,7 @@
 #include <functional>
 #include <vector>
 
-#include "diffusion/process.h"
+#include "diffusion/flow.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -24,7 +24,14 @@ double sigma_of_step(const NoiseSchedule& schedule, double original_step);
 /// chain, not a respaced one: it asks between steps.
 Denoiser chain_denoiser(const Process& process, Model model, bool clip);
 
-/// The other way round: a denoiser as the chain's model, which answers what `process` expects of it. The samples of a
+/// The denoisers that networks trained as EDM and as a flow are; see edm.h and flow.h.
+Denoiser edm_denoiser(double sigma_data, Model model, bool clip);
+Denoiser flow_denoiser(Model model, bool clip);
+
+/// The other way round: a denoiser as the velocity of the flow, (x_u - D) / u, for u in [0, 1). [Lipman23]
+Velocity denoiser_velocity(Denoiser denoise);
+
+/// A denoiser as the chain's model, which answers what `process` expects of it. The samples of a
 /// batch must be at one step (Error). Throws UsageError where a learned variance is expected.
 Model chain_model(const Process& process, Denoiser denoise);
 

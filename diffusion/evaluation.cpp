@@ -73,7 +73,8 @@ Evaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Inde
             : Model([ask = model.class_conditional(),
                      labels = std::span(data.labels).subspan(static_cast<std::size_t>(first), indices.size())](
                         const Tensor& x, std::span<const double> t) { return ask(x, t, labels); });
-    const VariationalBound part = variational_bound(model.process, network, x0, noise, model.config.sample.clip);
+    const VariationalBound part =
+        variational_bound(model.process, model.in_chain(network), x0, noise, model.config.sample.clip);
     all.total.rows(first, last).copy_from(part.total);
     all.prior.rows(first, last).copy_from(part.prior);
     all.vb.rows(first, last).copy_from(part.vb);

@@ -1,5 +1,6 @@
 #include "diffusion/gaussian.h"
 
+#include <cmath>
 #include <limits>
 #include <numbers>
 
@@ -27,6 +28,17 @@ Var normal_kl(const Var& mean1, const Var& log_variance1, const Var& mean2, cons
   return (log_variance2 - log_variance1 + exp(log_variance1 - log_variance2) +
           square(mean1 - mean2) * exp(-log_variance2) - 1) /
          2;
+}
+
+// Bisection on Phi(z) = erfc(-z / sqrt(2)) / 2, in the lower tail for precision; 64 halvings of 40 are below rounding.
+double normal_quantile(double share) {
+  if (share > 0.5) return -normal_quantile(1 - share);
+  double low = -40, high = 0;
+  for (int i = 0; i < 64; ++i) {
+    const double middle = (low + high) / 2;
+    (std::erfc(-middle / std::numbers::sqrt2) / 2 < share ? low : high) = middle;
+  }
+  return (low + high) / 2;
 }
 
 Var discretized_gaussian_log_likelihood(const Tensor& x, const Var& means, const Var& log_scales, Cdf cdf) {

@@ -10,6 +10,9 @@ Var normal_kl(const Var& mean1, const Var& log_variance1, const Var& mean2, cons
 /// 1.8e-4), or the exact one.
 enum class Cdf { tanh, exact };
 
+/// The z below which N(0, 1) has `share` in (0, 1): the inverse of its exact distribution function.
+double normal_quantile(double share);
+
 /// log P(x) per element, in nats, where P is a normal distribution cut into the 256 bins of 8-bit values that were
 /// scaled to [-1, 1]; the two end bins are open. [Ho20] eq. 13. x, means, log_scales: the same shape; log_scale = log
 /// variance / 2.

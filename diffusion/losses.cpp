@@ -9,9 +9,11 @@ namespace {
 
 Var detach(const Var& x) { return x.value(); }
 
-// Mean over an example's elements of (target - prediction)^2.                                          [Ho20] eq. 14
-Var squared_error(const LossInput& in, const NetworkOutput& output) {
-  return mean_per_sample(square(in.process.target(in.x0, in.t, in.noise) - output.prediction));
+// The error of what the network predicts, weighted at each step.                                       [Ho20] eq. 14
+Var squared_error(const LossInput& in, const NetworkOutput& output, const LossOptions& options) {
+  const Var error = prediction_error(in.process.target(in.x0, in.t, in.noise), output.prediction, options.huber);
+  if (options.weights.empty()) return error;
+  return error * per_sample(in.t, 1, [&](std::size_t k) { return options.weights[k]; });
 }
 
 // A learned variance has only the bound to learn from, and must not drag the mean along: the bound's gradient is far
@@ -19,7 +21,7 @@ Var squared_error(const LossInput& in, const NetworkOutput& output) {
 LossTerms hybrid(const LossInput& in, const LossOptions& options, double vb_weight) {
   const Process& process = in.process;
   const NetworkOutput output = split_output(in.model_output, in.x_t.shape(), process.variance_type);
-  const Var mse = squared_error(in, output);
+  const Var mse = squared_error(in, output, options);
   if (!kind(process.variance_type).learned) return {mse, mse, {}};
   const NetworkOutput variance_only{detach(output.prediction), output.variance};
   const Var vb = vb_term(process, in.x0, in.x_t, in.t, variance_only, false, options.cdf).bits * vb_weight;
@@ -43,17 +45,26 @@ LossTerms rescaled_kl(const LossInput& in, const LossOptions& options) {
 }
 
 constexpr Loss table[] = {
-    {"mse", "squared error of the prediction; with a learned variance plus the bound's term for it [Nichol21]", mse},
+    {"mse", "squared error of the prediction; with a learned variance plus the bound's term for it [Nichol21]", true,
+     mse},
     {"rescaled_mse", "the same with T / 1000 times the bound's term, which keeps it a small correction [Nichol21]",
-     rescaled_mse},
-    {"kl", "the term of the variational bound, in bits per dimension [Ho20]", kl},
-    {"rescaled_kl", "T times that: an estimate of the whole bound [Nichol21]", rescaled_kl},
+     true, rescaled_mse},
+    {"kl", "the term of the variational bound, in bits per dimension [Ho20]", false, kl},
+    {"rescaled_kl", "T times that: an estimate of the whole bound [Nichol21]", false, rescaled_kl},
 };
 
 }  // namespace
 
 std::span<const Loss> losses() { return table; }
 const Loss& find_loss(const std::string& name) { return find_line("loss", losses(), name); }
+
+// With c = e clamped to [-huber, huber], Huber's function is c (2 e - c): e^2 inside, huber (2 |e| - huber) outside.
+Var prediction_error(const Var& target, const Var& prediction, double huber) {
+  const Var error = target - prediction;
+  if (huber <= 0) return mean_per_sample(square(error));
+  const Var clamped = clamp(error, -huber, huber);
+  return mean_per_sample(clamped * (2 * error - clamped));
+}
 
 VbTerm vb_term(const Process& process, const Var& x0, const Var& x_t, Steps t, const NetworkOutput& output, bool clip,
                Cdf cdf) {

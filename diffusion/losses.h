@@ -22,13 +22,21 @@ struct LossTerms {
 };
 
 struct LossOptions {
-  Cdf cdf = Cdf::tanh;  ///< of the decoder term
+  Cdf cdf = Cdf::tanh;              ///< of the decoder term
+  double huber = 0;                 ///< see `prediction_error`
+  std::span<const double> weights;  ///< of the squared error at each step of the chain; empty for 1
 };
+
+/// Per example, [N]: the mean over its elements of e^2 with e = target - prediction; with huber > 0 of Huber's
+/// function, scaled to agree with it: e^2 where |e| <= huber, else huber (2 |e| - huber), so that outliers pull no
+/// harder than that. [Huber64]
+Var prediction_error(const Var& target, const Var& prediction, double huber = 0);
 
 /// A line of the table of losses.
 struct Loss {
   const char* name;
   const char* summary;
+  bool squared_error;  ///< whether there is one, for `huber` and `weights`
   LossTerms (*terms)(const LossInput& input, const LossOptions& options);
 };
 

@@ -48,10 +48,6 @@ UNetOptions unet_options(const Config& config, const DataFacts& data, Index clas
   return o;
 }
 
-NoiseSchedule schedule_of(const Config& config) {
-  return make_schedule(config.diffusion.schedule, config.diffusion.steps, config.diffusion.schedule_parameters);
-}
-
 const Sampler& sampler_of(const DiffusionModel& model, const SampleRequest& request) {
   return find_sampler(request.sampler.empty() ? model.config.sample.sampler : request.sampler);
 }
@@ -95,8 +91,17 @@ std::unique_ptr<Network> make_network(const Config& config, const DataFacts& dat
 DiffusionModel::DiffusionModel(const Config& config, const DataFacts& data)
     : config(config),
       data(data),
+      formulation(find_formulation(config.diffusion.formulation)),
       network(make_network(config, data)),
-      process(schedule_of(config), mean_type(config.diffusion.prediction), variance_type(config.diffusion.variance)) {}
+      process(formulation.process(config)) {}
+
+Denoiser DiffusionModel::denoiser(Model network, bool clip) const {
+  return formulation.denoiser(config, process, std::move(network), clip);
+}
+
+Model DiffusionModel::in_chain(Model network) const {
+  return formulation.in_chain(config, process, std::move(network));
+}
 
 Model DiffusionModel::unconditional() const {
   return [this](const Tensor& x, std::span<const double> t) { return (*network)(x, t, {}, Mode{}).value(); };
@@ -163,7 +168,7 @@ Samples generate(const DiffusionModel& model, const SampleRequest& request,
       if (!progress(static_cast<double>(done) / all)) throw Error("sampling: interrupted");
     };
     const Sampling sampling{.process = process,
-                            .model = network,
+                            .model = model.in_chain(network),
                             .options = {.clip = model.config.sample.clip, .eta = request.eta},
                             .noise = seeded_noise(request.seed, shape, first),
                             .observe = observe};

@@ -6,7 +6,7 @@
 #include "diffusion/config.h"
 #include "diffusion/guidance.h"
 #include "diffusion/networks/network.h"
-#include "diffusion/process.h"
+#include "diffusion/objectives/formulation.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -24,15 +24,21 @@ struct DiffusionModel {
 
   Config config;
   DataFacts data;
+  const Formulation& formulation;
   std::unique_ptr<Network> network;
-  Process process;
+  Process process;  ///< the chain that it was trained on, or on which samplers of the chain walk
 
   bool conditional() const { return config.model.class_conditional; }
   /// The class that stands for "none".
   Index null_class() const { return static_cast<Index>(data.class_names.size()); }
-  /// The network as samplers see it, outside of training; `classes` as in `with_guidance`.
+  /// The network outside of training, its answers as they are; `classes` as in `with_guidance`.
   Model unconditional() const;
   ConditionalModel class_conditional() const;
+  /// Such a network as the samplers want it: in the sigma form, or as `process` expects it.
+  Denoiser denoiser(Model network, bool clip) const;
+  Model in_chain(Model network) const;
+  /// The noise levels at which the denoiser is at home.
+  SigmaRange sigma_range() const { return formulation.sigma_range(process); }
 };
 
 std::unique_ptr<Network> make_network(const Config& config, const DataFacts& data);

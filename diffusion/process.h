@@ -23,6 +23,13 @@ struct PMeanVariance {
 /// (real numbers, because samplers in the sigma form ask between steps).
 using Model = std::function<Tensor(const Tensor& x_t, std::span<const double> t)>;
 
+/// The same where it is trained: on a Var, perhaps on a tape.
+using NetworkFunction = std::function<Var(const Var& x, std::span<const double> t)>;
+
+/// Networks embed time in sinusoids that suit steps of a chain of about a thousand. Continuous times are stretched to
+/// that range before a network is asked.
+inline constexpr double network_time_scale = 1000;
+
 /// The forward chain q and the reverse chain p: a schedule, what the network predicts of the mean, and how the variance
 /// comes about. x is [N,...,C]: images [N,H,W,C] or points [N,C]; `t` has N steps of this chain (ShapeError if it has
 /// not, Error for a step outside the chain). Everything is written on Var: on a tape for training, without one (pass

@@ -33,15 +33,57 @@ std::vector<double> equidistant(Index T, double first, double last) {
   return values;
 }
 
-// [Ho20] sec. 4, its 1e-4 .. 0.02 for 1000 steps rescaled so that other T end at about the same alpha_bar [Nichol21]
-std::vector<double> linear(Index T, const ParameterValues&) {
+// The ends of [Ho20] sec. 4, 1e-4 and 0.02 for 1000 steps, rescaled so that other T end at about the same alpha_bar.
+struct Ends {
+  double first, last;
+};
+Ends rescaled_ends(const char* name, Index T) {
   if (T <= 20) {
-    throw UsageError("schedule linear: ", T,
+    throw UsageError("schedule ", name, ": ", T,
                      " steps are too few: its last beta is 20 / T and has to stay below 1, so it "
                      "needs at least 21 (the cosine schedule takes any number)");
   }
   const double scale = 1000.0 / static_cast<double>(T);
-  return equidistant(T, 1e-4 * scale, 0.02 * scale);
+  return {1e-4 * scale, 0.02 * scale};
+}
+
+std::vector<double> linear(Index T, const ParameterValues&) {  // [Ho20] sec. 4, [Nichol21]
+  const Ends ends = rescaled_ends("linear", T);
+  return equidistant(T, ends.first, ends.last);
+}
+
+// Square roots on a line: the betas stay small for longer.
+std::vector<double> quadratic(Index T, const ParameterValues&) {
+  const Ends ends = rescaled_ends("quadratic", T);
+  std::vector<double> betas = equidistant(T, std::sqrt(ends.first), std::sqrt(ends.last));
+  for (double& beta : betas) beta *= beta;
+  return betas;
+}
+
+// The same beta at every step, the mean of the linear schedule's, so that it ends at about the same alpha_bar.
+std::vector<double> constant(Index T, const ParameterValues&) {
+  const Ends ends = rescaled_ends("constant", T);
+  return std::vector<double>(static_cast<std::size_t>(T), (ends.first + ends.last) / 2);
+}
+
+// Betas along the logistic function from -6 to 6.                                                              [Xu22]
+std::vector<double> sigmoid_beta(Index T, const ParameterValues&) {
+  const Ends ends = rescaled_ends("sigmoid_beta", T);
+  std::vector<double> betas = equidistant(T, -6, 6);
+  for (double& beta : betas) beta = ends.first + (ends.last - ends.first) / (1 + std::exp(-beta));
+  return betas;
+}
+
+// ln(snr) on a line, alpha_bar = snr / (1 + snr).                                                         [Kingma21]
+std::vector<double> log_snr(Index T, const ParameterValues& values) {
+  std::vector<double> betas;
+  double previous = 1;
+  for (const double log_snr : equidistant(T, values.at("log_snr_max"), values.at("log_snr_min"))) {
+    const double alpha_bar = 1 / (1 + std::exp(-log_snr));
+    betas.push_back(1 - alpha_bar / previous);
+    previous = alpha_bar;
+  }
+  return betas;
 }
 
 // The square of a line in sqrt(beta), not rescaled with T. [Rombach22]
@@ -143,6 +185,16 @@ std::span<const ScheduleKind> schedules() {
        "square roots of the betas on a line, whatever the number of steps [Rombach22]",
        {{"beta_start", 0.00085, "first beta"}, {"beta_end", 0.012, "last beta"}},
        scaled_linear},
+      {"quadratic", "square roots of the betas on a line, between linear's ends; at least 21 steps", {}, quadratic},
+      {"constant", "the mean of linear's betas at every step; at least 21 steps", {}, constant},
+      {"sigmoid_beta",
+       "betas along the logistic function from -6 to 6, between linear's ends [Xu22]; at least 21 steps",
+       {},
+       sigmoid_beta},
+      {"log_snr",
+       "the logarithm of alpha_bar / (1 - alpha_bar) falls on a line [Kingma21]",
+       {{"log_snr_max", 13.3, "at the first step"}, {"log_snr_min", -5, "at the last step"}},
+       log_snr},
   };
   return table;
 }
@@ -151,6 +203,22 @@ NoiseSchedule make_schedule(const std::string& name, Index T, const ParameterVal
   const ScheduleKind& kind = find_line("schedule", schedules(), name);
   if (T < 1) throw UsageError("schedule ", name, ": ", T, " steps; it takes at least 1");
   return NoiseSchedule(kind.betas(T, complete("schedule " + name, kind.parameters, given)));
+}
+
+// sqrt(alpha_bar) shifted and scaled: the last becomes 0, the first stays.                            [Lin23] Alg. 1
+NoiseSchedule with_zero_terminal_snr(const NoiseSchedule& schedule) {
+  const auto root = [&](std::size_t t) { return std::sqrt(schedule.alphas_cumprod[t]); };
+  const std::size_t T = schedule.betas.size();
+  if (T < 2) throw UsageError("zero-terminal-SNR rescaling: a chain of a single step has no end to rescale");
+  const double first = root(0), last = root(T - 1), scale = first / (first - last);
+  std::vector<double> betas;
+  double previous = 1;
+  for (std::size_t t = 0; t < T; ++t) {
+    const double alpha_bar = std::pow((root(t) - last) * scale, 2);
+    betas.push_back(1 - alpha_bar / previous);
+    previous = alpha_bar;
+  }
+  return NoiseSchedule(std::move(betas));
 }
 
 std::vector<Index> spaced_steps(Index T, const std::string& sections) {

@@ -47,6 +47,11 @@ std::span<const ScheduleKind> schedules();
 /// for an unknown name or parameter, and for T that the schedule can't have.
 NoiseSchedule make_schedule(const std::string& name, Index T, const ParameterValues& given = {});
 
+/// The chain rescaled so that nothing of the data is left at its end (the last alphas_cumprod is 0), while the first
+/// step stays what it was. A network that starts from pure noise when it samples is then trained on pure noise too; it
+/// has to predict x_0 or v, because noise alone says nothing of x_0. [Lin23] Throws UsageError for a single step.
+NoiseSchedule with_zero_terminal_snr(const NoiseSchedule& schedule);
+
 /// The steps of a chain of T that `sections` keeps, ascending. "25": 25 steps, equally spaced. "10,15,20": so many from
 /// each third. "ddim50": 0, i, 2i, ... with the integer i that gives 50. [Nichol21] sec. 4, [Song21]
 /// Throws UsageError for what is none of these or can't be kept.

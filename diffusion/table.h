@@ -7,16 +7,22 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
+/// The names of a table's lines, "linear, cosine, ...".
+template <class Line>
+std::string names_in(std::span<const Line> table) {
+  std::string names;
+  for (const Line& line : table) names += (names.empty() ? "" : ", ") + std::string(line.name);
+  return names;
+}
+
 /// The line called `name` in a table of lines with a member `name`. Schedules, predictions, losses and samplers are
 /// such tables; the program, its help and the tests iterate them. Throws UsageError, listing all, for another name.
 template <class Line>
 const Line& find_line(const char* what, std::span<const Line> table, std::string_view name) {
-  std::string known;
   for (const Line& line : table) {
     if (name == line.name) return line;
-    known += (known.empty() ? "" : ", ") + std::string(line.name);
   }
-  throw UsageError("unknown ", what, " \"", name, "\"; there are: ", known);
+  throw UsageError("unknown ", what, " \"", name, "\"; there are: ", names_in(table));
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,9 +1,9 @@
 #include "diffusion/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
-#include "diffusion/timestep_sampler.h"
 #include "tensor/kernels/elementwise.h"
 #include "tensor/parallel.h"
 
@@ -11,6 +11,13 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 DataFacts facts(const Dataset& data) { return {data.sample_shape(), data.class_names}; }
+
+// Of a list with an entry a sample, or none, those of samples [first, last).
+template <class T>
+std::span<const T> part(const std::vector<T>& list, Index first, Index last) {
+  if (list.empty()) return {};
+  return std::span(list).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
+}
 
 // A configuration that a run may go on under: only these keys may differ from the one that it began with.
 void require_same(const Config& now, const Config& then, const std::string& origin) {
@@ -33,11 +40,32 @@ void require_same(const Config& now, const Config& then, const std::string& orig
 
 }  // namespace
 
+void QuartileLosses::add(double u, double loss) {
+  const auto quarter = static_cast<std::size_t>(std::clamp(4 * u, 0.0, 3.0));
+  sum[quarter] += loss;
+  ++count[quarter];
+}
+
+QuartileLosses& QuartileLosses::operator+=(const QuartileLosses& other) {
+  for (std::size_t quarter = 0; quarter < 4; ++quarter) {
+    sum[quarter] += other.sum[quarter];
+    count[quarter] += other.count[quarter];
+  }
+  return *this;
+}
+
+std::optional<double> QuartileLosses::mean(std::size_t quarter) const {
+  if (count[quarter] == 0) return std::nullopt;
+  return sum[quarter] / static_cast<double>(count[quarter]);
+}
+
 Trainer::Trainer(const Config& config, const Dataset& train)
     : config_(config),
       model_(config, facts(train)),
       loader_(train, config.train.batch_size, static_cast<std::uint64_t>(config.train.seed), config.data.flip),
-      loss_(find_loss(config.diffusion.loss)),
+      objective_(model_.formulation.objective(config, model_.process)),
+      timestep_sampler_(make_timestep_sampler(config.train.timestep_sampler, config.diffusion.steps,
+                                              config.train.timestep_sampler_parameters)),
       optimizer_(config.train.optimizer, model_.network->parameters),
       raw_(model_.network->parameters.values()) {
   config_.train.learning_rate.total_steps = config.train.steps;
@@ -63,6 +91,8 @@ Trainer::Trainer(const Config& config, const Dataset& train, const Checkpoint& s
   restore(raw_, "weights");
   for (Ema& ema : emas_) restore(ema.average(), ema_group(ema.rate()));
   for (const char* moment : Optimizer::moments) restore(optimizer_.moment(moment), concat("optimizer/", moment));
+  const auto sampler_state = saved.tensors.find("timestep_sampler");
+  timestep_sampler_->restore(sampler_state == saved.tensors.end() ? TensorMap{} : sampler_state->second, origin);
   optimizer_.updates = saved.updates;
   steps_done_ = saved.step;
 }
@@ -77,19 +107,21 @@ Checkpoint Trainer::checkpoint() const {
     const TensorList& list = optimizer_.moment(moment);
     if (!list.empty()) saved.tensors[concat("optimizer/", moment)] = named(parameters, list);
   }
+  if (TensorMap state = timestep_sampler_->state(); !state.empty())
+    saved.tensors["timestep_sampler"] = std::move(state);
   return saved;
 }
 
 const TensorList& Trainer::sampling_weights() const { return emas_.empty() ? raw_ : emas_.front().average(); }
 
-// x0, t and noise of the next step: functions of the seed and the step.
+// x0, times and noise of the next step: functions of the seed, the step and what the timestep sampler has learned.
 Trainer::Batch Trainer::draw_batch() const {
   const auto seed = static_cast<std::uint64_t>(config_.train.seed);
   const auto step = static_cast<std::uint64_t>(steps_done_);
   Loader::Batch drawn = loader_.batch(steps_done_);
-  Batch batch{.x0 = drawn.x0, .noise = {}, .t = {}, .labels = {}};
+  Batch batch{.x0 = drawn.x0, .noise = {}, .times = {}, .labels = {}};
   batch.noise = normal_rows({.seed = seed, .stream = Stream::noise, .step = step}, batch.x0.shape(), 0);
-  batch.t = uniform_timesteps(seed, steps_done_, batch.size(), model_.process.schedule.steps());
+  batch.times = timestep_sampler_->draw(seed, steps_done_, batch.size());
   if (!model_.conditional()) return batch;
   batch.labels = std::move(drawn.labels);
   for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] alg. 1: now and then the class is withheld
@@ -108,48 +140,47 @@ Mode Trainer::training_mode(Index first_sample) const {
 }
 
 // The losses of samples [first, last) of a batch, [last - first]; recorded where there is a tape.
-Var Trainer::shard_loss(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const {
-  const auto part = [&](const std::vector<Index>& list) {
-    return list.empty() ? Steps{}
-                        : Steps(list).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(last - first));
-  };
-  const Steps t = part(batch.t);
+Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const {
   const auto data = [&](const Tensor& x) {
     return tape ? tape->constant(x.rows(first, last)) : Var(x.rows(first, last));
   };
-  const Var x0 = data(batch.x0), noise = data(batch.noise);
-  const Var x_t = model_.process.q_sample(x0, t, noise);
-  const Var output = (*model_.network)(x_t, model_.process.original_steps(t), part(batch.labels), mode);
-  return loss_.terms({model_.process, t, x0, x_t, noise, output}, {}).loss;
+  const NetworkFunction network = [&](const Var& x, std::span<const double> t) {
+    return (*model_.network)(x, t, part(batch.labels, first, last), mode);
+  };
+  return objective_(network, data(batch.x0), data(batch.noise), part(batch.times.u, first, last));
 }
 
 StepReport Trainer::step() {
   const Batch batch = draw_batch();
   const Index shard = config_.train.shard_size, shards = (batch.size() + shard - 1) / shard;
   const Index lanes = config_.train.lanes;
-  std::vector<double> losses(static_cast<std::size_t>(shards));
+  std::vector<double> losses(static_cast<std::size_t>(batch.size()));  // of each sample
   parallel_tiles(lanes, [&](Index lane) {
     TensorList& gradient = lanes_[static_cast<std::size_t>(lane)];
     for (Tensor& g : gradient) g.fill(0);
     for (Index s = lane; s < shards; s += lanes) {
       const Index first = s * shard, last = std::min(first + shard, batch.size());
       Tape tape;
-      const Var loss =
-          sum(shard_loss(&tape, batch, first, last, training_mode(first))) / static_cast<double>(batch.size());
-      tape.backward(loss, gradient);
-      losses[static_cast<std::size_t>(s)] = static_cast<double>(loss.item());
+      const Var each = shard_losses(&tape, batch, first, last, training_mode(first));
+      const Tensor weights = Tensor::from({last - first}, part(batch.times.weights, first, last));
+      tape.backward(sum(each * weights) / static_cast<double>(batch.size()), gradient);
+      std::copy(each.value().values().begin(), each.value().values().end(), losses.begin() + first);
     }
   });
   sum_lanes();
   double loss = 0;
-  for (const double part : losses) loss += part;
+  for (std::size_t i = 0; i < losses.size(); ++i) loss += batch.times.weights[i] * losses[i];
+  loss /= static_cast<double>(batch.size());
   const double norm = global_norm(lanes_.front());
   if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(batch, loss);
   const double rate = config_.train.learning_rate(steps_done_);
   optimizer_.step(lanes_.front(), rate, clip_factor(norm, config_.train.clip_norm));
   ++steps_done_;
   for (Ema& ema : emas_) ema.update(model_.network->parameters, steps_done_);
-  return {steps_done_, loss, norm, rate};
+  timestep_sampler_->observe(batch.times.u, losses);
+  QuartileLosses quartiles;
+  for (std::size_t i = 0; i < losses.size(); ++i) quartiles.add(batch.times.u[i], losses[i]);
+  return {steps_done_, loss, norm, rate, quartiles};
 }
 
 // Lanes are added in their order, so that the bits don't depend on which thread ran which.
@@ -177,7 +208,7 @@ void Trainer::explain_not_finite(const Batch& batch, double loss) {
     TensorList gradient = model_.network->parameters.zeros_like();
     try {
       Tape tape(Tape::Check::finite);
-      tape.backward(mean(shard_loss(&tape, batch, first, last, training_mode(first))), gradient);
+      tape.backward(mean(shard_losses(&tape, batch, first, last, training_mode(first))), gradient);
     } catch (const NotFiniteError& error) {
       throw Error(where, error.what(), parameter, "; the loss is ", loss,
                   "; a smaller learning rate or clip_norm may help");
@@ -187,25 +218,21 @@ void Trainer::explain_not_finite(const Batch& batch, double loss) {
 }
 
 double Trainer::validation_loss(const Dataset& held_out) {
-  const Index count = std::min(config_.train.validation_count, held_out.size()), T = model_.process.schedule.steps();
+  const Index count = std::min(config_.train.validation_count, held_out.size());
   const RandomKey key{.seed = 0, .stream = Stream::validation};
   std::vector<Index> indices;
   Batch batch;
-  for (Index i = 0; i < count; ++i) {
-    indices.push_back(i);
-    batch.t.push_back((2 * i + 1) * T / (2 * count));  // spread evenly over the chain
+  for (const Index i : permutation(key, count)) {  // no trend of the data with u
+    indices.push_back(std::ssize(indices));
+    batch.times.u.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(count));  // spread evenly
   }
-  const std::vector<Index> order = permutation(key, count);  // no trend of the data with t
-  std::vector<Index> t;
-  for (const Index i : order) t.push_back(batch.t[static_cast<std::size_t>(i)]);
-  batch.t = std::move(t);
   batch.x0 = held_out.batch(indices);
   batch.noise = normal_rows(key, batch.x0.shape(), 0);
   if (model_.conditional()) batch.labels.assign(held_out.labels.begin(), held_out.labels.begin() + count);
 
   const WithValues averaged(model_.network->parameters, sampling_weights());
   const double total = parallel_sum(count, config_.train.shard_size, [&](Index first, Index last) {
-    return static_cast<double>(sum(shard_loss(nullptr, batch, first, last, {})).item());
+    return static_cast<double>(sum(shard_losses(nullptr, batch, first, last, {})).item());
   });
   return total / static_cast<double>(count);
 }

@@ -1,21 +1,36 @@
 #pragma once
+#include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "data/loader.h"
 #include "diffusion/checkpoint.h"
-#include "diffusion/losses.h"
 #include "diffusion/model.h"
+#include "diffusion/timestep_sampler.h"
 #include "nn/optimizer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
+/// The losses of samples by noise level: sum and count in each quarter of the training distribution, from the least
+/// noisy. A loss that stays high in one quarter tells more than the mean.
+struct QuartileLosses {
+  std::array<double, 4> sum{};
+  std::array<Index, 4> count{};
+  /// `u` in (0, 1), as in Times.
+  void add(double u, double loss);
+  QuartileLosses& operator+=(const QuartileLosses& other);
+  /// None where no sample fell into the quarter.
+  std::optional<double> mean(std::size_t quarter) const;
+};
+
 /// What happened in a step.
 struct StepReport {
   Index step;            ///< steps done, this one included
-  double loss;           ///< mean over the batch
+  double loss;           ///< mean over the batch (with importance weights where the timestep sampler has them)
   double gradient_norm;  ///< before clipping
   double learning_rate;
+  QuartileLosses quartiles;  ///< without importance weights
 };
 
 /// Trains a diffusion model. Everything that a step does is a function of the configuration, the data and the step's
@@ -33,9 +48,9 @@ class Trainer {
   StepReport step();
   Index steps_done() const { return steps_done_; }
 
-  /// The loss on the first `train.validation_count` samples of a held-out set, each at a step and with a noise of its
-  /// own that are the same every time; with the first moving average (the raw weights if there is none). Unlike the
-  /// training loss, which jumps with the random t, it falls smoothly.
+  /// The loss on the first `train.validation_count` samples of a held-out set, each at a noise level and with a noise
+  /// of its own that are the same every time; with the first moving average (the raw weights if there is none). Unlike
+  /// the training loss, which jumps with the random t, it falls smoothly.
   double validation_loss(const Dataset& held_out);
 
   Checkpoint checkpoint() const;
@@ -47,11 +62,12 @@ class Trainer {
  private:
   struct Batch {
     Tensor x0, noise;
-    std::vector<Index> t, labels;
+    Times times;
+    std::vector<Index> labels;
     Index size() const { return x0.extent(0); }
   };
   Batch draw_batch() const;
-  Var shard_loss(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const;
+  Var shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const;
   Mode training_mode(Index first_sample) const;
   [[noreturn]] void explain_not_finite(const Batch& batch, double loss);
   void sum_lanes();
@@ -59,7 +75,8 @@ class Trainer {
   Config config_;
   DiffusionModel model_;
   Loader loader_;
-  const Loss& loss_;
+  Objective objective_;
+  std::unique_ptr<TimestepSampler> timestep_sampler_;
   Optimizer optimizer_;
   std::vector<Ema> emas_;
   std::vector<TensorList> lanes_;  // a gradient a lane; the first holds the sum in the end

@@ -8,8 +8,8 @@ namespace {
 const Kind* find_kind(const std::string& name) {
   static const Kinds all = [] {
     Kinds all;
-    for (const Kinds& some : {schedule_kinds(), process_kinds(), loss_kinds(), sampler_kinds(), op_kinds(),
-                              network_kinds(), training_kinds()}) {
+    for (const Kinds& some : {schedule_kinds(), process_kinds(), loss_kinds(), formulation_kinds(), sampler_kinds(),
+                              op_kinds(), network_kinds(), training_kinds()}) {
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;

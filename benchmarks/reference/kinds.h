@@ -19,6 +19,7 @@ using Kinds = std::vector<Kind>;
 Kinds schedule_kinds();
 Kinds process_kinds();
 Kinds loss_kinds();
+Kinds formulation_kinds();
 Kinds sampler_kinds();
 Kinds op_kinds();
 Kinds network_kinds();
