@@ -1,0 +1,139 @@
+// Speed of the operations at the shapes that the networks of configs/ meet in a shard of eight images, one thread.
+//   build/benchmarks/ops [--benchmark_filter=REGEX]
+// `GFLOP/s` counts multiplications and additions of the direct method, so Winograd's convolutions may pass the peak.
+#include "autograd/ops.h"
+
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+
+#include "benchmarks/peak.h"
+#include "tensor/kernels/conv_direct.h"
+#include "tensor/kernels/conv_winograd.h"
+#include "tensor/parallel.h"
+
+using namespace reverie;
+
+namespace {
+
+Tensor draw(const Shape& shape) { return normal({.seed = 1, .stream = Stream::probe}, shape); }
+
+void report(benchmark::State& state, double flops, double bytes) {
+  static const double peak = fma_peak();
+  const double runs = static_cast<double>(state.iterations());
+  if (flops > 0) {
+    state.counters["GFLOP/s"] = benchmark::Counter(flops * runs / 1e9, benchmark::Counter::kIsRate);
+    state.counters["of_peak"] = benchmark::Counter(flops * runs / 1e9 / peak, benchmark::Counter::kIsRate);
+  }
+  state.counters["GB/s"] = benchmark::Counter(bytes * runs / 1e9, benchmark::Counter::kIsRate);
+}
+
+double bytes_of(std::initializer_list<Shape> shapes) {
+  double count = 0;
+  for (const Shape& shape : shapes) count += static_cast<double>(shape.size()) * sizeof(real);
+  return count;
+}
+
+enum class Pass { forward, data, weight };
+
+// How the three products of a convolution are computed.
+struct Method {
+  const char* name;
+  bool (*applies)(const kernels::ConvShape&);
+  decltype(&kernels::conv2d_forward) forward;
+  decltype(&kernels::conv2d_backward_data) data;
+  decltype(&kernels::conv2d_backward_weight) weight;
+};
+const Method methods[] = {
+    {"plain", [](const kernels::ConvShape&) { return true; }, kernels::plain_conv2d_forward,
+     kernels::plain_conv2d_backward_data, kernels::plain_conv2d_backward_weight},
+    {"direct", kernels::direct_backward_data_applies, kernels::direct_conv2d_forward,
+     kernels::direct_conv2d_backward_data, kernels::direct_conv2d_backward_weight},
+    {"winograd", kernels::winograd_applies, kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
+     kernels::winograd_conv2d_backward_weight},
+};
+
+void convolution(benchmark::State& state, const Method& method, Pass pass, const kernels::ConvShape& s) {
+  const Tensor x = draw(s.x()), weight = draw(s.weight()), dy = draw(s.y());
+  Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dweight = Tensor::zeros(s.weight());
+  for (auto _ : state) {
+    if (pass == Pass::forward) method.forward(s, x, weight, nullptr, y);
+    if (pass == Pass::data) method.data(s, weight, dy, dx);
+    if (pass == Pass::weight) method.weight(s, x, dy, dweight);
+  }
+  report(state, 2.0 * static_cast<double>(y.size()) * static_cast<double>(s.patch()),
+         bytes_of({s.x(), s.weight(), s.y()}));
+}
+
+// Forward, or forward and backward, of an operation on a tape.
+void operation(benchmark::State& state, const std::vector<Shape>& shapes, bool backward, double flops,
+               const std::function<Var(std::span<const Var>)>& apply) {
+  std::vector<Tensor> inputs;
+  for (const Shape& shape : shapes) inputs.push_back(draw(shape));
+  const Tensor dy = draw(apply(std::vector<Var>(inputs.begin(), inputs.end())).shape());
+  for (auto _ : state) {
+    Tape tape;
+    std::vector<Var> on_tape;
+    for (const Tensor& input : inputs) on_tape.push_back(backward ? tape.variable(input) : Var(input));
+    const Var y = apply(on_tape);
+    if (backward) tape.backward(y, dy, {});
+    benchmark::DoNotOptimize(y);
+  }
+  double bytes = bytes_of({dy.shape()});
+  for (const Shape& shape : shapes) bytes += bytes_of({shape});
+  report(state, flops, bytes);
+}
+
+void add_convolutions() {
+  struct Size {
+    Index side, in, out;
+  };
+  for (const Size& size : {Size{28, 32, 32},
+                           {28, 96, 32},
+                           {14, 64, 64},
+                           {14, 128, 64},
+                           {7, 64, 64},
+                           {32, 64, 64},
+                           {16, 128, 128},
+                           {8, 128, 128}}) {
+    const kernels::ConvShape s{8, size.side, size.side, size.in, size.out, 3, 3, 1, 1, 1};
+    for (const Method& method : methods) {
+      if (!method.applies(s)) continue;
+      for (const auto& [pass, name] :
+           {std::pair{Pass::forward, "forward"}, {Pass::data, "data"}, {Pass::weight, "weight"}}) {
+        const std::string label =
+            concat("conv3x3/", size.side, "x", size.side, "x", size.in, "->", size.out, "/", method.name, "/", name);
+        benchmark::RegisterBenchmark(label.c_str(), convolution, method, pass, s);
+      }
+    }
+  }
+}
+
+void add_operations() {
+  using In = std::span<const Var>;
+  const auto add = [](const std::string& name, std::vector<Shape> shapes, double flops, std::function<Var(In)> apply) {
+    benchmark::RegisterBenchmark((name + "/forward").c_str(), operation, shapes, false, flops, apply);
+    benchmark::RegisterBenchmark((name + "/forward+backward").c_str(), operation, shapes, true, 3 * flops, apply);
+  };
+  const Shape image{8, 28, 28, 32}, tokens{8, 196, 64};
+  add("silu/28x28x32", {image}, 0, [](In in) { return silu(in[0]); });
+  add("add/28x28x32", {image, image}, 0, [](In in) { return in[0] + in[1]; });
+  add("group_norm/28x28x32", {image, {32}, {32}}, 0, [](In in) { return group_norm(in[0], in[1], in[2], 32); });
+  add("softmax/6272x196", {{6272, 196}}, 0, [](In in) { return softmax(in[0]); });
+  add("attention/196x64x4", {tokens, tokens, tokens}, 4.0 * 8 * 196 * 196 * 64,
+      [](In in) { return attention(in[0], in[1], in[2], 4); });
+  add("linear/1568x64->192", {{1568, 64}, {192, 64}, {192}}, 2.0 * 1568 * 64 * 192,
+      [](In in) { return linear(in[0], in[1], in[2]); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  set_threads(1);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  std::printf("peak of one core, measured: %.0f GFLOP/s\n", fma_peak());
+  add_convolutions();
+  add_operations();
+  benchmark::RunSpecifiedBenchmarks();
+}
