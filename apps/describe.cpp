@@ -37,6 +37,12 @@ std::string values_in_words(const PointSet& points) {
   return concat("from ", *low, " to ", *high);
 }
 
+// What only a network trained on a chain has chosen.
+std::string in_words(const Config::Diffusion& diffusion) {
+  if (diffusion.formulation != "chain") return "";
+  return concat(" that predicts ", diffusion.prediction, ", loss ", diffusion.loss);
+}
+
 }  // namespace
 
 std::string describe(const Dataset& data) {
@@ -57,14 +63,14 @@ std::string describe(const Dataset& data) {
 
 std::string describe(const Checkpoint& checkpoint, bool all) {
   const Config& config = checkpoint.config;
-  std::string text =
-      line("checkpoint", "after step ", checkpoint.step, " of ", config.train.steps, ", format version ",
-           Checkpoint::version) +
-      line("data", config.data.train, ", samples of shape ", checkpoint.data.sample_shape, ", ",
-           checkpoint.data.class_names.size(), " classes") +
-      line("model", config.model.network, config.model.class_conditional ? " (by class)" : "", ", predicts ",
-           config.diffusion.prediction, ", variance ", config.diffusion.variance) +
-      line("chain", config.diffusion.schedule, ", ", config.diffusion.steps, " steps; loss ", config.diffusion.loss);
+  std::string text = line("checkpoint", "after step ", checkpoint.step, " of ", config.train.steps, ", format version ",
+                          Checkpoint::version) +
+                     line("data", config.data.train, ", samples of shape ", checkpoint.data.sample_shape, ", ",
+                          checkpoint.data.class_names.size(), " classes") +
+                     line("model", config.model.network, config.model.class_conditional ? " (by class)" : "", ", ",
+                          config.diffusion.formulation, in_words(config.diffusion)) +
+                     line("chain", config.diffusion.schedule, ", ", config.diffusion.steps, " steps, variance ",
+                          config.diffusion.variance);
   for (const auto& [group, tensors] : checkpoint.tensors) {
     Index elements = 0;
     for (const auto& [name, tensor] : tensors) elements += tensor.size();

@@ -42,7 +42,7 @@ Metrics::Metrics(const std::string& path, Index last_step) : path_(path) {
   file_.open(path, std::ios::app);
 }
 
-void Metrics::write(Index step, std::initializer_list<std::pair<const char*, double>> values) {
+void Metrics::write(Index step, const std::vector<std::pair<std::string, double>>& values) {
   Json line{{"step", step}};
   for (const auto& [name, value] : values) line[name] = value;
   file_ << line.dump() << std::endl;

@@ -1,8 +1,8 @@
 #pragma once
 #include <fstream>
-#include <initializer_list>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "data/plot.h"
 
@@ -16,7 +16,7 @@ class Metrics {
   Metrics(const std::string& path, Index last_step);
 
   /// Adds a line, and flushes it. Throws Error if that fails.
-  void write(Index step, std::initializer_list<std::pair<const char*, double>> values);
+  void write(Index step, const std::vector<std::pair<std::string, double>>& values);
   /// How long the run had worked at the last line that was kept: "seconds" goes on from there.
   double seconds_before() const { return seconds_before_; }
 

@@ -25,17 +25,23 @@ void Run::step() {
   const StepReport report = trainer_.step();
   since_logged_.seconds += seconds_since(start);
   since_logged_.loss += report.loss;
+  since_logged_.quartiles += report.quartiles;
   ++since_logged_.steps;
   shown_loss_ = shown_loss_ ? 0.95 * *shown_loss_ + 0.05 * report.loss : report.loss;
   const auto steps = static_cast<double>(since_logged_.steps);
   const double images_per_second = steps * static_cast<double>(config_.batch_size) / since_logged_.seconds;
   progress_.update(share(), facts(*shown_loss_, images_per_second));
   if (!due(config_.log_every)) return;
-  metrics_.write(report.step, {{"loss", since_logged_.loss / steps},
-                               {"gradient_norm", report.gradient_norm},
+  std::vector<std::pair<std::string, double>> values = {{"loss", since_logged_.loss / steps}};
+  for (std::size_t quarter = 0; quarter < 4; ++quarter) {  // of the noise range, loss_q1 the least noisy
+    if (const auto mean = since_logged_.quartiles.mean(quarter))
+      values.emplace_back(concat("loss_q", quarter + 1), *mean);
+  }
+  values.insert(values.end(), {{"gradient_norm", report.gradient_norm},
                                {"learning_rate", report.learning_rate},
                                {"images_per_second", images_per_second},
                                {"seconds", metrics_.seconds_before() + seconds_since(start_)}});
+  metrics_.write(report.step, values);
   progress_.line(share(), facts(since_logged_.loss / steps, images_per_second));
   since_logged_ = {};
 }

@@ -48,6 +48,7 @@ class Run {
   struct Sums {
     Index steps = 0;
     double loss = 0, seconds = 0;
+    QuartileLosses quartiles;
   } since_logged_;
   std::optional<double> shown_loss_;  // smoothed for the eye
   Index saved_step_;                  // -1: nothing is saved

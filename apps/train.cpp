@@ -6,6 +6,7 @@
 #include "apps/interrupt.h"
 #include "apps/run.h"
 #include "diffusion/evaluation.h"
+#include "diffusion/lint.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -30,16 +31,6 @@ Config configuration(const Options& options, const RunFolder& folder, const std:
   }
   for (const std::string& setting : options.settings) set_config(config, setting);
   return config;
-}
-
-void warn_of_slow_averages(const Config::Train& train) {
-  for (const double rate : train.ema_rates) {
-    const double share = Ema::share_of_start(rate, train.ema_warmup, train.steps);
-    if (share <= 0.01) continue;
-    std::cerr << "warning: the moving average of rate " << rate << " still holds " << std::setprecision(2)
-              << 100 * share << "% of the random start after " << train.steps
-              << " steps; samples from it will be poor (a lower train.ema_rates, or ema_warmup = true, helps)\n";
-  }
 }
 
 std::string in_words(const DiffusionModel& model, const Dataset& data) {
@@ -74,7 +65,7 @@ void train(const Options& options, const std::string& program) {
 
   make_folder(folder.path);
   write_text(folder.config(), config_text(config, true));
-  warn_of_slow_averages(config.train);
+  for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << warning << "\n";
   std::cout << in_words(trainer.model(), *data) << std::endl;
   if (options.resume) {
     std::cout << (checkpoint ? concat("going on after step ", trainer.steps_done())
