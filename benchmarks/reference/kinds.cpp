@@ -9,7 +9,7 @@ const Kind* find_kind(const std::string& name) {
   static const Kinds all = [] {
     Kinds all;
     for (const Kinds& some : {schedule_kinds(), process_kinds(), loss_kinds(), formulation_kinds(), sampler_kinds(),
-                              op_kinds(), network_kinds(), training_kinds()}) {
+                              op_kinds(), network_kinds(), training_kinds(), metric_kinds()}) {
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;

@@ -24,6 +24,7 @@ Kinds sampler_kinds();
 Kinds op_kinds();
 Kinds network_kinds();
 Kinds training_kinds();
+Kinds metric_kinds();
 
 /// What a file says of itself. Throws Error for a file that is no case.
 CaseInfo case_info(const std::string& path);

@@ -1,0 +1,15 @@
+#pragma once
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Squared Euclidean distances of all rows of a [N,...] to all rows of b [M,...]: N x M numbers, row-major, summed in
+/// double. Throws ShapeError for rows of other sizes.
+std::vector<double> squared_distances(const Tensor& a, const Tensor& b);
+
+/// For every row of `queries` [N,...] the Euclidean distance to the nearest row of `set` [M,...].
+std::vector<double> nearest_distances(const Tensor& queries, const Tensor& set);
+
+}  // namespace reverie::inline REVERIE_PRECISION

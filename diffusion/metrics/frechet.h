@@ -1,0 +1,22 @@
+#pragma once
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Mean [D] and covariance [D,D] (divided by rows - 1) of a set of feature vectors.
+struct Moments {
+  std::vector<double> mean, covariance;
+};
+
+/// Of features [N,D]; or of the rows of that number, which may repeat. Throws ShapeError for fewer than two rows.
+Moments moments(const Tensor& features);
+Moments moments(const Tensor& features, std::span<const Index> rows);
+
+/// The squared Frechet (Wasserstein-2) distance of the normal distributions with these moments:
+/// |mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)). [Dowson82], [Heusel17] eq. 6 Throws ShapeError for other widths.
+double frechet_distance(const Moments& a, const Moments& b);
+double frechet_distance(const Tensor& features_a, const Tensor& features_b);
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,71 @@
+#include "diffusion/metrics/modes.h"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+double squared_distance(const real* point, const std::vector<double>& centre) {
+  double sum = 0;
+  for (std::size_t d = 0; d < centre.size(); ++d) sum += std::pow(static_cast<double>(point[d]) - centre[d], 2);
+  return sum;
+}
+
+}  // namespace
+
+Clusters clusters(const Tensor& points, std::span<const Index> labels, Index classes) {
+  if (points.rank() != 2 || points.extent(0) != static_cast<Index>(labels.size())) {
+    throw ShapeError("clusters: points of shape ", points.shape(), " with ", labels.size(), " labels");
+  }
+  const Index width = points.extent(1);
+  const auto K = static_cast<std::size_t>(classes);
+  std::vector<Index> counts(K);
+  Clusters result{std::vector<std::vector<double>>(K, std::vector<double>(static_cast<std::size_t>(width))),
+                  std::vector<double>(K)};
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    std::vector<double>& centre = result.centres.at(static_cast<std::size_t>(labels[i]));
+    const real* point = points.data() + static_cast<Index>(i) * width;
+    for (std::size_t d = 0; d < centre.size(); ++d) centre[d] += static_cast<double>(point[d]);
+    ++counts[static_cast<std::size_t>(labels[i])];
+  }
+  for (std::size_t k = 0; k < K; ++k) {
+    if (counts[k] < 2) throw UsageError("clusters: class ", k, " has ", counts[k], " points, wants at least 2");
+    for (double& x : result.centres[k]) x /= static_cast<double>(counts[k]);
+  }
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const auto k = static_cast<std::size_t>(labels[i]);
+    result.deviations[k] += squared_distance(points.data() + static_cast<Index>(i) * width, result.centres[k]);
+  }
+  for (std::size_t k = 0; k < K; ++k) {
+    result.deviations[k] = std::sqrt(result.deviations[k] / static_cast<double>((counts[k] - 1) * width));
+  }
+  return result;
+}
+
+ModeCount count_modes(const Tensor& points, const Clusters& clusters, double reach) {
+  ModeCount result;
+  result.points.resize(clusters.centres.size());
+  for (Index i = 0; i < points.extent(0); ++i) {
+    std::size_t nearest = 0;
+    double smallest = std::numeric_limits<double>::infinity();  // squared, in deviations
+    for (std::size_t k = 0; k < clusters.centres.size(); ++k) {
+      const double distance = squared_distance(points.data() + i * points.extent(1), clusters.centres[k]) /
+                              std::pow(clusters.deviations[k], 2);
+      if (distance < smallest) {
+        smallest = distance;
+        nearest = k;
+      }
+    }
+    if (smallest <= reach * reach) ++result.points[nearest];
+  }
+  const double all = static_cast<double>(points.extent(0)), modes = static_cast<double>(clusters.centres.size());
+  for (const Index count : result.points) {
+    if (count > 0 && static_cast<double>(count) >= 0.1 * all / modes) ++result.found;
+  }
+  result.in_modes = static_cast<double>(std::accumulate(result.points.begin(), result.points.end(), Index{0})) / all;
+  return result;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

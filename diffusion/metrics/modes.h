@@ -1,0 +1,27 @@
+#pragma once
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Where the clusters of a set of labelled points lie: of each class the mean [D] and the standard deviation of a
+/// coordinate (one for all).
+struct Clusters {
+  std::vector<std::vector<double>> centres;
+  std::vector<double> deviations;
+};
+/// points: [N,D], a label a row. Throws UsageError if a class has fewer than two points.
+Clusters clusters(const Tensor& points, std::span<const Index> labels, Index classes);
+
+/// How points are spread over clusters. A point belongs to the nearest one (in its standard deviations) if that is at
+/// most `reach` deviations away: of two-dimensional Gaussians' own points all but 0.03% are within 4. A mode counts as
+/// found if it holds at least a tenth of its fair share.
+struct ModeCount {
+  Index found = 0;
+  std::vector<Index> points;  ///< of each mode
+  double in_modes = 0;        ///< share of points that belong to any
+};
+ModeCount count_modes(const Tensor& points, const Clusters& clusters, double reach = 4);
+
+}  // namespace reverie::inline REVERIE_PRECISION
