@@ -141,3 +141,13 @@ TEST_CASE("scripts/setup installs every library that the build asks for") {
     }
   }
 }
+
+TEST_CASE("the links of the documents lead somewhere") {
+  for (const char* folder : {"", "docs", "data/sets"}) {
+    for (const auto& entry : fs::directory_iterator(root() + "/" + folder)) {
+      if (entry.path().extension() != ".md") continue;
+      for (const std::string& link : matches(read_text(entry.path()), R"(\]\(([^)#:]+)\))"))
+        CHECK_MESSAGE(fs::exists(entry.path().parent_path() / link), entry.path().string(), " links to ", link);
+    }
+  }
+}
