@@ -9,6 +9,7 @@
 
 #include "diffusion/loss_weights.h"
 #include "diffusion/losses.h"
+#include "diffusion/networks/table.h"
 #include "diffusion/objectives/formulation.h"
 #include "diffusion/prediction.h"
 #include "diffusion/samplers/sampler.h"
@@ -45,6 +46,16 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
     return edit_distance(key, a.key) < edit_distance(key, b.key);
   });
   throw UsageError(origin, ": unknown key `", key, "`; did you mean `", nearest->key, "`?");
+}
+
+// The networks that read a key of the section `model`, "unet, dit".
+std::string networks_reading(const std::string& key) {
+  std::string names;
+  for (const NetworkKind& network : networks()) {
+    for (const char* read : network.keys)
+      if (key == std::string("model.") + read) names += (names.empty() ? "" : ", ") + std::string(network.name);
+  }
+  return names;
 }
 
 template <class T>
@@ -133,32 +144,35 @@ std::string listed(const std::vector<T>& list) {
   return "[" + text + "]";
 }
 
-void require(bool holds, const char* key, const char* what) {
+}  // namespace
+
+void require_config(bool holds, const char* key, const std::string& what) {
   if (!holds) throw UsageError("config: `", key, "` ", what);
 }
 
-}  // namespace
-
 std::vector<ConfigField> config_fields(Config& c) {
-  return {
+  std::vector<ConfigField> fields = {
       {"data.train", &c.data.train, "image set (or point set) to train on"},
       {"data.validation", &c.data.validation, "held-out set for the validation loss; empty for none"},
       {"data.flip", &c.data.flip, "mirror images at random, left to right"},
-      {"model.network", &c.model.network, "unet (images) or mlp (points)"},
-      {"model.channels", &c.model.channels, "unet: channels of the finest level, a multiple of 32"},
-      {"model.channel_mult", &c.model.channel_mult, "unet: channels of each level, as multiples"},
-      {"model.num_res_blocks", &c.model.num_res_blocks, "unet: residual blocks a level"},
-      {"model.attention_resolutions", &c.model.attention_resolutions,
-       "unet: image heights at which there is attention"},
-      {"model.num_heads", &c.model.num_heads, "unet: attention heads"},
-      {"model.num_head_channels", &c.model.num_head_channels, "unet: if positive, heads of this width instead"},
-      {"model.scale_shift_norm", &c.model.scale_shift_norm, "unet: time scales and shifts the norms, else it is added"},
-      {"model.conv_resample", &c.model.conv_resample, "unet: convolutions where the size changes, else pooling alone"},
-      {"model.resblock_updown", &c.model.resblock_updown, "unet: residual blocks where the size changes"},
-      {"model.new_attention_order", &c.model.new_attention_order, "unet: qkv ordered q, k, v instead of head by head"},
-      {"model.dropout", &c.model.dropout, "unet: probability of dropout in residual blocks"},
-      {"model.hidden", &c.model.hidden, "mlp: width"},
-      {"model.depth", &c.model.depth, "mlp: residual layers"},
+      {"model.network", &c.model.network,
+       "what learns: " + names_in(networks()) + "; mlp learns points, the others images"},
+      {"model.channels", &c.model.channels, "channels of the finest level, a multiple of 32"},
+      {"model.channel_mult", &c.model.channel_mult, "channels of each level, as multiples"},
+      {"model.num_res_blocks", &c.model.num_res_blocks, "residual blocks a level"},
+      {"model.attention_resolutions", &c.model.attention_resolutions, "image heights at which there is attention"},
+      {"model.num_heads", &c.model.num_heads, "attention heads"},
+      {"model.num_head_channels", &c.model.num_head_channels, "if positive, heads of this width instead"},
+      {"model.scale_shift_norm", &c.model.scale_shift_norm, "time scales and shifts the norms, else it is added"},
+      {"model.conv_resample", &c.model.conv_resample, "convolutions where the size changes, else pooling alone"},
+      {"model.resblock_updown", &c.model.resblock_updown, "residual blocks where the size changes"},
+      {"model.new_attention_order", &c.model.new_attention_order, "qkv ordered q, k, v instead of head by head"},
+      {"model.dropout", &c.model.dropout, "probability of dropout in residual blocks"},
+      {"model.hidden", &c.model.hidden, "width: channels of a token, or of a layer"},
+      {"model.depth", &c.model.depth, "number of blocks, or of residual layers"},
+      {"model.patch_size", &c.model.patch_size, "a token stands for a square of so many pixels a side"},
+      {"model.mlp_ratio", &c.model.mlp_ratio, "width of a block's perceptron over model.hidden"},
+      {"model.frequency_dim", &c.model.frequency_dim, "channels of the sinusoids of time"},
       {"model.class_conditional", &c.model.class_conditional, "learn from the labels, to sample by class"},
       {"diffusion.formulation", &c.diffusion.formulation,
        "how the network is made a diffusion model: " + names_in(formulations())},
@@ -214,6 +228,11 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"sample.guidance", &c.sample.guidance, "classifier-free guidance scale; 1 is none"},
       {"sample.clip", &c.sample.clip, "clamp predicted data to [-1, 1]; false for points"},
   };
+  for (ConfigField& field : fields) {
+    if (const std::string readers = networks_reading(field.key); !readers.empty())
+      field.meaning = readers + ": " + field.meaning;
+  }
+  return fields;
 }
 
 std::string field_text(const ConfigField& field) {
@@ -274,40 +293,33 @@ void check_config(const Config& c) {
   find_loss(c.diffusion.loss);
   find_line("flow times", flow_times(), c.diffusion.flow_times);
   make_timestep_sampler(c.train.timestep_sampler, c.diffusion.steps, c.train.timestep_sampler_parameters);
-  require(c.diffusion.huber >= 0, "diffusion.huber", "can't be negative");
+  require_config(c.diffusion.huber >= 0, "diffusion.huber", "can't be negative");
   find_sampler(c.sample.sampler);
   c.train.learning_rate(0);
   const auto optimizers = optimizer_names();
-  require(std::find(optimizers.begin(), optimizers.end(), c.train.optimizer.name) != optimizers.end(),
-          "train.optimizer", "must be adamw, adam or sgd");
-  require(c.model.network == "unet" || c.model.network == "mlp", "model.network", "must be unet or mlp");
-  require(!c.data.train.empty(), "data.train", "is missing: the set to train on");
-  require(c.model.channels > 0 && c.model.channels % 32 == 0, "model.channels", "must be a positive multiple of 32");
-  require(!c.model.channel_mult.empty() &&
-              std::all_of(c.model.channel_mult.begin(), c.model.channel_mult.end(), [](Index m) { return m > 0; }),
-          "model.channel_mult", "must be a list of positive numbers");
-  require(c.model.num_res_blocks > 0, "model.num_res_blocks", "must be at least 1");
-  require(c.model.num_heads > 0, "model.num_heads", "must be at least 1");
-  require(c.model.dropout >= 0 && c.model.dropout < 1, "model.dropout", "must be in [0, 1)");
-  require(c.model.hidden > 0 && c.model.depth > 0, "model.hidden", "and `model.depth` must be at least 1");
-  require(c.train.steps > 0, "train.steps", "must be at least 1");
-  require(c.train.batch_size > 0, "train.batch_size", "must be at least 1");
-  require(c.train.shard_size > 0, "train.shard_size", "must be at least 1");
-  require(c.train.lanes > 0 && c.train.lanes <= 1024, "train.lanes", "must be from 1 to 1024");
-  require(c.train.learning_rate.base > 0, "train.learning_rate", "must be positive");
-  require(c.train.learning_rate.warmup_steps >= 0, "train.warmup_steps", "can't be negative");
-  require(c.train.clip_norm >= 0, "train.clip_norm", "can't be negative");
-  require(std::all_of(c.train.ema_rates.begin(), c.train.ema_rates.end(), [](double r) { return r >= 0 && r < 1; }),
-          "train.ema_rates", "must be in [0, 1)");
-  require(c.train.label_dropout >= 0 && c.train.label_dropout < 1, "train.label_dropout", "must be in [0, 1)");
-  require(c.train.label_dropout == 0 || c.model.class_conditional, "train.label_dropout",
-          "needs model.class_conditional = true");
-  require(c.train.log_every > 0, "train.log_every", "must be at least 1");
-  require(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
-  require(c.train.validate_every >= 0 && c.train.preview_every >= 0, "train.validate_every",
-          "and `train.preview_every` can't be negative");
-  require(c.train.validation_count > 0 && c.train.preview_count > 0, "train.validation_count",
-          "and `train.preview_count` must be at least 1");
+  require_config(std::find(optimizers.begin(), optimizers.end(), c.train.optimizer.name) != optimizers.end(),
+                 "train.optimizer", "must be adamw, adam or sgd");
+  find_network(c.model.network).check(c.model);
+  require_config(!c.data.train.empty(), "data.train", "is missing: the set to train on");
+  require_config(c.train.steps > 0, "train.steps", "must be at least 1");
+  require_config(c.train.batch_size > 0, "train.batch_size", "must be at least 1");
+  require_config(c.train.shard_size > 0, "train.shard_size", "must be at least 1");
+  require_config(c.train.lanes > 0 && c.train.lanes <= 1024, "train.lanes", "must be from 1 to 1024");
+  require_config(c.train.learning_rate.base > 0, "train.learning_rate", "must be positive");
+  require_config(c.train.learning_rate.warmup_steps >= 0, "train.warmup_steps", "can't be negative");
+  require_config(c.train.clip_norm >= 0, "train.clip_norm", "can't be negative");
+  require_config(
+      std::all_of(c.train.ema_rates.begin(), c.train.ema_rates.end(), [](double r) { return r >= 0 && r < 1; }),
+      "train.ema_rates", "must be in [0, 1)");
+  require_config(c.train.label_dropout >= 0 && c.train.label_dropout < 1, "train.label_dropout", "must be in [0, 1)");
+  require_config(c.train.label_dropout == 0 || c.model.class_conditional, "train.label_dropout",
+                 "needs model.class_conditional = true");
+  require_config(c.train.log_every > 0, "train.log_every", "must be at least 1");
+  require_config(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
+  require_config(c.train.validate_every >= 0 && c.train.preview_every >= 0, "train.validate_every",
+                 "and `train.preview_every` can't be negative");
+  require_config(c.train.validation_count > 0 && c.train.preview_count > 0, "train.validation_count",
+                 "and `train.preview_count` must be at least 1");
 }
 
 std::string config_text(const Config& config, bool explain) {

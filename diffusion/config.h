@@ -20,13 +20,15 @@ struct Config {
   struct Model {
     std::string network = "unet";
     Index channels = 32;
-    std::vector<Index> channel_mult = {1, 2, 2};
+    std::vector<double> channel_mult = {1, 2, 2};
     Index num_res_blocks = 2;
     std::vector<Index> attention_resolutions = {14};
     Index num_heads = 4, num_head_channels = -1;
     bool scale_shift_norm = true, conv_resample = true, resblock_updown = false, new_attention_order = false;
     double dropout = 0;
     Index hidden = 128, depth = 3;
+    Index patch_size = 2, frequency_dim = 256;
+    double mlp_ratio = 4;
     bool class_conditional = false;
   } model;
 
@@ -87,6 +89,8 @@ Config load_config(const std::string& path);
 void set_config(Config& config, const std::string& assignment);
 /// Checks what single keys can't show: names in tables, ranges, values that don't go together. Throws UsageError.
 void check_config(const Config& config);
+/// Throws UsageError "config: `KEY` WHAT" unless it holds.
+void require_config(bool holds, const char* key, const std::string& what);
 /// The whole configuration as TOML; `explain` adds each key's meaning as a comment. Reading it back gives the same
 /// values.
 std::string config_text(const Config& config, bool explain = false);

@@ -3,8 +3,6 @@
 #include <atomic>
 #include <mutex>
 
-#include "diffusion/networks/mlp.h"
-#include "diffusion/networks/unet.h"
 #include "diffusion/samplers/sampler.h"
 #include "tensor/parallel.h"
 
@@ -12,41 +10,6 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 constexpr Index sampling_shard = 16;  // samples a task
-
-UNetOptions unet_options(const Config& config, const DataFacts& data, Index classes) {
-  const Config::Model& m = config.model;
-  const Index height = data.sample_shape[0], width = data.sample_shape[1], channels = data.sample_shape[2];
-  const Index halvings = static_cast<Index>(m.channel_mult.size()) - 1, multiple = Index{1} << halvings;
-  if (height % multiple != 0 || width % multiple != 0) {
-    throw UsageError("config: images of ", height, "x", width, " can't be halved ", halvings,
-                     " times (`model.channel_mult` has ", halvings + 1,
-                     " levels); height and width must be multiples of ", multiple);
-  }
-  UNetOptions o{.in_channels = channels,
-                .out_channels = output_channels(channels, variance_type(config.diffusion.variance)),
-                .model_channels = m.channels,
-                .channel_mult = m.channel_mult,
-                .num_res_blocks = m.num_res_blocks,
-                .attention_rates = {},
-                .num_heads = m.num_heads,
-                .num_head_channels = m.num_head_channels,
-                .use_scale_shift_norm = m.scale_shift_norm,
-                .conv_resample = m.conv_resample,
-                .resblock_updown = m.resblock_updown,
-                .qkv_order = m.new_attention_order ? QkvOrder::q_then_k_then_v : QkvOrder::head_by_head,
-                .num_classes = classes,
-                .dropout = m.dropout};
-  for (const Index resolution : m.attention_resolutions) {
-    Index rate = 1;
-    while (rate <= multiple && height / rate != resolution) rate *= 2;
-    if (rate > multiple) {
-      throw UsageError("config: `model.attention_resolutions` has ", resolution, ", but images of ", height, "x", width,
-                       " are never ", resolution, " pixels high in this network");
-    }
-    o.attention_rates.push_back(rate);
-  }
-  return o;
-}
 
 const Sampler& sampler_of(const DiffusionModel& model, const SampleRequest& request) {
   return find_sampler(request.sampler.empty() ? model.config.sample.sampler : request.sampler);
@@ -60,33 +23,6 @@ Process process_of(const DiffusionModel& model, const SampleRequest& request) {
 }
 
 }  // namespace
-
-std::unique_ptr<Network> make_network(const Config& config, const DataFacts& data) {
-  if (config.model.class_conditional && data.class_names.empty()) {
-    throw UsageError("config: `model.class_conditional` is true, but the data has no labels");
-  }
-  const Index classes = config.model.class_conditional ? static_cast<Index>(data.class_names.size()) + 1 : 0;
-  const auto seed = static_cast<std::uint64_t>(config.train.seed);
-  if (config.model.network == "mlp") {
-    if (data.sample_shape.rank() != 1) {
-      throw UsageError("config: `model.network` is mlp, which learns points; samples of shape ", data.sample_shape,
-                       " want unet");
-    }
-    const Index channels = data.sample_shape[0];
-    return std::make_unique<Mlp>(
-        MlpOptions{.in_channels = channels,
-                   .out_channels = output_channels(channels, variance_type(config.diffusion.variance)),
-                   .hidden = config.model.hidden,
-                   .depth = config.model.depth,
-                   .num_classes = classes},
-        seed);
-  }
-  if (data.sample_shape.rank() != 3) {
-    throw UsageError("config: `model.network` is unet, which learns images; samples of shape ", data.sample_shape,
-                     " want mlp");
-  }
-  return std::make_unique<UNet>(unet_options(config, data, classes), seed);
-}
 
 DiffusionModel::DiffusionModel(const Config& config, const DataFacts& data)
     : config(config),

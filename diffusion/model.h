@@ -5,16 +5,10 @@
 
 #include "diffusion/config.h"
 #include "diffusion/guidance.h"
-#include "diffusion/networks/network.h"
+#include "diffusion/networks/table.h"
 #include "diffusion/objectives/formulation.h"
 
 namespace reverie::inline REVERIE_PRECISION {
-
-/// What a network has to know of the data.
-struct DataFacts {
-  Shape sample_shape;                    ///< [H,W,C] or [C]
-  std::vector<std::string> class_names;  ///< empty where the data has no labels
-};
 
 /// A diffusion model: a network and the process that it serves, built from a configuration for data of some shape.
 struct DiffusionModel {
@@ -40,8 +34,6 @@ struct DiffusionModel {
   /// The noise levels at which the denoiser is at home.
   SigmaRange sigma_range() const { return formulation.sigma_range(process); }
 };
-
-std::unique_ptr<Network> make_network(const Config& config, const DataFacts& data);
 
 /// A wish for samples. What is left at its default comes from the model's configuration.
 struct SampleRequest {

@@ -22,11 +22,13 @@ struct Conv2d {
   Parameter &weight, &bias;
   Conv2dOptions options;
   Conv2d(const Scope& scope, Index in, Index out, Index kernel, const Conv2dOptions& options = {})
-      : Conv2d(scope, in, out, kernel, options, uniform_fan_in(in / options.groups * kernel * kernel)) {}
-  /// With a start of its own, for weight and bias alike.
-  Conv2d(const Scope& scope, Index in, Index out, Index kernel, const Conv2dOptions& options, const Init& init)
-      : weight(scope.add("weight", {out, in / options.groups, kernel, kernel}, init)),
-        bias(scope.add("bias", {out}, init)),
+      : Conv2d(scope, in, out, kernel, options, uniform_fan_in(in / options.groups * kernel * kernel),
+               uniform_fan_in(in / options.groups * kernel * kernel)) {}
+  /// With a start of its own.
+  Conv2d(const Scope& scope, Index in, Index out, Index kernel, const Conv2dOptions& options, const Init& weight_init,
+         const Init& bias_init = zeros())
+      : weight(scope.add("weight", {out, in / options.groups, kernel, kernel}, weight_init)),
+        bias(scope.add("bias", {out}, bias_init)),
         options(options) {}
   Var operator()(const Var& x) const { return conv2d(x, weight.on(x), bias.on(x), options); }
 };
@@ -49,11 +51,11 @@ struct LayerNorm {
   Var operator()(const Var& x) const { return layer_norm(x, weight.on(x), bias.on(x), eps); }
 };
 
-/// Rows of a learned table [count, channels] by number; starts from N(0, 1).
+/// Rows of a learned table [count, channels] by number; starts from N(0, 1) if nothing else is said.
 struct Embedding {
   Parameter& weight;
-  Embedding(const Scope& scope, Index count, Index channels)
-      : weight(scope.add("weight", {count, channels}, standard_normal())) {}
+  Embedding(const Scope& scope, Index count, Index channels, const Init& init = gaussian())
+      : weight(scope.add("weight", {count, channels}, init)) {}
   /// `on`: a Var whose tape the result joins.
   Var operator()(std::span<const Index> indices, const Var& on) const { return embedding(weight.on(on), indices); }
 };

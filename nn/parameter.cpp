@@ -12,13 +12,21 @@ Init ones() {
   return [](const RandomKey&, Tensor& value) { value.fill(1); };
 }
 
-Init standard_normal() {
-  return [](const RandomKey& key, Tensor& value) { fill_normal(key, value.values()); };
+Init gaussian(double deviation) {
+  return [deviation](const RandomKey& key, Tensor& value) {
+    fill_normal(key, value.values());
+    for (real& v : value.values()) v *= static_cast<real>(deviation);
+  };
 }
 
-Init uniform_fan_in(Index fan_in) {
-  const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
+static Init uniform(double bound) {
   return [bound](const RandomKey& key, Tensor& value) { fill_uniform(key, -bound, bound, value.values()); };
+}
+
+Init uniform_fan_in(Index fan_in) { return uniform(1 / std::sqrt(static_cast<double>(fan_in))); }
+
+Init xavier_uniform(Index fan_in, Index fan_out) {
+  return uniform(std::sqrt(6 / static_cast<double>(fan_in + fan_out)));
 }
 
 Scope ParameterStore::root() { return Scope(*this, ""); }

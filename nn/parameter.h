@@ -15,9 +15,12 @@ using TensorList = std::vector<Tensor>;
 using Init = std::function<void(const RandomKey&, Tensor&)>;
 Init zeros();
 Init ones();
-Init standard_normal();
+/// N(0, deviation^2).
+Init gaussian(double deviation = 1);
 /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default for linear and convolution layers, weights and biases alike.
 Init uniform_fan_in(Index fan_in);
+/// U(-b, b), b = sqrt(6 / (fan_in + fan_out)): keeps variances alike forward and backward. [Glorot10] eq. 16
+Init xavier_uniform(Index fan_in, Index fan_out);
 
 /// A named tensor that is learned. Its name is its name in PyTorch's state dict, its shape PyTorch's.
 struct Parameter {

@@ -24,6 +24,22 @@ double tolerance(const Hdf5File& file, const char* name) {
   return value;
 }
 
+template <class T>
+std::vector<T> parse_list(const std::string& list, const std::string& where, const char* what) {
+  std::vector<T> values;
+  const char *at = list.data(), *end = at + list.size();
+  while (at < end) {
+    T value = 0;
+    const auto [rest, error] = std::from_chars(at, end, value);
+    if (error != std::errc() || (rest != end && *rest != ',')) {
+      throw Error(where, " is \"", list, "\", wants ", what, " with commas");
+    }
+    values.push_back(value);
+    at = rest == end ? end : rest + 1;
+  }
+  return values;
+}
+
 Shape without_first(const Shape& shape) { return Shape(std::span(shape.begin() + 1, shape.end())); }
 
 }  // namespace
@@ -34,19 +50,11 @@ Case::Case(const std::string& path)
       comparison_(tolerance(file_, "rtol"), tolerance(file_, "atol")) {}
 
 std::vector<Index> Case::integers(const std::string& name) const {
-  const std::string list = text(name);
-  std::vector<Index> values;
-  const char *at = list.data(), *end = at + list.size();
-  while (at < end) {
-    Index value = 0;
-    const auto [rest, error] = std::from_chars(at, end, value);
-    if (error != std::errc() || (rest != end && *rest != ',')) {
-      throw Error(file_.path(), ": `params@", name, "` is \"", list, "\", wants integers with commas");
-    }
-    values.push_back(value);
-    at = rest == end ? end : rest + 1;
-  }
-  return values;
+  return parse_list<Index>(text(name), file_.path() + ": `params@" + name + "`", "integers");
+}
+
+std::vector<double> Case::numbers(const std::string& name) const {
+  return parse_list<double>(text(name), file_.path() + ": `params@" + name + "`", "numbers");
 }
 
 Tensor Case::image(const std::string& name) const { return channels_last(input(name)); }

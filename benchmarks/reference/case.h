@@ -25,6 +25,7 @@ class Case {
   Index integer(const std::string& name, Index otherwise) const { return has_param(name) ? integer(name) : otherwise; }
   bool flag(const std::string& name) const { return integer(name) != 0; }
   std::vector<Index> integers(const std::string& name) const;  ///< "1,2,2"
+  std::vector<double> numbers(const std::string& name) const;  ///< "0.5,1,2"
 
   // Inputs. Arrays come as they are; images (N,C,H,W, or any other number of axes after the channels) become
   // channels-last.

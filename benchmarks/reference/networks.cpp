@@ -1,6 +1,7 @@
 #include "benchmarks/reference/networks.h"
 
 #include "benchmarks/reference/kinds.h"
+#include "diffusion/networks/dit.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -27,6 +28,19 @@ void run_network(Case& c, const Network& network) {
 
 void run_unet(Case& c) { run_network(c, UNet(read_unet(c), 0)); }
 
+void run_dit(Case& c) {
+  run_network(c, Dit({.in_channels = c.integer("in_channels"),
+                      .out_channels = c.integer("out_channels"),
+                      .patch_size = c.integer("patch_size"),
+                      .hidden = c.integer("hidden_size"),
+                      .depth = c.integer("depth"),
+                      .num_heads = c.integer("num_heads"),
+                      .mlp_ratio = c.number("mlp_ratio"),
+                      .num_classes = c.integer("num_classes", 0),
+                      .frequency_dim = c.integer("frequency_dim")},
+                     0));
+}
+
 }  // namespace
 
 UNetOptions read_unet(const Case& c) {
@@ -34,7 +48,7 @@ UNetOptions read_unet(const Case& c) {
       .in_channels = c.integer("in_channels"),
       .out_channels = c.integer("out_channels"),
       .model_channels = c.integer("model_channels"),
-      .channel_mult = c.integers("channel_mult"),
+      .channel_mult = c.numbers("channel_mult"),
       .num_res_blocks = c.integer("num_res_blocks"),
       .attention_rates = c.integers("attention_resolutions"),
       .num_heads = c.integer("num_heads"),
@@ -47,7 +61,8 @@ UNetOptions read_unet(const Case& c) {
 }
 
 Kinds network_kinds() {
-  return {{"timestep_embedding", run_timestep_embedding}, {"unet", run_unet}, {"unet_guided", run_unet}};
+  return {
+      {"timestep_embedding", run_timestep_embedding}, {"unet", run_unet}, {"unet_guided", run_unet}, {"dit", run_dit}};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

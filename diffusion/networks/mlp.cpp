@@ -10,7 +10,8 @@ constexpr Index embedding_width = 32;  // of the sinusoids; the embedding has fo
 Mlp::Mlp(const MlpOptions& o, std::uint64_t seed)
     : Network(seed),
       options_(o),
-      embedding_(parameters.root(), embedding_width, o.num_classes),
+      embedding_(parameters.root() / "time_embed", parameters.root() / "label_emb", embedding_width,
+                 4 * embedding_width, o.num_classes),
       first_(parameters.root() / "first", o.in_channels, o.hidden),
       norm_(parameters.root() / "norm", o.hidden),
       last_(parameters.root() / "last", o.hidden, o.out_channels, zeros()) {

@@ -3,7 +3,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 Var TimeEmbedding::operator()(std::span<const double> t, std::span<const Index> labels, const Var& on) const {
-  const Tensor sinusoids = timestep_embedding(t, width_);
+  const Tensor sinusoids = timestep_embedding(t, sinusoids_);
   const Var embedding = second_(silu(first_(on.tape() ? on.tape()->constant(sinusoids) : Var(sinusoids))));
   if (!labels_) {
     if (!labels.empty()) throw Error("network: class labels given to a network without classes");

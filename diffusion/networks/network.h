@@ -21,25 +21,30 @@ class Network {
   ParameterStore parameters;
 };
 
-/// The embedding of time (and class) that conditions every block: Linear(silu(Linear(sinusoids(t)))) + class row. Width
-/// is four times that of the sinusoids.                                                             [Ho20] app. B,
-/// [Nichol21]
+/// The embedding of time (and class) that conditions every block: Linear(silu(Linear(sinusoids(t)))) + class row.
+/// [Ho20] app. B, [Nichol21]
 class TimeEmbedding {
  public:
-  /// `classes`: rows of the class table, 0 for none.
-  TimeEmbedding(const Scope& scope, Index width, Index classes)
-      : width_(width),
+  /// `sinusoids`, `width`: channels of the sinusoids and of the embedding; `classes`: rows of the class table, 0 for
+  /// none.
+  TimeEmbedding(const Scope& time, const Scope& label, Index sinusoids, Index width, Index classes)
+      : sinusoids_(sinusoids), classes_(classes), first_(time / 0, sinusoids, width), second_(time / 2, width, width) {
+    if (classes > 0) labels_.emplace(label, classes, width);
+  }
+  /// With a start of its own for the weights; the biases start at zero.
+  TimeEmbedding(const Scope& time, const Scope& label, Index sinusoids, Index width, Index classes, const Init& init)
+      : sinusoids_(sinusoids),
         classes_(classes),
-        first_(scope / "time_embed" / 0, width, 4 * width),
-        second_(scope / "time_embed" / 2, 4 * width, 4 * width) {
-    if (classes > 0) labels_.emplace(scope / "label_emb", classes, 4 * width);
+        first_(time / 0, sinusoids, width, init),
+        second_(time / 2, width, width, init) {
+    if (classes > 0) labels_.emplace(label, classes, width, init);
   }
   /// `on`: a Var whose tape the result joins. Throws Error for labels without classes, classes without labels, and a
   /// label out of range.
   Var operator()(std::span<const double> t, std::span<const Index> labels, const Var& on) const;
 
  private:
-  Index width_, classes_;
+  Index sinusoids_, classes_;
   Linear first_, second_;
   std::optional<Embedding> labels_;
 };

@@ -4,21 +4,29 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
+Index UNetOptions::width(Index level) const {
+  const double channels = channel_mult.at(static_cast<std::size_t>(level)) * static_cast<double>(model_channels);
+  const Index whole = static_cast<Index>(channels);
+  if (channels < 32 || static_cast<double>(whole) != channels || whole % 32 != 0) {
+    throw ShapeError("unet: ", model_channels, " channels times ", channel_mult[static_cast<std::size_t>(level)],
+                     " are ", channels, "; the norms want a multiple of 32");
+  }
+  return whole;
+}
+
 UNet::UNet(const UNetOptions& options, std::uint64_t seed)
     : Network(seed),
       options_(options),
-      embedding_(parameters.root(), options.model_channels, options.num_classes),
-      first_(parameters.root() / "input_blocks" / 0 / 0, options.in_channels,
-             options.channel_mult.at(0) * options.model_channels, 3, {.padding = 1}) {
+      embedding_(parameters.root() / "time_embed", parameters.root() / "label_emb", options.model_channels,
+                 4 * options.model_channels, options.num_classes),
+      first_(parameters.root() / "input_blocks" / 0 / 0, options.in_channels, options.width(0), 3, {.padding = 1}) {
   const Scope root = parameters.root();
   const auto attends = [&](Index rate) {
     return std::find(options.attention_rates.begin(), options.attention_rates.end(), rate) !=
            options.attention_rates.end();
   };
   const Index levels = static_cast<Index>(options.channel_mult.size());
-  const auto width = [&](Index level) {
-    return options.channel_mult[static_cast<std::size_t>(level)] * options.model_channels;
-  };
+  const auto width = [&](Index level) { return options.width(level); };
 
   Index channels = width(0), rate = 1;
   std::vector<Index> skips = {channels};  // channels of what each input block leaves for the way up
@@ -72,8 +80,10 @@ UNet::Stage UNet::stage(const Scope& scope, Index in, Index out, bool attend) {
   Stage stage;
   if (in > 0) stage.residual.emplace(scope / 0, residual(in, out));
   if (attend) {
-    const Index heads = options_.num_head_channels > 0 ? out / options_.num_head_channels : options_.num_heads;
-    stage.attention.emplace(scope / 1, out, heads, options_.qkv_order);
+    const Index head = options_.num_head_channels;
+    if (head > 0 && out % head != 0)
+      throw ShapeError("unet: ", out, " channels do not divide into heads of ", head, " channels");
+    stage.attention.emplace(scope / 1, out, head > 0 ? out / head : options_.num_heads, options_.qkv_order);
   }
   return stage;
 }

@@ -8,10 +8,10 @@ namespace reverie::inline REVERIE_PRECISION {
 
 struct UNetOptions {
   Index in_channels = 1, out_channels = 1;
-  Index model_channels = 32;  ///< of the finest level; a level has channel_mult times as many
-  std::vector<Index> channel_mult = {1, 2, 2};
-  Index num_res_blocks = 2;                  ///< a level, on the way down; one more on the way up
-  std::vector<Index> attention_rates = {2};  ///< down-sampling rates at which blocks are followed by attention
+  Index model_channels = 32;                     ///< of the finest level; a level has channel_mult times as many
+  std::vector<double> channel_mult = {1, 2, 2};  ///< may be fractions, like guided-diffusion's 0.5
+  Index num_res_blocks = 2;                      ///< a level, on the way down; one more on the way up
+  std::vector<Index> attention_rates = {2};      ///< down-sampling rates at which blocks are followed by attention
   Index num_heads = 4;
   Index num_head_channels = -1;  ///< if positive: heads of this width instead of num_heads
   bool use_scale_shift_norm = true;
@@ -20,6 +20,9 @@ struct UNetOptions {
   QkvOrder qkv_order = QkvOrder::head_by_head;
   Index num_classes = 0;  ///< rows of the class embedding, 0 for none
   double dropout = 0;
+
+  /// Channels at a level. Throws ShapeError unless they are a multiple of 32.
+  Index width(Index level) const;
 };
 
 /// The U-Net of improved-diffusion [Nichol21] with guided-diffusion's additions [Dhariwal21], under their parameter

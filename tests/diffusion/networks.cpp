@@ -5,6 +5,7 @@
 #include "autograd/op_case.h"
 #include "diffusion/losses.h"
 #include "diffusion/model.h"
+#include "diffusion/networks/dit.h"
 #include "diffusion/networks/mlp.h"
 #include "diffusion/networks/unet.h"
 #include "tests/diffusion/helpers.h"
@@ -30,6 +31,16 @@ std::vector<UNetOptions> unets() {
   return {plain, additive, pooled, blocks};
 }
 
+constexpr DitOptions small_dit{.in_channels = 1,
+                               .out_channels = 2,
+                               .patch_size = 2,
+                               .hidden = 8,
+                               .depth = 2,
+                               .num_heads = 2,
+                               .mlp_ratio = 1.5,
+                               .num_classes = 3,
+                               .frequency_dim = 6};
+
 }  // namespace
 
 TEST_CASE("every operation that a training step of any network records has a check case") {
@@ -44,19 +55,20 @@ TEST_CASE("every operation that a training step of any network records has a che
   };
   const double t[] = {1, 8};
   const std::vector<Index> steps = {0, 8}, labels = {2, 0};
-  for (const UNetOptions& options : unets()) {
+  const auto check_steps = [&](const Network& network, bool classes) {
     for (const Loss& loss : losses()) {
-      const UNet network(options, 1);
       const Process process(make_schedule("cosine", 10), MeanType::v, VarianceType::learned_range);
       Tape tape;
       const Var x0 = tape.constant(noise({2, 4, 4, 1}, 0)), e = tape.constant(noise({2, 4, 4, 1}, 1));
       const Var x_t = process.q_sample(x0, steps, e);
-      const Var y = network(x_t, t, options.num_classes > 0 ? std::span<const Index>(labels) : std::span<const Index>{},
-                            {.training = true});
+      const Var y =
+          network(x_t, t, classes ? std::span<const Index>(labels) : std::span<const Index>{}, {.training = true});
       sum(loss.terms({process, steps, x0, x_t, e, y}, {}).loss);
       require_checked(tape);
     }
-  }
+  };
+  for (const UNetOptions& options : unets()) check_steps(UNet(options, 1), options.num_classes > 0);
+  check_steps(Dit(small_dit, 1), true);
   Tape tape;
   const Mlp mlp({.num_classes = 3}, 1);
   mse(mlp(tape.constant(noise({2, 2})), t, labels, {}), tape.constant(noise({2, 2}, 1)));
@@ -76,6 +88,10 @@ TEST_CASE("the networks' gradients, in the input and in the parameters, are thos
     };
     CHECK(layer_gradient_error(network.parameters, {noise({1, 4, 8, 1})}, run, 1999) < 1e-6);
   }
+  Dit dit(small_dit, 1);
+  stir(dit.parameters, 0.3);
+  CHECK(layer_gradient_error(dit.parameters, {noise({1, 4, 6, 1})},
+                             [&](std::span<const Var> in) { return dit(in[0], t, label, {}); }) < 1e-6);
   Mlp mlp({.hidden = 6, .depth = 2, .num_classes = 2}, 1);
   stir(mlp.parameters);
   CHECK(layer_gradient_error(
@@ -91,6 +107,50 @@ TEST_CASE("a fresh network predicts zero: its last layer starts there") {
     const Tensor y = UNet(options, 1)(noise({2, 4, 6, 1}), t, {}, {}).value();
     CHECK(y.shape() == Shape{2, 4, 6, 2});
     CHECK(difference(y, Tensor::zeros(y.shape())) == 0);
+  }
+  const std::vector<Index> labels = {0, 2};
+  const Tensor y = Dit(small_dit, 1)(noise({2, 4, 6, 1}), t, labels, {}).value();
+  CHECK(y.shape() == Shape{2, 4, 6, 2});
+  CHECK(difference(y, Tensor::zeros(y.shape())) == 0);
+}
+
+TEST_CASE("a transformer block starts as the identity, whatever the condition") {
+  ParameterStore store(3);
+  const TransformerBlock block(store.root(), 8, 2, 16);
+  const Tensor z = noise({2, 5, 8}), condition = noise({2, 8}, 1);
+  CHECK(difference(block(z, condition).value(), z) == 0);
+  CHECK(contains(error_of([&] { TransformerBlock(store.root() / "other", 8, 3, 16); }), "do not divide into 3 heads"));
+}
+
+TEST_CASE("tokens know their place: column in the first half of the channels, row in the second; sines, then cosines") {
+  const Tensor e = grid_embedding(2, 3, 8);
+  CHECK(e.shape() == Shape{6, 8});
+  const real* at = e.rows(5, 6).data();  // row 1, column 2
+  const double want[] = {std::sin(2.0), std::sin(0.02), std::cos(2.0), std::cos(0.02),
+                         std::sin(1.0), std::sin(0.01), std::cos(1.0), std::cos(0.01)};
+  for (int i = 0; i < 8; ++i) CHECK(at[i] == doctest::Approx(want[i]));
+}
+
+TEST_CASE("a patch of a DiT's answer is where the patch of the image was") {
+  Dit dit(small_dit, 1);
+  stir(dit.parameters, 0.3);
+  const double t[] = {3};
+  const std::vector<Index> label = {1};
+  const auto stamped = [&](Index row, Index column) {  // the answer's change where one patch of the image changes
+    Tensor x = noise({1, 4, 6, 1});
+    x[row * 6 + column] += real(0.5);
+    return (Var(dit(x, t, label, {}).value()) - Var(dit(noise({1, 4, 6, 1}), t, label, {}).value())).value();
+  };
+  const auto strongest = [](const Tensor& change) {  // row and column of the pixel that changed most
+    Index best = 0;
+    for (Index i = 0; i < change.size(); ++i)
+      if (std::abs(change[i]) > std::abs(change[best])) best = i;
+    return std::pair{best / 2 / 6, best / 2 % 6};
+  };
+  for (const auto& [row, column] : {std::pair<Index, Index>{0, 0}, {3, 5}, {1, 4}}) {
+    const auto [r, c] = strongest(stamped(row, column));
+    CHECK(r / 2 == row / 2);
+    CHECK(c / 2 == column / 2);
   }
 }
 
@@ -114,6 +174,25 @@ TEST_CASE("what a network can't take, it says") {
   CHECK(contains(error_of([&] { classes(noise({1, 4, 4, 1}), t, {}, {}); }), "class labels"));
   CHECK(error_of([&] { classes(noise({1, 4, 4, 1}), t, good, {}); }) == "nothing");
   CHECK(contains(error_of([&] { classes(noise({1, 4, 4, 1}), t, bad, {}); }), "embedding"));
+  UNetOptions fraction = unets()[0];
+  fraction.channel_mult = {1, 1.3};
+  CHECK(contains(error_of([&] { UNet(fraction, 1); }), "32 channels times 1.3 are 41.6"));
+  fraction.model_channels = 64, fraction.channel_mult = {0.5, 1};
+  CHECK(error_of([&] { UNet(fraction, 1); }) == "nothing");
+  fraction.num_head_channels = 48;
+  CHECK(contains(error_of([&] { UNet(fraction, 1); }), "64 channels do not divide into heads of 48"));
+
+  const Dit dit(small_dit, 1);
+  CHECK(contains(error_of([&] { dit(noise({1, 4, 5, 1}), t, good, {}); }), "patches of 2x2"));
+  CHECK(contains(error_of([&] { dit(noise({1, 4, 4, 3}), t, good, {}); }), "wants [N,H,W,1]"));
+  CHECK(contains(error_of([&] { dit(noise({1, 4, 4, 1}), t, {}, {}); }), "class labels"));
+  DitOptions odd = small_dit;
+  odd.hidden = 6;
+  CHECK(contains(error_of([&] { Dit(odd, 1); }), "multiple of 4"));
+  odd = small_dit, odd.num_heads = 3;
+  CHECK(contains(error_of([&] { Dit(odd, 1); }), "do not divide into 3 heads"));
+  odd = small_dit, odd.patch_size = 0;
+  CHECK(contains(error_of([&] { Dit(odd, 1); }), "patch size"));
 }
 
 TEST_CASE("a configuration that does not fit the data is refused") {
@@ -129,5 +208,42 @@ TEST_CASE("a configuration that does not fit the data is refused") {
   config.model.class_conditional = true;
   CHECK(contains(made({28, 28, 1}, {}), "no labels"));
   config.model.class_conditional = false, config.model.network = "mlp";
-  CHECK(contains(made({28, 28, 1}, {}), "want unet"));
+  CHECK(contains(made({28, 28, 1}, {}), "want unet or dit"));
+  config.model.network = "dit", config.model.patch_size = 4;
+  CHECK(made({28, 28, 1}, {}) == "nothing");
+  CHECK(contains(made({30, 28, 1}, {}), "patches of 4x4"));
+  CHECK(contains(made({2}, {}), "want mlp"));
+}
+
+TEST_CASE("the class table has a row for \"none\" where training hides labels, and only there") {
+  Config config;
+  config.model.network = "dit", config.model.class_conditional = true;
+  const auto rows = [&] {
+    return make_network(config, {{4, 4, 1}, {"a", "b"}})
+        ->parameters.find("y_embedder.embedding_table.weight")
+        ->value.extent(0);
+  };
+  CHECK(rows() == 2);
+  config.train.label_dropout = 0.1;
+  CHECK(rows() == 3);
+}
+
+TEST_CASE("every network of the table reads keys that there are, and refuses what can't be") {
+  Config config;
+  std::set<std::string> keys;
+  for (const ConfigField& field : config_fields(config)) keys.insert(field.key);
+  for (const NetworkKind& network : networks()) {
+    CAPTURE(network.name);
+    for (const char* key : network.keys) CHECK(keys.contains(concat("model.", key)));
+    CHECK(error_of([&] { network.check(config.model); }) == "nothing");
+  }
+  Config::Model model;
+  model.hidden = 126;
+  CHECK(
+      contains(error_of([&] { find_network("dit").check(model); }), "`model.hidden` must be a positive multiple of 4"));
+  model.hidden = 20, model.num_heads = 3;
+  CHECK(contains(error_of([&] { find_network("dit").check(model); }), "`model.num_heads` must divide the 20 channels"));
+  model.channel_mult = {1, 1.5};
+  CHECK(contains(error_of([&] { find_network("unet").check(model); }), "`model.channel_mult`"));
+  CHECK(contains(error_of([] { find_network("gan"); }), "unet, dit, mlp"));
 }

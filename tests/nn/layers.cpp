@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "nn/blocks.h"
+#include "nn/transformer.h"
 #include "tests/nn/layer_gradcheck.h"
 
 using namespace reverie;
@@ -60,6 +61,12 @@ TEST_CASE("every layer's gradient, in its input and in its parameters, is that o
       CHECK(layer_gradient_error(
                 own, {draw({1, 2, 3, 32}, 0)}, [&](In in) { return layer(in[0]); }, 7) < 1e-7);
     }
+  }
+  SUBCASE("TransformerBlock") {
+    const TransformerBlock layer(root, 8, 2, 12);
+    stir(store);
+    CHECK(layer_gradient_error(store, {draw({2, 3, 8}, 0), draw({2, 8}, 1)},
+                               [&](In in) { return layer(in[0], in[1]); }) < 1e-7);
   }
   SUBCASE("ResidualBlock") {
     for (const Resample how : {Resample::none, Resample::up, Resample::down}) {

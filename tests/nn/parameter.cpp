@@ -34,6 +34,15 @@ TEST_CASE("the start depends on the seed and the parameter alone, and is bounded
   CHECK(square / 5000 == doctest::Approx(0.01 / 3).epsilon(0.1));  // the variance of U(-0.1, 0.1)
 }
 
+TEST_CASE("a Xavier start has the variance 2 / (fan_in + fan_out) [Glorot10], a Gaussian one that of its deviation") {
+  ParameterStore store(1);
+  const Tensor xavier = store.root().add("a", {60, 100}, xavier_uniform(100, 60)).value;
+  const Tensor gauss = store.root().add("b", {60, 100}, gaussian(0.02)).value;
+  const auto variance = [](const Tensor& x) { return static_cast<double>(mean(square(Var(x))).item()); };
+  CHECK(variance(xavier) == doctest::Approx(2.0 / 160).epsilon(0.05));
+  CHECK(variance(gauss) == doctest::Approx(0.0004).epsilon(0.05));
+}
+
 TEST_CASE("other values can stand in for a while") {
   ParameterStore store;
   const Linear layer(store.root(), 2, 2);

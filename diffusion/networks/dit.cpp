@@ -1,0 +1,79 @@
+#include "diffusion/networks/dit.h"
+
+#include <cmath>
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+const DitOptions& checked(const DitOptions& o) {
+  if (o.patch_size < 1) throw ShapeError("dit: the patch size is ", o.patch_size, ", wants 1 or more");
+  if (o.hidden < 4 || o.hidden % 4 != 0)
+    throw ShapeError("dit: ", o.hidden, " channels; the embedding of rows and columns wants a multiple of 4");
+  if (o.mlp_ratio * static_cast<double>(o.hidden) < 1)
+    throw ShapeError("dit: mlp_ratio ", o.mlp_ratio, " leaves no channels of ", o.hidden);
+  return o;
+}
+
+}  // namespace
+
+Tensor grid_embedding(Index rows, Index columns, Index dim) {
+  const Index quarter = dim / 4;
+  Tensor embedding = Tensor::uninitialized({rows * columns, dim});
+  real* to = embedding.data();
+  for (Index row = 0; row < rows; ++row) {
+    for (Index column = 0; column < columns; ++column) {
+      for (const Index position : {column, row}) {
+        for (Index i = 0; i < quarter; ++i) {
+          const double frequency = std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(quarter));
+          const double angle = static_cast<double>(position) * frequency;
+          to[i] = static_cast<real>(std::sin(angle));
+          to[quarter + i] = static_cast<real>(std::cos(angle));
+        }
+        to += 2 * quarter;
+      }
+    }
+  }
+  return embedding;
+}
+
+// Starts as the paper says: linear layers Xavier-uniform (the patches' convolution as the linear layer that it is),
+// time and class N(0, 0.02^2), modulations and the last layer zero.                             [Peebles23] sec. 4,
+// app. A
+Dit::Dit(const DitOptions& options, std::uint64_t seed)
+    : Network(seed),
+      options_(checked(options)),
+      patches_(parameters.root() / "x_embedder" / "proj", options.in_channels, options.hidden, options.patch_size,
+               {.stride = options.patch_size},
+               xavier_uniform(options.in_channels * options.patch_size * options.patch_size, options.hidden)),
+      embedding_(parameters.root() / "t_embedder" / "mlp", parameters.root() / "y_embedder" / "embedding_table",
+                 options.frequency_dim, options.hidden, options.num_classes, gaussian(0.02)),
+      blocks_([&] {
+        const Index mlp_width = static_cast<Index>(options.mlp_ratio * static_cast<double>(options.hidden));
+        std::vector<TransformerBlock> blocks;
+        for (Index i = 0; i < options.depth; ++i)
+          blocks.emplace_back(parameters.root() / "blocks" / i, options.hidden, options.num_heads, mlp_width);
+        return blocks;
+      }()),
+      last_modulation_(parameters.root() / "final_layer" / "adaLN_modulation", options.hidden, 2),
+      last_(parameters.root() / "final_layer" / "linear", options.hidden,
+            options.patch_size * options.patch_size * options.out_channels, zeros()) {}
+
+Var Dit::operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode&) const {
+  const Index patch = options_.patch_size, hidden = options_.hidden;
+  if (x.rank() != 4 || x.extent(3) != options_.in_channels) {
+    throw ShapeError("dit: input ", x.shape(), ", wants [N,H,W,", options_.in_channels, "]");
+  }
+  if (x.extent(1) % patch != 0 || x.extent(2) % patch != 0) {
+    throw ShapeError("dit: images of ", x.extent(1), "x", x.extent(2), " can't be cut into patches of ", patch, "x",
+                     patch, "; height and width must be multiples of ", patch);
+  }
+  const Index N = x.extent(0), rows = x.extent(1) / patch, columns = x.extent(2) / patch;
+  const Var condition = silu(embedding_(t, labels, x));
+  Var z = reshape(patches_(x), {N, rows * columns, hidden}) + Var(grid_embedding(rows, columns, hidden));
+  for (const TransformerBlock& block : blocks_) z = block(z, condition);
+  const std::vector<Var> m = last_modulation_(condition);  // shift, scale
+  const Var values = reshape(last_(modulated_norm(z, m[0], m[1])), {N, rows, columns, patch, patch, -1});
+  return reshape(permute(values, {0, 1, 3, 2, 4, 5}), {N, x.extent(1), x.extent(2), -1});
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,158 @@
+#include "diffusion/networks/table.h"
+
+#include <algorithm>
+
+#include "diffusion/networks/dit.h"
+#include "diffusion/networks/mlp.h"
+#include "diffusion/networks/unet.h"
+#include "diffusion/prediction.h"
+#include "diffusion/table.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+using NetworkPtr = std::unique_ptr<Network>;
+
+void check_heads(const Config::Model& m, Index channels) {
+  require_config(m.num_heads > 0, "model.num_heads", "must be at least 1");
+  require_config(channels % m.num_heads == 0, "model.num_heads", concat("must divide the ", channels, " channels"));
+}
+
+void check_unet(const Config::Model& m) {
+  require_config(m.channels > 0 && m.channels % 32 == 0, "model.channels", "must be a positive multiple of 32");
+  const auto fits = [&](double multiple) {
+    const double channels = multiple * static_cast<double>(m.channels);
+    return channels >= 32 && static_cast<double>(static_cast<Index>(channels)) == channels &&
+           static_cast<Index>(channels) % 32 == 0;
+  };
+  require_config(!m.channel_mult.empty() && std::all_of(m.channel_mult.begin(), m.channel_mult.end(), fits),
+                 "model.channel_mult", "times `model.channels` must give multiples of 32");
+  require_config(m.num_res_blocks > 0, "model.num_res_blocks", "must be at least 1");
+  require_config(m.num_heads > 0, "model.num_heads", "must be at least 1");
+  require_config(m.dropout >= 0 && m.dropout < 1, "model.dropout", "must be in [0, 1)");
+}
+
+NetworkPtr make_unet(const NetworkRequest& request) {
+  const Config::Model& m = request.config;
+  const Index height = request.sample_shape[0], width = request.sample_shape[1];
+  const Index halvings = static_cast<Index>(m.channel_mult.size()) - 1, multiple = Index{1} << halvings;
+  if (height % multiple != 0 || width % multiple != 0) {
+    throw UsageError("config: images of ", height, "x", width, " can't be halved ", halvings,
+                     " times (`model.channel_mult` has ", halvings + 1,
+                     " levels); height and width must be multiples of ", multiple);
+  }
+  UNetOptions o{.in_channels = request.channels(),
+                .out_channels = request.out_channels,
+                .model_channels = m.channels,
+                .channel_mult = m.channel_mult,
+                .num_res_blocks = m.num_res_blocks,
+                .attention_rates = {},
+                .num_heads = m.num_heads,
+                .num_head_channels = m.num_head_channels,
+                .use_scale_shift_norm = m.scale_shift_norm,
+                .conv_resample = m.conv_resample,
+                .resblock_updown = m.resblock_updown,
+                .qkv_order = m.new_attention_order ? QkvOrder::q_then_k_then_v : QkvOrder::head_by_head,
+                .num_classes = request.num_classes,
+                .dropout = m.dropout};
+  for (const Index resolution : m.attention_resolutions) {
+    Index rate = 1;
+    while (rate <= multiple && height / rate != resolution) rate *= 2;
+    if (rate > multiple) {
+      throw UsageError("config: `model.attention_resolutions` has ", resolution, ", but images of ", height, "x", width,
+                       " are never ", resolution, " pixels high in this network");
+    }
+    o.attention_rates.push_back(rate);
+  }
+  return std::make_unique<UNet>(o, request.seed);
+}
+
+void check_dit(const Config::Model& m) {
+  require_config(m.hidden > 0 && m.hidden % 4 == 0, "model.hidden", "must be a positive multiple of 4");
+  require_config(m.depth > 0, "model.depth", "must be at least 1");
+  require_config(m.patch_size > 0, "model.patch_size", "must be at least 1");
+  require_config(m.mlp_ratio * static_cast<double>(m.hidden) >= 1, "model.mlp_ratio", "leaves the perceptron no width");
+  require_config(m.frequency_dim >= 2, "model.frequency_dim", "must be at least 2");
+  check_heads(m, m.hidden);
+}
+
+NetworkPtr make_dit(const NetworkRequest& request) {
+  const Config::Model& m = request.config;
+  const Index height = request.sample_shape[0], width = request.sample_shape[1];
+  if (height % m.patch_size != 0 || width % m.patch_size != 0) {
+    throw UsageError("config: images of ", height, "x", width, " can't be cut into patches of ", m.patch_size, "x",
+                     m.patch_size, " (`model.patch_size`); height and width must be multiples of it");
+  }
+  return std::make_unique<Dit>(DitOptions{.in_channels = request.channels(),
+                                          .out_channels = request.out_channels,
+                                          .patch_size = m.patch_size,
+                                          .hidden = m.hidden,
+                                          .depth = m.depth,
+                                          .num_heads = m.num_heads,
+                                          .mlp_ratio = m.mlp_ratio,
+                                          .num_classes = request.num_classes,
+                                          .frequency_dim = m.frequency_dim},
+                               request.seed);
+}
+
+void check_mlp(const Config::Model& m) {
+  require_config(m.hidden > 0, "model.hidden", "must be at least 1");
+  require_config(m.depth > 0, "model.depth", "must be at least 1");
+}
+
+NetworkPtr make_mlp(const NetworkRequest& request) {
+  return std::make_unique<Mlp>(MlpOptions{.in_channels = request.channels(),
+                                          .out_channels = request.out_channels,
+                                          .hidden = request.config.hidden,
+                                          .depth = request.config.depth,
+                                          .num_classes = request.num_classes},
+                               request.seed);
+}
+
+const char* learns(int sample_rank) { return sample_rank == 3 ? "images" : "points"; }
+
+}  // namespace
+
+std::span<const NetworkKind> networks() {
+  static const std::vector<NetworkKind> table = {
+      {"unet",
+       "the U-Net of improved- and guided-diffusion",
+       3,
+       {"channels", "channel_mult", "num_res_blocks", "attention_resolutions", "num_heads", "num_head_channels",
+        "scale_shift_norm", "conv_resample", "resblock_updown", "new_attention_order", "dropout"},
+       check_unet,
+       make_unet},
+      {"dit",
+       "a transformer on patches",
+       3,
+       {"patch_size", "hidden", "depth", "num_heads", "mlp_ratio", "frequency_dim"},
+       check_dit,
+       make_dit},
+      {"mlp", "a multilayer perceptron", 1, {"hidden", "depth"}, check_mlp, make_mlp}};
+  return table;
+}
+
+const NetworkKind& find_network(const std::string& name) { return find_line("network", networks(), name); }
+
+NetworkPtr make_network(const Config& config, const DataFacts& data) {
+  const NetworkKind& kind = find_network(config.model.network);
+  if (config.model.class_conditional && data.class_names.empty()) {
+    throw UsageError("config: `model.class_conditional` is true, but the data has no labels");
+  }
+  if (data.sample_shape.rank() != kind.sample_rank) {
+    std::string others;
+    for (const NetworkKind& other : networks())
+      if (other.sample_rank == data.sample_shape.rank())
+        others += (others.empty() ? "" : " or ") + std::string(other.name);
+    throw UsageError("config: `model.network` is ", kind.name, ", which learns ", learns(kind.sample_rank),
+                     "; samples of shape ", data.sample_shape, " want ", others);
+  }
+  const Index null_class = config.train.label_dropout > 0 ? 1 : 0, names = static_cast<Index>(data.class_names.size());
+  return kind.make({.config = config.model,
+                    .sample_shape = data.sample_shape,
+                    .out_channels = output_channels(data.sample_shape[-1], variance_type(config.diffusion.variance)),
+                    .num_classes = config.model.class_conditional ? names + null_class : 0,
+                    .seed = static_cast<std::uint64_t>(config.train.seed)});
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,43 @@
+#pragma once
+#include <vector>
+
+#include "nn/layers.h"
+
+/// Blocks of transformers whose norms are steered by a condition (the time, the class).                     [Peebles23]
+namespace reverie::inline REVERIE_PRECISION {
+
+/// What a condition says of a block, as parts that broadcast over the tokens: condition [N,D] -> `parts` of [N,1,D].
+/// Starts at zero, whatever the condition.
+class Modulation {
+ public:
+  Modulation(const Scope& scope, Index width, Index parts) : linear_(scope / 1, width, parts * width, zeros()) {}
+  std::vector<Var> operator()(const Var& condition) const;
+
+ private:
+  Linear linear_;
+};
+
+/// LN(z) (1 + scale) + shift; the norm has no weights, eps 1e-6. z: [N,T,D], shift and scale: [N,1,D].
+Var modulated_norm(const Var& z, const Var& shift, const Var& scale);
+
+/// A transformer block with adaLN-zero: z += gate attention(LN(z) (1 + scale) + shift), then the same with a
+/// perceptron of two layers in place of attention. The gates start at zero, so that the block starts as the identity.
+/// z: [N,T,D], condition: [N,D] -> [N,T,D].                                                     [Peebles23] sec. 3.2
+class TransformerBlock {
+ public:
+  /// Throws ShapeError if `width` does not divide into `heads`.
+  TransformerBlock(const Scope& scope, Index width, Index heads, Index mlp_width);
+  Var operator()(const Var& z, const Var& condition) const;
+
+ private:
+  Index heads_;
+  Linear qkv_, projection_, first_, second_;
+  Modulation modulation_;
+};
+
+/// A linear layer that starts as transformers do: weights Xavier-uniform, bias zero.                       [Glorot10]
+inline Linear xavier_linear(const Scope& scope, Index in, Index out) {
+  return Linear(scope, in, out, xavier_uniform(in, out));
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
