@@ -1,5 +1,6 @@
 // reverie train: from a configuration to a trained model. What happens in a step is in diffusion/trainer.cpp.
 #include <filesystem>
+#include <iomanip>
 #include <iostream>
 
 #include "apps/cli.h"
@@ -86,7 +87,9 @@ void train(const Options& options, const std::string& program) {
     }
     run.finish();
   } catch (const Interrupted&) {
-    run.stop(concat(program, " train --out ", options.folder, " --resume"));
+    const bool plain = options.folder.find(' ') == std::string::npos;
+    run.stop(
+        concat(program, " train --out ", plain ? options.folder : concat(std::quoted(options.folder)), " --resume"));
     throw;
   } catch (const Error& error) {
     throw Error(error.what(), "; ", run.last_checkpoint());
