@@ -14,6 +14,8 @@ TEST_CASE("every operation and its gradients in float are those in double, up to
     for (std::size_t j = 0; j < wide[i].values.size(); ++j) {
       worst = std::max(worst, std::abs(narrow[i].values[j] - wide[i].values[j]) / (1 + std::abs(wide[i].values[j])));
     }
-    CHECK(worst < 1e-5);
+    // Winograd's transforms multiply by up to 8 in each direction, and lose as much.
+    const bool winograd = wide[i].name == "conv2d Winograd";
+    CHECK(worst < (winograd ? 2e-4 : 1e-5));
   }
 }
