@@ -13,6 +13,7 @@
 #include "diffusion/objectives/formulation.h"
 #include "diffusion/prediction.h"
 #include "diffusion/samplers/sampler.h"
+#include "diffusion/sigmas.h"
 #include "diffusion/timestep_sampler.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -224,8 +225,16 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"train.preview_count", &c.train.preview_count, "samples in a preview"},
       {"sample.sampler", &c.sample.sampler, "sampler of previews, and of `reverie sample` if it isn't told another"},
       {"sample.steps", &c.sample.steps, "steps of the sampler; 0 for the whole chain"},
-      {"sample.eta", &c.sample.eta, "ddim: 0 is deterministic, 1 as noisy as ddpm"},
+      {"sample.sampler_parameters", &c.sample.sampler_parameters, "its parameters, by name, such as eta"},
+      {"sample.solver_type", &c.sample.solver_type, "which of the sampler's formulas, where it has several"},
+      {"sample.sigmas", &c.sample.sigmas,
+       "noise levels of samplers in the sigma form, if not the sampler's own: chain, " + names_in(sigma_grids())},
+      {"sample.sigma_parameters", &c.sample.sigma_parameters, "their parameters, by name, such as sigma_max"},
       {"sample.guidance", &c.sample.guidance, "classifier-free guidance scale; 1 is none"},
+      {"sample.guidance_rescale", &c.sample.guidance_rescale,
+       "share, 0 to 1, in which guided answers get their contrast back"},
+      {"sample.dynamic_threshold", &c.sample.dynamic_threshold,
+       "share of each sample's values that must not saturate, such as 0.995; 0 for none"},
       {"sample.clip", &c.sample.clip, "clamp predicted data to [-1, 1]; false for points"},
   };
   for (ConfigField& field : fields) {
@@ -294,7 +303,10 @@ void check_config(const Config& c) {
   find_line("flow times", flow_times(), c.diffusion.flow_times);
   make_timestep_sampler(c.train.timestep_sampler, c.diffusion.steps, c.train.timestep_sampler_parameters);
   require_config(c.diffusion.huber >= 0, "diffusion.huber", "can't be negative");
-  find_sampler(c.sample.sampler);
+  sampler_options(find_sampler(c.sample.sampler), c.sample.sampler_parameters, c.sample.solver_type);
+  if (!c.sample.sigmas.empty() && c.sample.sigmas != chain_grid) {
+    find_line("sigma grid", sigma_grids(), c.sample.sigmas);
+  }
   c.train.learning_rate(0);
   const auto optimizers = optimizer_names();
   require_config(std::find(optimizers.begin(), optimizers.end(), c.train.optimizer.name) != optimizers.end(),

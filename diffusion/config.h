@@ -64,7 +64,11 @@ struct Config {
   struct Sample {
     std::string sampler = "ddpm";
     Index steps = 0;
-    double eta = 0, guidance = 1;
+    ParameterValues sampler_parameters;
+    std::string solver_type;
+    std::string sigmas;
+    ParameterValues sigma_parameters;
+    double guidance = 1, guidance_rescale = 0, dynamic_threshold = 0;
     bool clip = true;
   } sample;
 };

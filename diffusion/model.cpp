@@ -1,9 +1,10 @@
 #include "diffusion/model.h"
 
-#include <atomic>
+#include <algorithm>
 #include <mutex>
 
 #include "diffusion/samplers/sampler.h"
+#include "diffusion/sigmas.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -11,15 +12,44 @@ namespace {
 
 constexpr Index sampling_shard = 16;  // samples a task
 
-const Sampler& sampler_of(const DiffusionModel& model, const SampleRequest& request) {
-  return find_sampler(request.sampler.empty() ? model.config.sample.sampler : request.sampler);
+// How a request is met: by which sampler, over which chain or grid, and with what classes.
+struct Plan {
+  const Sampler& sampler;
+  SamplerOptions options;
+  Process process;
+  std::vector<double> sigmas;  // empty for samplers of the chain
+  Index steps;
+  Index classes;
+};
+
+// The named grid with ends that the model was trained on, unless the request says otherwise.
+std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& request, const std::string& name) {
+  ParameterValues values = request.sigma_parameters;
+  const SigmaRange range = model.sigma_range();
+  for (const ParameterInfo& parameter : find_line("sigma grid", sigma_grids(), name).parameters) {
+    const bool is_end = std::string_view(parameter.name).starts_with("sigma_");
+    if (is_end) values.try_emplace(parameter.name, std::clamp(parameter.value, range.min, range.max));
+  }
+  return make_sigmas(name, request.steps > 0 ? request.steps : model.process.schedule.steps(), values);
 }
 
-// The chain to walk: the model's, or one of fewer steps.
-Process process_of(const DiffusionModel& model, const SampleRequest& request) {
-  Process process = model.process;
-  if (request.steps > 0) process.schedule = respace(model.process.schedule, std::to_string(request.steps));
-  return process;
+Plan plan_of(const DiffusionModel& model, const SampleRequest& request) {
+  const Sampler& sampler = find_sampler(request.sampler);
+  SamplerOptions options = sampler_options(sampler, request.sampler_parameters, request.solver_type);
+  options.clip = request.clip;
+  options.dynamic_threshold = request.dynamic_threshold;
+  Plan plan{sampler, options, model.process, {}, 0, model.conditional() ? model.null_class() : 0};
+  const std::string grid = request.sigmas.empty() ? sampler.sigmas : request.sigmas;
+  if (sampler.chain != nullptr || grid == chain_grid) {
+    if (request.steps > 0) plan.process.schedule = respace(model.process.schedule, std::to_string(request.steps));
+    plan.steps = plan.process.schedule.steps();
+  }
+  if (sampler.sigma != nullptr) {
+    plan.sigmas = grid == chain_grid ? chain_grid_sigmas(plan.process.schedule) : grid_of(model, request, grid);
+    plan.steps = std::ssize(plan.sigmas) - 1;
+  }
+  if (request.classifier.gradient) plan.classes = request.classifier.classes;
+  return plan;
 }
 
 }  // namespace
@@ -49,66 +79,74 @@ ConditionalModel DiffusionModel::class_conditional() const {
   };
 }
 
-SampleRequest default_request(const Config& config) {
-  return {.sampler = config.sample.sampler,
-          .steps = config.sample.steps,
-          .eta = config.sample.eta,
-          .guidance = config.sample.guidance};
-}
+SampleRequest default_request(const Config& config) { return {config.sample}; }
 
 void check_request(const DiffusionModel& model, const SampleRequest& request) {
   if (request.count < 1) throw UsageError("sampling: ", request.count, " samples; at least one must be asked for");
-  if (request.label >= 0 && !model.conditional()) {
+  const Index classes = plan_of(model, request).classes;
+  if (request.label >= 0 && classes == 0) {
     throw UsageError("sampling: class ", request.label, " asked for, but this model was trained without classes");
   }
-  if (request.label >= model.null_class() && model.conditional()) {
-    throw UsageError("sampling: class ", request.label, " doesn't exist; the model has classes 0 to ",
-                     model.null_class() - 1);
+  if (request.label >= classes && classes > 0) {
+    throw UsageError("sampling: class ", request.label, " doesn't exist; there are classes 0 to ", classes - 1);
   }
   if (request.guidance != 1 && (!model.conditional() || model.config.train.label_dropout == 0)) {
     throw UsageError("sampling: guidance wants a model trained with classes and `train.label_dropout` > 0");
   }
-  sampler_of(model, request);
-  process_of(model, request);
+  if (model.conditional() && classes != model.null_class()) {
+    throw UsageError("sampling: the classifier knows ", classes, " classes, the model ", model.null_class());
+  }
+  if (!(request.guidance_rescale >= 0 && request.guidance_rescale <= 1)) {
+    throw UsageError("sampling: guidance rescale is ", request.guidance_rescale, "; it must be from 0 to 1");
+  }
+  if (!(request.dynamic_threshold >= 0 && request.dynamic_threshold <= 1)) {
+    throw UsageError("sampling: dynamic threshold is ", request.dynamic_threshold, "; it must be from 0 to 1");
+  }
 }
 
 Samples generate(const DiffusionModel& model, const SampleRequest& request,
                  const std::function<bool(double)>& progress) {
   check_request(model, request);
-  const Sampler& sampler = sampler_of(model, request);
-  const Process process = process_of(model, request);
+  const Plan plan = plan_of(model, request);
   Samples samples;
-  if (model.conditional()) {
+  if (plan.classes > 0) {
     for (Index i = 0; i < request.count; ++i)
-      samples.labels.push_back(request.label >= 0 ? request.label : i % model.null_class());
+      samples.labels.push_back(request.label >= 0 ? request.label : i % plan.classes);
   }
   std::vector<Index> extents = {request.count};
   extents.insert(extents.end(), model.data.sample_shape.begin(), model.data.sample_shape.end());
   samples.x = Tensor::uninitialized(Shape(extents));
 
-  const Index steps = process.schedule.steps();
-  const double all = static_cast<double>(steps * request.count);
+  const double all = static_cast<double>(plan.steps * request.count);
   std::mutex mutex;
   Index done = 0;
   parallel_for(request.count, sampling_shard, [&](Index first, Index last) {
     const Shape shape = samples.x.shape().with(0, last - first);
-    const Model network =
-        !model.conditional()
-            ? model.unconditional()
-            : with_guidance(model.class_conditional(), {samples.labels.begin() + first, samples.labels.begin() + last},
-                            model.null_class(), request.guidance, process.variance_type);
+    std::vector<Index> labels;
+    if (plan.classes > 0) labels.assign(samples.labels.begin() + first, samples.labels.begin() + last);
+    const Model network = !model.conditional()
+                              ? model.unconditional()
+                              : with_guidance(model.class_conditional(), labels, model.null_class(), request.guidance,
+                                              plan.process.variance_type, request.guidance_rescale);
     const Observer observe = [&](Index, const Tensor&, const Tensor&) {
       if (!progress) return;
       const std::scoped_lock lock(mutex);
       done += last - first;
       if (!progress(static_cast<double>(done) / all)) throw Error("sampling: interrupted");
     };
-    const Sampling sampling{.process = process,
-                            .model = model.in_chain(network),
-                            .options = {.clip = model.config.sample.clip, .eta = request.eta},
-                            .noise = seeded_noise(request.seed, shape, first),
-                            .observe = observe};
-    samples.x.rows(first, last).copy_from(sampler.sample(sampling, starting_noise(request.seed, shape, first)));
+    Sampling sampling{.process = plan.process,
+                      .model = model.in_chain(network),
+                      .options = plan.options,
+                      .noise = seeded_noise(request.seed, shape, first),
+                      .observe = observe,
+                      .denoise = model.denoiser(network, false),
+                      .sigmas = plan.sigmas};
+    if (request.classifier.gradient) {
+      sampling.classifier = [&](const Tensor& x_t, std::span<const double> t) {
+        return (request.classifier.scale * Var(request.classifier.gradient(x_t, t, labels))).value();
+      };
+    }
+    samples.x.rows(first, last).copy_from(plan.sampler.sample(sampling, starting_noise(request.seed, shape, first)));
   });
   return samples;
 }

@@ -35,15 +35,20 @@ struct DiffusionModel {
   SigmaRange sigma_range() const { return formulation.sigma_range(process); }
 };
 
-/// A wish for samples. What is left at its default comes from the model's configuration.
-struct SampleRequest {
+/// Classifier guidance: what pulls samples towards their labels.
+struct LabelGuidance {
+  /// As ClassifierGradient, of log p(labels | x_t, t); empty: no such guidance.
+  std::function<Tensor(const Tensor& x_t, std::span<const double> t, std::span<const Index> labels)> gradient;
+  Index classes = 0;  ///< that it knows; a model without classes then makes all of them in turn
+  double scale = 1;
+};
+
+/// A wish for samples: how, in the configuration's words, and which.
+struct SampleRequest : Config::Sample {
   Index count = 64;
   std::uint64_t seed = 0;
-  std::string sampler;  ///< empty: the configuration's sampler with its steps and eta
-  Index steps = 0;      ///< 0: the whole chain
-  double eta = 0;
-  double guidance = 1;
-  Index label = -1;  ///< class of all samples; -1: all classes in turn (or none, where the model knows no classes)
+  Index label = -1;  ///< class of all samples; -1: all classes in turn (or none, where nobody knows of classes)
+  LabelGuidance classifier = {};
 };
 /// The request that previews use, and the program where it isn't told more.
 SampleRequest default_request(const Config& config);
@@ -53,7 +58,7 @@ void check_request(const DiffusionModel& model, const SampleRequest& request);
 
 struct Samples {
   Tensor x;                   ///< [count, sample_shape]
-  std::vector<Index> labels;  ///< empty where the model knows no classes
+  std::vector<Index> labels;  ///< empty where nobody knows of classes
 };
 /// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count.
 /// `progress` is told the share that is done, perhaps from several threads, one at a time; where it returns false the

@@ -1,7 +1,9 @@
 #pragma once
+#include <algorithm>
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "diffusion/table.h"
 
@@ -21,10 +23,26 @@ struct ParameterInfo {
 /// UsageError for a parameter that it hasn't got.
 inline ParameterValues complete(const std::string& what, std::span<const ParameterInfo> known,
                                 const ParameterValues& given) {
-  for (const auto& [key, value] : given) find_line(("parameter of " + what).c_str(), known, key);
+  for (const auto& [key, value] : given) {
+    if (known.empty()) throw UsageError(what, " has no parameters; ", key, " was given");
+    find_line(("parameter of " + what).c_str(), known, key);
+  }
   ParameterValues values = given;
   for (const ParameterInfo& parameter : known) values.try_emplace(parameter.name, parameter.value);
   return values;
+}
+
+/// Every parameter that some line of a table has, once each, in the table's order.
+template <class Line>
+std::vector<ParameterInfo> all_parameters(std::span<const Line> table) {
+  std::vector<ParameterInfo> all;
+  for (const Line& line : table) {
+    for (const ParameterInfo& parameter : line.parameters) {
+      const auto same = [&](const ParameterInfo& other) { return std::string_view(parameter.name) == other.name; };
+      if (std::none_of(all.begin(), all.end(), same)) all.push_back(parameter);
+    }
+  }
+  return all;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -44,6 +44,17 @@ std::vector<double> vp(Index n, const ParameterValues& values) {
   });
 }
 
+// Equidistant in the flow's u = sigma / (1 + sigma), the closing 0 included.                                 [Liu23]
+std::vector<double> flow(Index n, const ParameterValues& values) {
+  const double sigma_max = values.at("sigma_max"), first = sigma_max / (1 + sigma_max);
+  std::vector<double> sigmas;
+  for (Index i = 0; i < n; ++i) {
+    const double u = first * static_cast<double>(n - i) / static_cast<double>(n);
+    sigmas.push_back(u / (1 - u));
+  }
+  return sigmas;
+}
+
 }  // namespace
 
 std::span<const SigmaGrid> sigma_grids() {
@@ -64,6 +75,7 @@ std::span<const SigmaGrid> sigma_grids() {
         {"beta_min", 0.1, "beta at time 0"},
         {"eps_s", 1e-3, "the last time before 0"}},
        vp},
+      {"flow", "equidistant along the straight lines of flow matching", {sigma_max}, flow},
   };
   return table;
 }

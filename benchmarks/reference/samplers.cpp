@@ -5,15 +5,49 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Samplers of the chain: sampler/NAME is the line NAME of the library's table.
-void run_chain_sampler(Case& c) {
-  const Sampler& sampler = find_sampler(c.info().kind.substr(c.info().kind.find('/') + 1));
+// sampler/NAME is the line NAME of the library's table.
+const Sampler& sampler_of(const Case& c) { return find_sampler(c.info().kind.substr(c.info().kind.find('/') + 1)); }
+
+// What the case says of the sampler's options, whether the sampler heeds them or not.
+SamplerOptions read_options(const Case& c) {
+  const Sampler& sampler = sampler_of(c);
+  ParameterValues values;
+  for (const ParameterInfo& parameter : sampler.parameters) {
+    if (!c.has_param(parameter.name)) continue;
+    const bool integer = std::string_view(parameter.name) == "order";
+    values[parameter.name] = integer ? static_cast<double>(c.integer(parameter.name)) : c.number(parameter.name);
+  }
+  return sampler_options(sampler, values, c.has_param("solver_type") ? c.text("solver_type") : "");
+}
+
+void run_sigma_sampler(Case& c) {
+  const Denoiser denoise = read_denoiser(c);
+  c.output_image("sample", sampler_of(c).sigma(denoise, c.image("x"), c.number_input("sigmas"), read_options(c),
+                                               read_noise(c), nullptr));
+}
+
+void run_ddim_reverse(Case& c) {
   const Process process = read_process(c);
+  const Sampling sampling{.process = process, .model = read_wave(c), .options = {.clip = c.flag("clip")}};
+  c.output_image("sample", ddim_reverse(sampling, c.image("x0")));
+}
+
+void run_guidance(Case& c) {
+  c.output(
+      "guided",
+      classifier_free_guidance(c.input("cond"), c.input("uncond"), c.number("scale"), c.number("rescale", 0)).value());
+}
+
+void run_chain_sampler(Case& c) {
+  const Sampler& sampler = sampler_of(c);
+  const Process process = read_process(c);
+  SamplerOptions options = read_options(c);
+  options.clip = c.flag("clip");
   std::vector<Tensor> trajectory;
   const Tensor sample =
       sampler.sample({.process = process,
                       .model = read_wave(c),
-                      .options = {.clip = c.flag("clip"), .eta = c.number("eta", 0)},
+                      .options = options,
                       .noise = read_noise(c),
                       .observe = [&](Index, const Tensor& x, const Tensor&) { trajectory.push_back(x.clone()); }},
                      c.image("x_T"));
@@ -23,6 +57,22 @@ void run_chain_sampler(Case& c) {
 
 }  // namespace
 
-Kinds sampler_kinds() { return {{"sampler/ddpm", run_chain_sampler}, {"sampler/ddim", run_chain_sampler}}; }
+Kinds sampler_kinds() {
+  return {{"sampler/ddpm", run_chain_sampler},
+          {"sampler/ddim", run_chain_sampler},
+          {"sampler/ddim_reverse", run_ddim_reverse},
+          {"sampler/euler", run_sigma_sampler},
+          {"sampler/heun", run_sigma_sampler},
+          {"sampler/dpm2", run_sigma_sampler},
+          {"sampler/lms", run_sigma_sampler},
+          {"sampler/euler_ancestral", run_sigma_sampler},
+          {"sampler/dpmpp_2s_ancestral", run_sigma_sampler},
+          {"sampler/dpmpp_sde", run_sigma_sampler},
+          {"sampler/dpmpp_2m", run_sigma_sampler},
+          {"sampler/dpmpp_2m_sde", run_sigma_sampler},
+          {"sampler/dpmpp_3m_sde", run_sigma_sampler},
+          {"sampler/edm_stochastic", run_sigma_sampler},
+          {"guidance", run_guidance}};
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -45,6 +45,26 @@ Model read_wave(const Case& c) {
   };
 }
 
+Denoiser read_denoiser(const Case& c) {
+  std::function<double(double, double)> toy;
+  if (c.text("model") == "gauss") {
+    toy = [mu = c.number("mu"), s = c.number("s")](double x, double sigma) {
+      return (s * s * x + sigma * sigma * mu) / (s * s + sigma * sigma);
+    };
+  } else if (c.text("model") == "wave_sigma") {
+    toy = [a = c.number("a"), b = c.number("b")](double x, double sigma) {
+      return (x + sigma * sigma * a * std::cos(x + b)) / (1 + sigma * sigma);
+    };
+  } else {
+    throw Error("toy denoiser `", c.text("model"), "` is not known, only `gauss` and `wave_sigma` are");
+  }
+  return [toy](const Tensor& x, double sigma) {
+    Tensor out = Tensor::uninitialized(x.shape());
+    for (Index i = 0; i < x.size(); ++i) out[i] = static_cast<real>(toy(static_cast<double>(x[i]), sigma));
+    return out;
+  };
+}
+
 std::function<Tensor(Index)> read_noise(const Case& c) {
   return [noise = c.has_input("noise") ? c.image_steps("noise") : std::vector<Tensor>{}](Index i) {
     if (i < 0 || i >= static_cast<Index>(noise.size())) {

@@ -2,7 +2,7 @@
 #include <functional>
 
 #include "benchmarks/reference/case.h"
-#include "diffusion/process.h"
+#include "diffusion/denoiser.h"
 
 /// What several kinds make from a case's parameters.
 namespace reverie::inline REVERIE_PRECISION {
@@ -20,6 +20,9 @@ Process read_process(const Case& c, const char* name = "name");
 /// The toy denoiser `wave`: a x + b cos(t/T + x), with a second half of channels c sin(x + t/T) where the variance is
 /// learned. x: [N,...,C].
 Model read_wave(const Case& c);
+
+/// The toy denoisers in the sigma form: `gauss`, exact for N(mu, s^2), and `wave_sigma`, which is not linear.
+Denoiser read_denoiser(const Case& c);
 
 /// The input `noise` (steps,N,C,H,W), a request at a time; Error for one that it doesn't reach to.
 std::function<Tensor(Index)> read_noise(const Case& c);

@@ -1,19 +1,153 @@
 #include "diffusion/table.h"
 
-#include "diffusion/samplers/sampler.h"
+#include <algorithm>
+#include <cmath>
+
+#include "diffusion/samplers/steps.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-constexpr Sampler table[] = {
-    {"ddpm", "ancestral: a draw from each p(x_{t-1} | x_t) in turn [Ho20]", "clip", sample_ancestral},
-    {"ddim", "implicit: deterministic with eta = 0, good with few steps [Song21]", "clip,eta", sample_ddim},
+// Parameters, by name, and where their values go.
+constexpr ParameterInfo eta_0{"eta", 0, "0 is deterministic, 1 as noisy as the reverse SDE"};
+constexpr ParameterInfo eta_1{"eta", 1, eta_0.meaning};
+constexpr ParameterInfo s_churn{"s_churn", 0, "noise put in before each step, over all steps"};
+constexpr ParameterInfo s_tmin{"s_tmin", 0, "churn where sigma is at least this"};
+constexpr ParameterInfo s_tmax{"s_tmax", 1e9, "churn where sigma is at most this"};
+constexpr ParameterInfo s_noise{"s_noise", 1, "factor on all noise put in"};
+constexpr ParameterInfo order_2{"order", 2, "of a multistep method"};
+constexpr ParameterInfo order_4{"order", 4, order_2.meaning};
+
+// [Karras22] table 5 has 40 for ImageNet; with fewer steps than a hundred the limit in `churn` decides.
+constexpr ParameterInfo edm_s_churn{"s_churn", 40, s_churn.meaning};
+constexpr ParameterInfo edm_s_tmin{"s_tmin", 0.05, s_tmin.meaning};
+constexpr ParameterInfo edm_s_tmax{"s_tmax", 50, s_tmax.meaning};
+constexpr ParameterInfo edm_s_noise{"s_noise", 1.003, s_noise.meaning};
+
+struct NumberOption {
+  const char* name;
+  double low, high;
+  void (*set)(SamplerOptions&, double);
+};
+constexpr double any = INFINITY;
+constexpr NumberOption numbers[] = {
+    {"eta", 0, any, [](SamplerOptions& o, double value) { o.eta = value; }},
+    {"s_churn", 0, any, [](SamplerOptions& o, double value) { o.s_churn = value; }},
+    {"s_tmin", 0, any, [](SamplerOptions& o, double value) { o.s_tmin = value; }},
+    {"s_tmax", 0, any, [](SamplerOptions& o, double value) { o.s_tmax = value; }},
+    {"s_noise", 0, any, [](SamplerOptions& o, double value) { o.s_noise = value; }},
+    {"order", 1, 6, [](SamplerOptions& o, double value) { o.order = std::lround(value); }},
 };
 
 }  // namespace
 
-std::span<const Sampler> samplers() { return table; }
+std::span<const Sampler> samplers() {
+  static const std::vector<Sampler> table = {
+      {.name = "ddpm",
+       .summary = "ancestral: a draw from each p(x_{t-1} | x_t) in turn [Ho20]",
+       .chain = sample_ancestral},
+      {.name = "ddim",
+       .summary = "implicit: good with few steps [Song21]",
+       .parameters = {eta_0},
+       .chain = sample_ddim},
+      {.name = "pndm", .summary = "DDIM's step with eps extrapolated from the last four [Liu22]", .chain = sample_pndm},
+      {.name = "euler",
+       .summary = "along the slope at each step's start",
+       .parameters = {s_churn, s_tmin, s_tmax, s_noise},
+       .sigma = sample_euler},
+      {.name = "heun",
+       .summary = "the mean of the slopes at both ends of each step [Karras22]",
+       .parameters = {s_churn, s_tmin, s_tmax, s_noise},
+       .sigma = sample_heun},
+      {.name = "dpm2",
+       .summary = "the slope at the middle of each step [Lu22a]",
+       .parameters = {s_churn, s_tmin, s_tmax, s_noise},
+       .sigma = sample_dpm2},
+      {.name = "lms", .summary = "a polynomial through the last slopes", .parameters = {order_4}, .sigma = sample_lms},
+      {.name = "dpmpp_2m", .summary = "DPM-Solver++ from the last two answers [Lu22]", .sigma = sample_dpmpp_2m},
+      {.name = "unipc",
+       .summary = "predictor and corrector in one [Zhao23]",
+       .parameters = {order_2},
+       .solver_types = {"bh2", "bh1"},
+       .sigma = sample_unipc},
+      {.name = "flow_euler",
+       .summary = "Euler along straight lines from noise to data [Liu23]",
+       .sigma = sample_flow_euler,
+       .sigmas = "flow"},
+      {.name = "flow_heun",
+       .summary = "Heun along straight lines from noise to data [Liu23]",
+       .sigma = sample_flow_heun,
+       .sigmas = "flow"},
+      {.name = "edm_stochastic",
+       .summary = "heun with noise put in before each step [Karras22]",
+       .parameters = {edm_s_churn, edm_s_tmin, edm_s_tmax, edm_s_noise},
+       .sigma = sample_heun},
+      {.name = "euler_ancestral",
+       .summary = "euler to below each level, then up with fresh noise",
+       .parameters = {eta_1, s_noise},
+       .sigma = sample_euler_ancestral},
+      {.name = "dpmpp_2s_ancestral",
+       .summary = "DPM-Solver++ by single steps, with fresh noise [Lu22]",
+       .parameters = {eta_1, s_noise},
+       .sigma = sample_dpmpp_2s_ancestral},
+      {.name = "dpmpp_sde",
+       .summary = "DPM-Solver++ by single steps for the SDE [Lu22]",
+       .parameters = {eta_1, s_noise},
+       .sigma = sample_dpmpp_sde},
+      {.name = "dpmpp_2m_sde",
+       .summary = "DPM-Solver++ from the last two answers for the SDE [Lu22]",
+       .parameters = {eta_1, s_noise},
+       .solver_types = {"midpoint", "heun"},
+       .sigma = sample_dpmpp_2m_sde},
+      {.name = "dpmpp_3m_sde",
+       .summary = "DPM-Solver++ from the last three answers for the SDE [Lu22]",
+       .parameters = {eta_1, s_noise},
+       .sigma = sample_dpmpp_3m_sde},
+  };
+  return table;
+}
+
 const Sampler& find_sampler(const std::string& name) { return find_line("sampler", samplers(), name); }
+
+SamplerOptions sampler_options(const Sampler& sampler, const ParameterValues& given, const std::string& solver_type) {
+  const std::string who = concat("sampler ", sampler.name);
+  SamplerOptions options;
+  for (const auto& [name, value] : complete(who, sampler.parameters, given)) {
+    const NumberOption& number = find_line<NumberOption>("option", numbers, name);
+    if (!(value >= number.low && value <= number.high)) {
+      throw UsageError(who, ": ", name, " is ", value, "; it must be from ", number.low, " to ", number.high);
+    }
+    number.set(options, value);
+  }
+  options.solver_type = solver_type;
+  if (solver_type.empty()) {
+    if (!sampler.solver_types.empty()) options.solver_type = sampler.solver_types.front();
+  } else {
+    std::string known;
+    for (const char* type : sampler.solver_types) known += (known.empty() ? "" : ", ") + std::string(type);
+    if (std::find(sampler.solver_types.begin(), sampler.solver_types.end(), solver_type) ==
+        sampler.solver_types.end()) {
+      throw UsageError(who, ": solver type \"", solver_type, "\" is unknown; ",
+                       known.empty() ? "it has none" : "there are: " + known);
+    }
+  }
+  return options;
+}
+
+std::vector<double> chain_grid_sigmas(const NoiseSchedule& schedule) {
+  std::vector<double> sigmas = chain_sigmas(schedule);
+  std::reverse(sigmas.begin(), sigmas.end());
+  sigmas.push_back(0);
+  return sigmas;
+}
+
+Tensor Sampler::sample(const Sampling& sampling, Tensor x_T) const {
+  if (chain != nullptr) return chain(sampling, x_T);
+  const std::vector<double> sigmas =
+      sampling.sigmas.empty() ? chain_grid_sigmas(sampling.process.schedule) : sampling.sigmas;
+  const Var x = std::sqrt(1 + sigmas[0] * sigmas[0]) * Var(x_T);  // x_0 + sigma n, as x_T is in the chain's form
+  return sigma(sampling_denoiser(sampling), x.value(), sigmas, sampling.options, sampling.noise, sampling.observe);
+}
 
 Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample) {
   return normal_rows({seed, Stream::sample_start}, shape, first_sample);
@@ -23,12 +157,6 @@ NoiseSource seeded_noise(std::uint64_t seed, const Shape& shape, Index first_sam
   return [=](Index i) {
     return normal_rows({seed, Stream::sample_noise, static_cast<std::uint64_t>(i)}, shape, first_sample);
   };
-}
-
-PMeanVariance predict(const Sampling& sampling, const Tensor& x_t, Index t) {
-  const std::vector<Index> all(static_cast<std::size_t>(x_t.extent(0)), t);
-  return sampling.process.p_mean_variance(x_t, all, sampling.model(x_t, sampling.process.original_steps(all)),
-                                          sampling.options.clip);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -115,7 +115,7 @@ TEST_CASE("everything in the library and the program stands in the namespace of 
 
 TEST_CASE("every paper that the sources cite is in diffusion/PAPERS.md") {
   const std::string papers = read_text(root() + "/diffusion/PAPERS.md");
-  const std::string key = R"(\[([A-Z][A-Za-z]+[0-9]{2})\])";
+  const std::string key = R"(\[([A-Z][A-Za-z]+[0-9]{2}[a-z]?)\])";
   std::set<std::string> known;
   for (const std::string& line : matches(papers, R"(\n\| (\[[^\]]+\]) \|)"))
     for (const std::string& name : matches(line, key)) CHECK_MESSAGE(known.insert(name).second, name, " stands twice");
