@@ -44,6 +44,7 @@ Var Tape::leaf(const char* op, Tensor value, Index slot) {
 Var Tape::variable(Tensor value) { return leaf("variable", std::move(value), -1); }
 
 Var Tape::parameter(const Tensor& value, Index slot) {
+  if (frozen_) return constant(value);
   const auto known = parameters_.find(slot);
   if (known != parameters_.end()) return known->second;
   return parameters_[slot] = leaf("parameter", value, slot);

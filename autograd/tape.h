@@ -93,6 +93,8 @@ class Tape {
   /// A parameter: a leaf whose gradient is added to slot_gradients[slot] of `backward`. Asking again gives the same
   /// leaf.
   Var parameter(const Tensor& value, Index slot);
+  /// From now on parameters are constants: for gradients with respect to `variable`s alone.
+  void freeze_parameters() { frozen_ = true; }
 
   /// Appends y = op(inputs); free function `record` below is how operations call it.
   Var append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward);
@@ -117,6 +119,7 @@ class Tape {
   void check_gradients(const Record& record) const;
 
   Check check_;
+  bool frozen_ = false;
   std::vector<Node> nodes_;
   std::vector<Tensor> gradients_;  // dL/d(node), present only while needed
   std::unordered_map<Index, Var> parameters_;

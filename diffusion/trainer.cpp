@@ -4,7 +4,6 @@
 #include <cmath>
 #include <set>
 
-#include "tensor/kernels/elementwise.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -66,12 +65,12 @@ Trainer::Trainer(const Config& config, const Dataset& train)
       objective_(model_.formulation.objective(config, model_.process)),
       timestep_sampler_(make_timestep_sampler(config.train.timestep_sampler, config.diffusion.steps,
                                               config.train.timestep_sampler_parameters)),
+      gradient_(model_.network->parameters, config.train.shard_size, config.train.lanes),
       optimizer_(config.train.optimizer, model_.network->parameters),
       raw_(model_.network->parameters.values()) {
   config_.train.learning_rate.total_steps = config.train.steps;
   for (const double rate : config.train.ema_rates)
     emas_.emplace_back(rate, config.train.ema_warmup, model_.network->parameters);
-  for (Index lane = 0; lane < config.train.lanes; ++lane) lanes_.push_back(model_.network->parameters.zeros_like());
 }
 
 Trainer::Trainer(const Config& config, const Dataset& train, const Checkpoint& saved, const std::string& origin)
@@ -152,29 +151,20 @@ Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index las
 
 StepReport Trainer::step() {
   const Batch batch = draw_batch();
-  const Index shard = config_.train.shard_size, shards = (batch.size() + shard - 1) / shard;
-  const Index lanes = config_.train.lanes;
   std::vector<double> losses(static_cast<std::size_t>(batch.size()));  // of each sample
-  parallel_tiles(lanes, [&](Index lane) {
-    TensorList& gradient = lanes_[static_cast<std::size_t>(lane)];
-    for (Tensor& g : gradient) g.fill(0);
-    for (Index s = lane; s < shards; s += lanes) {
-      const Index first = s * shard, last = std::min(first + shard, batch.size());
-      Tape tape;
-      const Var each = shard_losses(&tape, batch, first, last, training_mode(first));
-      const Tensor weights = Tensor::from({last - first}, part(batch.times.weights, first, last));
-      tape.backward(sum(each * weights) / static_cast<double>(batch.size()), gradient);
-      std::copy(each.value().values().begin(), each.value().values().end(), losses.begin() + first);
-    }
+  gradient_.compute(batch.size(), [&](Tape& tape, Index first, Index last) {
+    const Var each = shard_losses(&tape, batch, first, last, training_mode(first));
+    std::copy(each.value().values().begin(), each.value().values().end(), losses.begin() + first);
+    const Tensor weights = Tensor::from({last - first}, part(batch.times.weights, first, last));
+    return sum(each * weights) / static_cast<double>(batch.size());
   });
-  sum_lanes();
   double loss = 0;
   for (std::size_t i = 0; i < losses.size(); ++i) loss += batch.times.weights[i] * losses[i];
   loss /= static_cast<double>(batch.size());
-  const double norm = global_norm(lanes_.front());
+  const double norm = global_norm(gradient_.value());
   if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(batch, loss);
   const double rate = config_.train.learning_rate(steps_done_);
-  optimizer_.step(lanes_.front(), rate, clip_factor(norm, config_.train.clip_norm));
+  optimizer_.step(gradient_.value(), rate, clip_factor(norm, config_.train.clip_norm));
   ++steps_done_;
   for (Ema& ema : emas_) ema.update(model_.network->parameters, steps_done_);
   timestep_sampler_->observe(batch.times.u, losses);
@@ -183,22 +173,12 @@ StepReport Trainer::step() {
   return {steps_done_, loss, norm, rate, quartiles};
 }
 
-// Lanes are added in their order, so that the bits don't depend on which thread ran which.
-void Trainer::sum_lanes() {
-  for (std::size_t i = 0; i < lanes_.front().size(); ++i) {
-    for (std::size_t lane = 1; lane < lanes_.size(); ++lane) {
-      kernels::accumulate(
-          lanes_.front()[i], [](real g) { return g; }, lanes_[lane][i]);
-    }
-  }
-}
-
 // Goes through the step again, shard by shard, on a tape that looks at every number.
 void Trainer::explain_not_finite(const Batch& batch, double loss) {
   const std::string where = concat("training: step ", steps_done_ + 1, ": ");
   std::string parameter;
   for (const Parameter& p : model_.network->parameters.all()) {
-    for (const real g : lanes_.front()[static_cast<std::size_t>(p.slot)].values()) {
+    for (const real g : gradient_.value()[static_cast<std::size_t>(p.slot)].values()) {
       if (!std::isfinite(g) && parameter.empty()) parameter = p.name;
     }
   }

@@ -9,6 +9,7 @@
 #include "diffusion/model.h"
 #include "diffusion/timestep_sampler.h"
 #include "nn/optimizer.h"
+#include "nn/sharded_gradient.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -70,16 +71,15 @@ class Trainer {
   Var shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const;
   Mode training_mode(Index first_sample) const;
   [[noreturn]] void explain_not_finite(const Batch& batch, double loss);
-  void sum_lanes();
 
   Config config_;
   DiffusionModel model_;
   Loader loader_;
   Objective objective_;
   std::unique_ptr<TimestepSampler> timestep_sampler_;
+  ShardedGradient gradient_;
   Optimizer optimizer_;
   std::vector<Ema> emas_;
-  std::vector<TensorList> lanes_;  // a gradient a lane; the first holds the sum in the end
   Index steps_done_ = 0;
   TensorList raw_;  // handles on the weights, for sampling_weights
 };
