@@ -17,6 +17,7 @@ void add_subcommands(CLI::App& program) {
   add_train(program);
   add_sample(program);
   add_evaluate(program);
+  add_classifier(program);
   add_data(program);
   add_inspect(program);
   program.footer(

@@ -18,26 +18,30 @@ TensorMap named(const ParameterStore& parameters, const TensorList& tensors) {
   return map;
 }
 
-TensorList Checkpoint::in_order(const std::string& group, const ParameterStore& parameters,
-                                const std::string& origin) const {
-  const auto found = tensors.find(group);
-  if (found == tensors.end()) throw Error(origin, ": has no group `", group, "`");
+TensorList in_order(const TensorMap& map, const std::string& group, const ParameterStore& parameters,
+                    const std::string& origin) {
   TensorList list;
   for (const Parameter& p : parameters.all()) {
-    const auto tensor = found->second.find(p.name);
-    if (tensor == found->second.end())
-      throw Error(origin, ": `", group, "` lacks ", p.name, "; is it of another network?");
+    const auto tensor = map.find(p.name);
+    if (tensor == map.end()) throw Error(origin, ": `", group, "` lacks ", p.name, "; is it of another network?");
     if (tensor->second.shape() != p.value.shape()) {
       throw Error(origin, ": `", group, "/", p.name, "` has shape ", tensor->second.shape(), ", the network wants ",
                   p.value.shape());
     }
     list.push_back(tensor->second);
   }
-  for (const auto& [name, tensor] : found->second) {
+  for (const auto& [name, tensor] : map) {
     if (parameters.find(name) == nullptr)
       throw Error(origin, ": `", group, "` has ", name, ", which the network lacks");
   }
   return list;
+}
+
+TensorList Checkpoint::in_order(const std::string& group, const ParameterStore& parameters,
+                                const std::string& origin) const {
+  const auto found = tensors.find(group);
+  if (found == tensors.end()) throw Error(origin, ": has no group `", group, "`");
+  return reverie::in_order(found->second, group, parameters, origin);
 }
 
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {

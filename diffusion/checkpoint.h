@@ -28,6 +28,10 @@ struct Checkpoint {
 
 /// The group that holds the moving average of this rate.
 std::string ema_group(double rate);
+/// The tensors of `map` (the group of that name in `origin`) in the order of the store's parameters. Throws Error,
+/// naming `origin` and the first name that is missing, left over or of another shape.
+TensorList in_order(const TensorMap& map, const std::string& group, const ParameterStore& parameters,
+                    const std::string& origin);
 TensorMap named(const ParameterStore& parameters, const TensorList& tensors);
 
 /// Writes beside, flushes to disk, renames: the file is always a whole checkpoint.
