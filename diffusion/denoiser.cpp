@@ -29,11 +29,17 @@ struct SigmaScale {
   std::vector<double> steps, log_sigmas;
 };
 
-NetworkFunction without_tape(Model model) {
-  return [model = std::move(model)](const Var& x, std::span<const double> t) { return Var(model(x.value(), t)); };
-}
+Var clipped(const Var& x0, bool clip) { return clip ? clamp(x0, -1, 1) : x0; }
 
 }  // namespace
+
+Denoiser off_tape(DenoiserFunction denoise) {
+  return [denoise = std::move(denoise)](const Tensor& x, double sigma) { return denoise(x, sigma).value(); };
+}
+
+NetworkFunction off_tape(Model model) {
+  return [model = std::move(model)](const Var& x, std::span<const double> t) { return Var(model(x.value(), t)); };
+}
 
 std::vector<double> chain_sigmas(const NoiseSchedule& schedule) {
   std::vector<double> sigmas = schedule.sqrt_recipm1_alphas_cumprod;
@@ -47,36 +53,33 @@ double sigma_of_step(const NoiseSchedule& schedule, double original_step) {
 }
 
 // With alpha_bar = 1 / (1 + sigma^2), x_t = sqrt(alpha_bar) x has the chain's distribution at the step of this sigma.
-Denoiser chain_denoiser(const Process& process, Model model, bool clip) {
+DenoiserFunction chain_denoiser(const Process& process, NetworkFunction network, bool clip) {
   return [scale = SigmaScale(process.schedule), mean_type = process.mean_type, variance_type = process.variance_type,
-          model = std::move(model), clip](const Tensor& x, double sigma) {
+          network = std::move(network), clip](const Var& x, double sigma) {
     const double alpha_bar = 1 / (1 + sigma * sigma);
-    const Var x_t = std::sqrt(alpha_bar) * Var(x);
+    const Var x_t = std::sqrt(alpha_bar) * x;
     const std::vector<double> t(static_cast<std::size_t>(x.extent(0)), scale.step(sigma));
-    const Var prediction = split_output(model(x_t.value(), t), x.shape(), variance_type).prediction;
+    const Var prediction = split_output(network(x_t, t), x.shape(), variance_type).prediction;
     const Factors from = kind(mean_type).x0(alpha_bar);
-    const Var x0 = from.first * x_t + from.second * prediction;
-    return (clip ? clamp(x0, -1, 1) : x0).value();
+    return clipped(from.first * x_t + from.second * prediction, clip);
   };
 }
 
 // Beyond edm_sigma_max nothing of x_0 is left to see: the network, never trained there, is asked at that end instead.
-Denoiser edm_denoiser(double sigma_data, Model model, bool clip) {
-  return [=, network = without_tape(std::move(model))](const Tensor& x, double sigma) {
+DenoiserFunction edm_denoiser(double sigma_data, NetworkFunction network, bool clip) {
+  return [=](const Var& x, double sigma) {
     const double asked = std::min(sigma, edm_sigma_max);
     const std::vector<double> sigmas(static_cast<std::size_t>(x.extent(0)), asked);
-    const Var x0 = edm_denoise(network, Var(x) * (asked / sigma), sigmas, sigma_data);
-    return (clip ? clamp(x0, -1, 1) : x0).value();
+    return clipped(edm_denoise(network, x * (asked / sigma), sigmas, sigma_data), clip);
   };
 }
 
 // With u = sigma / (1 + sigma), x_u = x / (1 + sigma) lies on the straight line from x_0 to n.
-Denoiser flow_denoiser(Model model, bool clip) {
-  return [=, network = without_tape(std::move(model))](const Tensor& x, double sigma) {
+DenoiserFunction flow_denoiser(NetworkFunction network, bool clip) {
+  return [=](const Var& x, double sigma) {
     const std::vector<double> u(static_cast<std::size_t>(x.extent(0)), sigma / (1 + sigma));
-    const Var x_u = Var(x) / (1 + sigma);
-    const Var x0 = flow_x0(x_u, flow_velocity(network, x_u, u), u);
-    return (clip ? clamp(x0, -1, 1) : x0).value();
+    const Var x_u = x / (1 + sigma);
+    return clipped(flow_x0(x_u, flow_velocity(network, x_u, u), u), clip);
   };
 }
 

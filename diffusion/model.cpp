@@ -62,7 +62,14 @@ DiffusionModel::DiffusionModel(const Config& config, const DataFacts& data)
       process(formulation.process(config)) {}
 
 Denoiser DiffusionModel::denoiser(Model network, bool clip) const {
-  return formulation.denoiser(config, process, std::move(network), clip);
+  return off_tape(formulation.denoiser(config, process, off_tape(std::move(network)), clip));
+}
+
+DenoiserFunction DiffusionModel::differentiable_denoiser(std::vector<Index> labels) const {
+  const NetworkFunction answers = [this, labels = std::move(labels)](const Var& x, std::span<const double> t) {
+    return (*network)(x, t, labels, Mode{});
+  };
+  return formulation.denoiser(config, process, answers, false);
 }
 
 Model DiffusionModel::in_chain(Model network) const {

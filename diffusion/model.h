@@ -31,6 +31,9 @@ struct DiffusionModel {
   /// Such a network as the samplers want it: in the sigma form, or as `process` expects it.
   Denoiser denoiser(Model network, bool clip) const;
   Model in_chain(Model network) const;
+  /// The network in the sigma form where derivatives of it are wanted, unclipped; `labels` of the samples that it will
+  /// be asked about, empty for a model without classes.
+  DenoiserFunction differentiable_denoiser(std::vector<Index> labels) const;
   /// The noise levels at which the denoiser is at home.
   SigmaRange sigma_range() const { return formulation.sigma_range(process); }
 };

@@ -50,8 +50,8 @@ Formulation chain_formulation() {
           .parameters = {},
           .process = process,
           .objective = objective,
-          .denoiser = [](const Config&, const Process& process, Model model,
-                         bool clip) { return chain_denoiser(process, std::move(model), clip); },
+          .denoiser = [](const Config&, const Process& process, NetworkFunction network,
+                         bool clip) { return chain_denoiser(process, std::move(network), clip); },
           .in_chain = [](const Config&, const Process&, Model model) { return model; },
           .sigma_range = sigma_range};
 }

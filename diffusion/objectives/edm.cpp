@@ -30,28 +30,29 @@ Objective objective(const Config& config, const Process&) {
   };
 }
 
-Denoiser denoiser(const Config& config, const Process&, Model model, bool clip) {
-  return edm_denoiser(formulation_parameters(config).at("sigma_data"), std::move(model), clip);
+DenoiserFunction denoiser(const Config& config, const Process&, NetworkFunction network, bool clip) {
+  return edm_denoiser(formulation_parameters(config).at("sigma_data"), std::move(network), clip);
 }
 
 }  // namespace
 
 Formulation edm_formulation() {
-  return {
-      .name = "edm",
-      .summary = "a preconditioned denoiser at any noise level sigma [Karras22]",
-      .parameters = {{"p_mean", -1.2, "mean of ln sigma in training"},
-                     {"p_std", 1.2, "its standard deviation"},
-                     {"sigma_data", 0.5, "standard deviation of the data"}},
-      .process = chain_of_denoiser,
-      .objective = objective,
-      .denoiser = denoiser,
-      .in_chain = [](const Config& config, const Process& process,
-                     Model model) { return chain_model(process, denoiser(config, process, std::move(model), false)); },
-      .sigma_range =
-          [](const Process&) {
-            return SigmaRange{0.002, 80};
-          }};  // [Karras22] table 1
+  return {.name = "edm",
+          .summary = "a preconditioned denoiser at any noise level sigma [Karras22]",
+          .parameters = {{"p_mean", -1.2, "mean of ln sigma in training"},
+                         {"p_std", 1.2, "its standard deviation"},
+                         {"sigma_data", 0.5, "standard deviation of the data"}},
+          .process = chain_of_denoiser,
+          .objective = objective,
+          .denoiser = denoiser,
+          .in_chain =
+              [](const Config& config, const Process& process, Model model) {
+                return chain_model(process, off_tape(denoiser(config, process, off_tape(std::move(model)), false)));
+              },
+          .sigma_range =
+              [](const Process&) {
+                return SigmaRange{edm_sigma_min, edm_sigma_max};
+              }};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

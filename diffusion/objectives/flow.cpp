@@ -21,27 +21,28 @@ Objective objective(const Config& config, const Process&) {
   };
 }
 
-Denoiser denoiser(const Config&, const Process&, Model model, bool clip) {
-  return flow_denoiser(std::move(model), clip);
+DenoiserFunction denoiser(const Config&, const Process&, NetworkFunction network, bool clip) {
+  return flow_denoiser(std::move(network), clip);
 }
 
 }  // namespace
 
 Formulation flow_formulation() {
-  return {
-      .name = "flow",
-      .summary = "straight lines between data and noise, whose velocity is learned [Lipman23], [Liu23]",
-      .parameters = {{"logit_mean", 0, "logit_normal times: mean of ln(u / (1 - u))"},
-                     {"logit_std", 1, "its standard deviation"}},
-      .process = chain_of_denoiser,
-      .objective = objective,
-      .denoiser = denoiser,
-      .in_chain = [](const Config& config, const Process& process,
-                     Model model) { return chain_model(process, denoiser(config, process, std::move(model), false)); },
-      .sigma_range =
-          [](const Process&) {
-            return SigmaRange{0.002, 80};
-          }};
+  return {.name = "flow",
+          .summary = "straight lines between data and noise, whose velocity is learned [Lipman23], [Liu23]",
+          .parameters = {{"logit_mean", 0, "logit_normal times: mean of ln(u / (1 - u))"},
+                         {"logit_std", 1, "its standard deviation"}},
+          .process = chain_of_denoiser,
+          .objective = objective,
+          .denoiser = denoiser,
+          .in_chain =
+              [](const Config& config, const Process& process, Model model) {
+                return chain_model(process, off_tape(denoiser(config, process, off_tape(std::move(model)), false)));
+              },
+          .sigma_range =
+              [](const Process&) {
+                return SigmaRange{0.002, 1000};  // u from 0.002 to 0.999
+              }};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

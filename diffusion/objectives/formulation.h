@@ -30,8 +30,8 @@ struct Formulation {
   Process (*process)(const Config& config);
   /// What to train on. Throws UsageError for a configuration that can't be.
   Objective (*objective)(const Config& config, const Process& process);
-  /// The trained network (`model`: its answers as they are) in the sigma form; `clip` clamps predicted data to [-1, 1].
-  Denoiser (*denoiser)(const Config& config, const Process& process, Model model, bool clip);
+  /// The trained network (its answers as they are) in the sigma form; `clip` clamps predicted data to [-1, 1].
+  DenoiserFunction (*denoiser)(const Config& config, const Process& process, NetworkFunction network, bool clip);
   /// The trained network as `process` expects it.
   Model (*in_chain)(const Config& config, const Process& process, Model model);
   SigmaRange (*sigma_range)(const Process& process);
