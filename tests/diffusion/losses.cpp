@@ -1,6 +1,7 @@
 #include "diffusion/losses.h"
 
 #include "autograd/gradcheck.h"
+#include "diffusion/gaussian_oracle.h"
 #include "diffusion/likelihood.h"
 #include "tests/diffusion/helpers.h"
 
@@ -116,37 +117,26 @@ TEST_CASE("an unknown loss is told what there is") {
   CHECK(contains(error_of([] { find_loss("l2"); }), "mse, rescaled_mse, kl, rescaled_kl"));
 }
 
-namespace {
-
-// The exact denoiser for data that is N(mu, s^2): E[x_0 | x_t] and its variance V_t.
-struct Oracle {
-  double mu, s;
-  double V(double ab) const { return s * s * (1 - ab) / (s * s * ab + 1 - ab); }
-  Var x0(const Tensor& x_t, double ab) const {
-    return (s * s * std::sqrt(ab) * Var(x_t) + (1 - ab) * mu) / (s * s * ab + 1 - ab);
-  }
-};
-
-}  // namespace
-
 TEST_CASE("for Gaussian data and the exact denoiser every term of the bound has its closed form") {
-  const Oracle oracle{0.3, 0.5};
+  const double mu = 0.3, s = 0.5;
   for (const VarianceType type : {VarianceType::fixed_small, VarianceType::fixed_large, VarianceType::learned}) {
     CAPTURE(std::string(name(type)));
     const Process process(respace(make_schedule("linear", 300), "ddim60"), MeanType::x0, type);
-    const NoiseSchedule& s = process.schedule;
-    const auto optimal = [&](std::size_t t) {
-      return s.posterior_variance[t] + std::pow(s.posterior_mean_coef1[t], 2) * oracle.V(s.alphas_cumprod[t]);
-    };
+    const NoiseSchedule& schedule = process.schedule;
+    const GaussianVariance& variance = find_line("variance", gaussian_variances(),
+                                                 type == VarianceType::learned ? "optimal" : std::string(name(type)));
+    const std::vector<double> variances = variance.variances(schedule, s);
+    const GaussianBound want = gaussian_bound(schedule, mu, s, variances);
+    const Denoiser exact = gaussian_data(mu, s).denoiser();
     const Model model = [&](const Tensor& x_t, std::span<const double> original) {
       const auto t = static_cast<std::size_t>(original[0] / 5);
-      const Var x0 = oracle.x0(x_t, s.alphas_cumprod[t]);
+      const double sigma = schedule.sqrt_recipm1_alphas_cumprod[t];
+      const Var x0 = exact((Var(x_t) * std::sqrt(1 + sigma * sigma)).value(), sigma);
       if (type != VarianceType::learned) return x0.value();
-      return concat({x0, Var(Tensor::full(x_t.shape(), static_cast<real>(std::log(optimal(t)))))}, -1).value();
+      return concat({x0, Var(Tensor::full(x_t.shape(), static_cast<real>(std::log(variances[t]))))}, -1).value();
     };
     // The terms are quadratic in x_0 and the noise, so four corners give the expectation over both exactly.
-    const Tensor x0 =
-        Tensor::from({4, 1}, {oracle.mu + oracle.s, oracle.mu + oracle.s, oracle.mu - oracle.s, oracle.mu - oracle.s});
+    const Tensor x0 = Tensor::from({4, 1}, {mu + s, mu + s, mu - s, mu - s});
     const Tensor corners = Tensor::from({4, 1}, {1, -1, 1, -1});
     const VariationalBound bound = variational_bound(
         process, model, x0, [&](Index) { return corners; }, false);
@@ -157,24 +147,17 @@ TEST_CASE("for Gaussian data and the exact denoiser every term of the bound has 
     };
     for (std::size_t t = 0; t < 60; ++t) {
       CAPTURE(t);
-      const double ab = s.alphas_cumprod[t], V = oracle.V(ab), small = s.posterior_variance[t];
-      CHECK(expectation(bound.x0_mse, t) == Approx(V).epsilon(tolerance(1e-10, 1e-3)));
-      CHECK(expectation(bound.mse, t) == Approx(ab / (1 - ab) * V).epsilon(tolerance(1e-10, 1e-3)));
-      if (t == 0) continue;
-      const double w = type == VarianceType::fixed_small   ? small
-                       : type == VarianceType::fixed_large ? s.betas[t]
-                                                           : optimal(t);
-      const double nats = (std::log(w / small) + small / w - 1 + std::pow(s.posterior_mean_coef1[t], 2) * V / w) / 2;
-      CHECK(expectation(bound.vb, t) == Approx(nats / std::log(2)).epsilon(tolerance(1e-9, 2e-3)));
+      CHECK(expectation(bound.x0_mse, t) == Approx(want.x0_mse[t]).epsilon(tolerance(1e-10, 1e-3)));
+      CHECK(expectation(bound.mse, t) == Approx(want.eps_mse[t]).epsilon(tolerance(1e-10, 1e-3)));
+      if (t == 0) continue;  // the decoder counts 8-bit values
+      CHECK(expectation(bound.vb, t) == Approx(want.vb[t] / std::log(2)).epsilon(tolerance(1e-9, 2e-3)));
     }
-    const double ab = s.alphas_cumprod.back(), second_moment = oracle.mu * oracle.mu + oracle.s * oracle.s;
-    const double prior = (ab * second_moment - ab - std::log(1 - ab)) / 2 / std::log(2);
     double total = 0, sum = 0;
     for (Index n = 0; n < 4; ++n) {
       total += static_cast<double>(bound.total[n]);
       sum += static_cast<double>(bound.prior[n]);
     }
-    CHECK(sum / 4 == Approx(prior).epsilon(tolerance(1e-10, 1e-3)));
+    CHECK(sum / 4 == Approx(want.prior / std::log(2)).epsilon(tolerance(1e-10, 1e-3)));
     for (const real vb : bound.vb.values()) sum += static_cast<double>(vb);
     CHECK(total == Approx(sum).epsilon(tolerance(1e-12, 1e-5)));
   }

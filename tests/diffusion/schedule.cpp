@@ -109,3 +109,50 @@ TEST_CASE("a respacing that can't be says so, and names what can") {
   CHECK_THROWS_AS(respace(schedule, std::vector<Index>{0, 5, 5}), Error);
   CHECK_THROWS_AS(respace(schedule, std::vector<Index>{0, 10}), Error);
 }
+
+TEST_CASE("quadratic: square roots of the betas are equidistant between linear's ends; constant: their mean") {
+  const NoiseSchedule linear = make_schedule("linear", 500), quadratic = make_schedule("quadratic", 500),
+                      constant = make_schedule("constant", 500);
+  CHECK(quadratic.betas.front() == Approx(linear.betas.front()));
+  CHECK(quadratic.betas.back() == Approx(linear.betas.back()));
+  for (std::size_t t = 2; t < 500; ++t) {
+    const auto root = [&](std::size_t i) { return std::sqrt(quadratic.betas[i]); };
+    CHECK(root(t) - root(t - 1) == Approx(root(1) - root(0)));
+    CHECK(constant.betas[t] == Approx((linear.betas[0] + linear.betas[499]) / 2));
+  }
+  CHECK(std::log(constant.alphas_cumprod.back()) == Approx(std::log(linear.alphas_cumprod.back())).epsilon(0.02));
+}
+
+TEST_CASE("sigmoid_beta: the betas mirror one another about their mean; published ends at 1 / (1 + e^6)") {
+  const NoiseSchedule schedule = make_schedule("sigmoid_beta", 1000);
+  for (std::size_t t = 0; t < 500; ++t) CHECK(schedule.betas[t] + schedule.betas[999 - t] == Approx(0.0201));
+  CHECK(schedule.betas[0] == Approx(1e-4 + 0.0199 / (1 + std::exp(6))));
+}
+
+TEST_CASE("log_snr: the logarithm of the signal-to-noise ratio falls on a line between its ends") {
+  const NoiseSchedule schedule = make_schedule("log_snr", 200, {{"log_snr_max", 10}, {"log_snr_min", -6}});
+  for (std::size_t t = 0; t < 200; ++t)
+    CHECK(std::log(schedule.snr[t]) == Approx(10 - 16.0 * static_cast<double>(t) / 199).epsilon(1e-8));
+}
+
+TEST_CASE("zero-terminal SNR, for every schedule: nothing left at the end, the first step as it was [Lin23]") {
+  for (const ScheduleKind& kind : schedules()) {
+    CAPTURE(std::string(kind.name));
+    const NoiseSchedule was = make_schedule(kind.name, 40), is = with_zero_terminal_snr(was);
+    CHECK(is.alphas_cumprod.back() == 0);
+    CHECK(is.betas.back() == 1);
+    CHECK(is.snr.back() == 0);
+    CHECK(is.alphas_cumprod.front() == Approx(was.alphas_cumprod.front()));
+    for (std::size_t t = 1; t + 1 < 40; ++t) {  // sqrt(alpha_bar) is stretched, not bent
+      const auto root = [](const NoiseSchedule& s, std::size_t i) { return std::sqrt(s.alphas_cumprod[i]); };
+      const double shift = (root(was, 0) - root(was, t)) / (root(was, 0) - root(was, 39));
+      CHECK((root(is, 0) - root(is, t)) / root(is, 0) == Approx(shift));
+    }
+    const Process process(is, MeanType::v, VarianceType::fixed_small);
+    const Tensor x = noise({2, 3}, 1), v = noise({2, 3}, 2);
+    const PMeanVariance p = process.p_mean_variance(x, all_at(2, 39), v, false);
+    CHECK(difference(p.pred_x0.value(), (-1 * Var(v)).value()) == 0);  // x_T tells nothing: all comes from the network
+    CHECK_THROWS_AS(Process(is, MeanType::eps, VarianceType::fixed_small), UsageError);
+  }
+  CHECK_THROWS_AS(with_zero_terminal_snr(make_schedule("cosine", 1)), UsageError);
+}

@@ -176,7 +176,7 @@ TEST_CASE("a sample is the same whatever the count and the number of threads; cl
   CHECK(difference(generate(trainer.model(), request).x, many.x.rows(0, 16)) == 0);
   request.label = 2;
   CHECK(contains(error_of([&] { generate(trainer.model(), request); }),
-                 "class 2 doesn't exist; the model has classes 0 to 1"));
+                 "class 2 doesn't exist; there are classes 0 to 1"));
   request.label = 1;
   CHECK(contains(error_of([&] { generate(trainer.model(), request, [](double) { return false; }); }), "interrupted"));
 }
