@@ -10,6 +10,7 @@
 #include "benchmarks/peak.h"
 #include "tensor/kernels/conv_direct.h"
 #include "tensor/kernels/conv_winograd.h"
+#include "tensor/kernels/kept_weights.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;
@@ -47,7 +48,7 @@ struct Method {
 const Method methods[] = {
     {"plain", [](const kernels::ConvShape&) { return true; }, kernels::plain_conv2d_forward,
      kernels::plain_conv2d_backward_data, kernels::plain_conv2d_backward_weight},
-    {"direct", kernels::direct_backward_data_applies, kernels::direct_conv2d_forward,
+    {"direct", kernels::direct_applies, kernels::direct_conv2d_forward,
      kernels::direct_conv2d_backward_data, kernels::direct_conv2d_backward_weight},
     {"winograd", kernels::winograd_applies, kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
      kernels::winograd_conv2d_backward_weight},
@@ -55,6 +56,7 @@ const Method methods[] = {
 
 void convolution(benchmark::State& state, const Method& method, Pass pass, const kernels::ConvShape& s) {
   const Tensor x = draw(s.x()), weight = draw(s.weight()), dy = draw(s.y());
+  const kernels::KeptWeights kept({weight});
   Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dweight = Tensor::zeros(s.weight());
   for (auto _ : state) {
     if (pass == Pass::forward) method.forward(s, x, weight, nullptr, y);

@@ -160,6 +160,7 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, Index c
   const Index N = std::min(count, data.size());
   Recognition result{Tensor::uninitialized({N, Classifier::feature_count}),
                      std::vector<Index>(static_cast<std::size_t>(N))};
+  const auto kept = classifier.parameters.keep_prepared();
   parallel_for(N, recognition_shard, [&](Index first, Index last) {
     std::vector<Index> indices(static_cast<std::size_t>(last - first));
     std::iota(indices.begin(), indices.end(), first);

@@ -52,6 +52,7 @@ Evaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Inde
   for (Tensor* list : {&all.total, &all.prior}) *list = Tensor::uninitialized({N});
   for (Tensor* table : {&all.vb, &all.mse, &all.x0_mse}) *table = Tensor::uninitialized({N, T});
 
+  const auto kept = model.network->parameters.keep_prepared();
   std::mutex mutex;
   Index done = 0;
   parallel_for(N, evaluation_shard, [&](Index first, Index last) {

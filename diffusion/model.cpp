@@ -124,6 +124,7 @@ Samples generate(const DiffusionModel& model, const SampleRequest& request,
   extents.insert(extents.end(), model.data.sample_shape.begin(), model.data.sample_shape.end());
   samples.x = Tensor::uninitialized(Shape(extents));
 
+  const auto kept = model.network->parameters.keep_prepared();
   const double all = static_cast<double>(plan.steps * request.count);
   std::mutex mutex;
   Index done = 0;

@@ -211,6 +211,7 @@ double Trainer::validation_loss(const Dataset& held_out) {
   if (model_.conditional()) batch.labels.assign(held_out.labels.begin(), held_out.labels.begin() + count);
 
   const WithValues averaged(model_.network->parameters, sampling_weights());
+  const auto kept = model_.network->parameters.keep_prepared();
   const double total = parallel_sum(count, config_.train.shard_size, [&](Index first, Index last) {
     return static_cast<double>(sum(shard_losses(nullptr, batch, first, last, {})).item());
   });

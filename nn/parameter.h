@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
+#include "tensor/kernels/kept_weights.h"
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -55,6 +56,8 @@ class ParameterStore {
   /// Puts other tensors in the place of the values (and gives back what was there): how moving averages are sampled
   /// from. Throws ShapeError if they don't fit.
   TensorList exchange(TensorList values);
+  /// As long as the result lives, kernels keep what they make of the weights; nobody may change the values meanwhile.
+  kernels::KeptWeights keep_prepared() const { return kernels::KeptWeights(values()); }
 
  private:
   friend class Scope;

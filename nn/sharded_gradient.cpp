@@ -8,13 +8,14 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 ShardedGradient::ShardedGradient(const ParameterStore& parameters, Index shard_size, Index lanes)
-    : shard_size_(shard_size) {
+    : parameters_(parameters), shard_size_(shard_size) {
   for (Index lane = 0; lane < lanes; ++lane) lanes_.push_back(parameters.zeros_like());
 }
 
 void ShardedGradient::compute(Index batch_size,
                               const std::function<Var(Tape& tape, Index first, Index last)>& shard_loss) {
   const Index shards = (batch_size + shard_size_ - 1) / shard_size_, lanes = std::ssize(lanes_);
+  const auto kept = parameters_.keep_prepared();
   parallel_tiles(lanes, [&](Index lane) {
     TensorList& gradient = lanes_[static_cast<std::size_t>(lane)];
     for (Tensor& g : gradient) g.fill(0);

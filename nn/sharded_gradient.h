@@ -19,6 +19,7 @@ class ShardedGradient {
   const TensorList& value() const { return lanes_.front(); }
 
  private:
+  const ParameterStore& parameters_;
   Index shard_size_;
   std::vector<TensorList> lanes_;  // the first holds the sum in the end
 };

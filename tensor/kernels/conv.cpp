@@ -174,19 +174,19 @@ void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
 
 void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
   if (winograd_applies(s)) return winograd_conv2d_forward(s, x, weight, bias, y);
-  if (direct_forward_applies(s)) return direct_conv2d_forward(s, x, weight, bias, y);
+  if (direct_applies(s)) return direct_conv2d_forward(s, x, weight, bias, y);
   plain_conv2d_forward(s, x, weight, bias, y);
 }
 
 void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
   if (winograd_applies(s)) return winograd_conv2d_backward_data(s, weight, dy, dx);
-  if (direct_backward_data_applies(s)) return direct_conv2d_backward_data(s, weight, dy, dx);
+  if (direct_applies(s)) return direct_conv2d_backward_data(s, weight, dy, dx);
   plain_conv2d_backward_data(s, weight, dy, dx);
 }
 
 void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
   if (winograd_applies(s)) return winograd_conv2d_backward_weight(s, x, dy, dweight);
-  if (direct_backward_weight_applies(s)) return direct_conv2d_backward_weight(s, x, dy, dweight);
+  if (direct_applies(s)) return direct_conv2d_backward_weight(s, x, dy, dweight);
   plain_conv2d_backward_weight(s, x, dy, dweight);
 }
 

@@ -4,227 +4,311 @@
 #include <vector>
 
 #include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/kept_weights.h"
 #include "tensor/parallel.h"
+#include "tensor/scratch.h"
 
-// A convolution without im2col: the micro-kernels read the input where it lies. An image is copied once with its
-// padding around it, in blocks of 16 channels, so that each tap of each pixel is a constant away from the pixel; then
-// rows of output pixels by blocks of output channels are computed in registers, the weights streaming past from the
+// A convolution without im2col: the micro-kernels read the input where it lies. An image is copied once, with zeros
+// around it and in blocks of 16 channels, so that each tap of each pixel is a constant away from the pixel; then rows
+// of output pixels by blocks of output channels are computed in registers, the weights streaming past from the
 // second-level cache. The idea is that of oneDNN's and LIBXSMM's direct convolutions. [Georganas18]
+//
+// What differs between strides, and between a convolution and its data gradient, is only which taps there are and how
+// far apart the pixels lie: a stride of s makes s x s convolutions of stride one out of it, each with its share of the
+// taps.
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-Index blocks_of(Index count, Index block) { return (count + block - 1) / block; }
-
-// The extents of the padded copy of an image.
-struct Padded {
-  Index channels, blocks, height, width;
-  Index row() const { return width * channel_block; }
-  Index block() const { return height * row(); }
-  Index size() const { return blocks * block(); }
+// A tap: how far from the output's pixel it reads the input, and its place in the kernel, counted row by row.
+struct Tap {
+  Index row, column, place;
 };
 
-// Room for a thread's copy of an image; `which` tells two that are needed at once apart.
-template <int which>
-real* scratch(Index count) {
-  thread_local std::vector<real> buffer;
-  if (static_cast<Index>(buffer.size()) < count) buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
+// Images to convolve, [count, height, width, channels].
+struct Images {
+  Index count, height, width, channels;
+  Index size() const { return height * width * channels; }
+};
 
-// image [height, width, channels] -> [blocks][padded rows][padded columns][channel_block], zeros around and in channels
-// that do not exist.
-void pad(const Padded& p, const real* image, Index height, Index width, Index padding, real* out) {
-  for (Index block = 0; block < p.blocks; ++block) {
-    const Index first = block * channel_block, count = std::min(channel_block, p.channels - first);
-    for (Index row = 0; row < p.height; ++row) {
-      real* target = out + block * p.block() + row * p.row();
-      const Index y = row - padding;
-      if (y < 0 || y >= height) {
-        std::fill_n(target, p.row(), real(0));
-        continue;
-      }
-      for (Index column = 0; column < p.width; ++column, target += channel_block) {
-        const Index x = column - padding;
-        const bool inside = x >= 0 && x < width;
-        copy_block(inside ? image + (y * width + x) * p.channels + first : nullptr, count, target);
-      }
-    }
+// The copy of a band of rows of a few images (side by side, so that small images too make long rows of pixels):
+// [blocks][rows][phases][columns][images][channel_block]. With stride s, the columns 0, s, 2s, ... come first, then
+// 1, 1 + s, ...: what neighbouring output pixels read through one tap are neighbours here.
+struct Copy {
+  Index images, blocks, rows, phases, columns;
+  Index left;  // columns of zeros to the left of the images
+
+  Index column_step() const { return images * channel_block; }
+  Index row_step() const { return phases * columns * column_step(); }
+  Index block_step() const { return rows * row_step(); }
+  Index size() const { return blocks * block_step(); }
+  Index at(Index block, Index row, Index column) const {
+    return block * block_step() + row * row_step() + (column % phases * columns + column / phases) * column_step();
   }
-}
 
-// The weights in the order in which the micro-kernel wants them: [output blocks][input
-// blocks][taps][channel_block][output block]. `at(o, i, tap)` gives a weight.
-template <class At>
-std::vector<real> packed(Index out, Index in, Index taps, Index output_block, At at) {
-  const Index in_blocks = blocks_of(in, channel_block);
-  std::vector<real> w(
-      static_cast<std::size_t>(blocks_of(out, output_block) * in_blocks * taps * channel_block * output_block), 0);
-  for (Index o = 0; o < out; ++o) {
-    for (Index i = 0; i < in; ++i) {
-      real* target = w.data() +
-                     ((o / output_block * in_blocks + i / channel_block) * taps * channel_block + i % channel_block) *
-                         output_block +
-                     o % output_block;
-      for (Index tap = 0; tap < taps; ++tap) target[tap * channel_block * output_block] = at(o, i, tap);
-    }
-  }
-  return w;
-}
-
-// y (+)= the correlation of x, padded by `padding`, with packed weights.
-struct Correlation {
-  Index batch, in_height, in_width, in_channels, out_height, out_width, out_channels, kernel_height, kernel_width,
-      stride, padding;
-  bool accumulate;
-
-  void operator()(const real* x, const std::vector<real>& weight, const real* bias, real* y) const {
-    const ConvMicro& micro = conv_micro();
-    const Padded p{in_channels, blocks_of(in_channels, channel_block), (out_height - 1) * stride + kernel_height,
-                   (out_width - 1) * stride + kernel_width};
-    const Index output_blocks = blocks_of(out_channels, micro.output_block);
-    const Index weight_block = p.blocks * kernel_height * kernel_width * channel_block * micro.output_block;
-    // Rows are cut evenly; the last tile of a row is moved to the left if it would stick out.
-    const Index tiles = blocks_of(out_width, micro.max_pixels), pixels = blocks_of(out_width, tiles);
-    parallel_tiles(batch, [&](Index n) {
-      real* padded = scratch<0>(p.size());
-      pad(p, x + n * in_height * in_width * in_channels, in_height, in_width, padding, padded);
-      for (Index block = 0; block < output_blocks; ++block) {
-        const Index first = block * micro.output_block;
-        ForwardTile t{.x = nullptr,
-                      .block_stride = p.block(),
-                      .row_stride = p.row(),
-                      .blocks = p.blocks,
-                      .kernel_height = kernel_height,
-                      .kernel_width = kernel_width,
-                      .stride = stride,
-                      .weight = weight.data() + block * weight_block,
-                      .pixels = pixels,
-                      .y = nullptr,
-                      .y_stride = out_channels,
-                      .channels = std::min(micro.output_block, out_channels - first),
-                      .bias = nullptr,
-                      .accumulate = accumulate};
-        if (bias != nullptr) t.bias = bias + first;
-        for (Index row = 0; row < out_height; ++row) {
-          for (Index column = 0; column < out_width; column += t.pixels) {
-            t.pixels = std::min(pixels, out_width - column);
-            t.x = padded + row * stride * p.row() + column * stride * channel_block;
-            t.y = y + ((n * out_height + row) * out_width + column) * out_channels + first;
-            micro.forward(t);
+  // Copies the images' rows that lie in [first_row, first_row + rows), and zeros where the images have none.
+  void fill(const Images& from, const real* x, Index first_row, real* to) const {
+    for (Index block = 0; block < blocks; ++block) {
+      const Index channel = block * channel_block, count = std::min(channel_block, from.channels - channel);
+      for (Index row = 0; row < rows; ++row) {
+        const Index y = first_row + row;
+        real* line = to + at(block, row, 0);
+        if (y < 0 || y >= from.height) {
+          std::fill_n(line, row_step(), real(0));
+          continue;
+        }
+        for (Index phase = 0; phase < phases; ++phase) {
+          for (Index image = 0; image < images; ++image) {
+            const real* pixels = x + image * from.size() + y * from.width * from.channels + channel;
+            real* target = line + (phase * columns * images + image) * channel_block;
+            for (Index column = phase - left; column < phase - left + columns * phases; column += phases) {
+              const bool inside = column >= 0 && column < from.width;
+              copy_block(inside ? pixels + column * from.channels : nullptr, count, target);
+              target += column_step();
+            }
           }
-          t.pixels = pixels;
+        }
+      }
+    }
+  }
+};
+
+// How many images lie side by side.
+Index images_at_once(Index count, Index width) {
+  return std::clamp<Index>(conv_micro().max_pixels / std::max<Index>(width, 1), 1, std::max<Index>(count, 1));
+}
+
+// Rows of output in a task: about as many as make 2^24 multiplications.
+Index band_rows(Index height, Index row_work) {
+  return even_tile(height, std::clamp<Index>((Index{1} << 24) / std::max<Index>(row_work, 1), 1, height));
+}
+
+// The weights in the order in which the micro-kernel wants them, [output blocks][input blocks][taps][channel_block]
+// [output block], zeros in channels that do not exist. The taps of a pair of channels begin at weight[o o_step + i
+// i_step].
+void pack(Index out, Index in, std::span<const Tap> taps, const real* weight, Index o_step, Index i_step,
+          real* packed) {
+  const Index output_block = conv_micro().output_block;
+  for (Index first_o = 0; first_o < out; first_o += output_block) {
+    for (Index first_i = 0; first_i < in; first_i += channel_block) {
+      for (const Tap& tap : taps) {
+        for (Index i = first_i; i < first_i + channel_block; ++i) {
+          for (Index o = first_o; o < first_o + output_block; ++o) {
+            *packed++ = o < out && i < in ? weight[o * o_step + i * i_step + tap.place] : 0;
+          }
+        }
+      }
+    }
+  }
+}
+Index packed_size(Index out, Index in, Index taps) {
+  const Index output_block = conv_micro().output_block;
+  return blocks_of(out, output_block) * output_block * blocks_of(in, channel_block) * channel_block * taps;
+}
+
+// y[first + r step, c step] (+)= bias + sum over taps and channels of x[r stride + tap.row, c stride + tap.column]
+// weight.
+struct Correlation {
+  Images in;
+  Index stride;
+  std::vector<Tap> taps;
+  Index rows, columns;  // that are computed
+  Images out;
+  Index first_row, first_column, step;  // where they stand in the output
+
+  void operator()(const real* x, const real* weight, const real* bias, bool accumulate, real* y) const {
+    if (taps.empty() || rows <= 0 || columns <= 0) return;
+    const ConvMicro& micro = conv_micro();
+    const auto [low_row, high_row] =
+        std::minmax_element(taps.begin(), taps.end(), [](auto& a, auto& b) { return a.row < b.row; });
+    const auto [left, right] =
+        std::minmax_element(taps.begin(), taps.end(), [](auto& a, auto& b) { return a.column < b.column; });
+    const Index in_blocks = blocks_of(in.channels, channel_block), tap_count = std::ssize(taps);
+    const Index weight_block = in_blocks * tap_count * channel_block * micro.output_block;
+    const Index at_once = images_at_once(in.count, columns), groups = blocks_of(in.count, at_once);
+    const Index band = band_rows(rows, at_once * columns * tap_count * in.channels * out.channels),
+                bands = blocks_of(rows, band);
+    parallel_tiles(groups * bands, [&](Index task) {
+      const Index first_image = task / bands * at_once, first = task % bands * band;
+      const Index band_height = std::min(band, rows - first);
+      const Copy copy{.images = std::min(at_once, in.count - first_image),
+                      .blocks = in_blocks,
+                      .rows = (band_height - 1) * stride + high_row->row - low_row->row + 1,
+                      .phases = stride,
+                      .columns = blocks_of((columns - 1) * stride + right->column - left->column + 1, stride),
+                      .left = -left->column};
+      Scratch scratch;
+      real* image = scratch.take(copy.size());
+      copy.fill(in, x + first_image * in.size(), first * stride + low_row->row, image);
+      std::vector<Index> steps, y_at;
+      for (Index block = 0; block < in_blocks; ++block) {
+        for (const Tap& tap : taps) steps.push_back(copy.at(block, tap.row - low_row->row, tap.column - left->column));
+      }
+      for (Index column = 0; column < columns; ++column) {
+        for (Index n = 0; n < copy.images; ++n) y_at.push_back(n * out.size() + column * step * out.channels);
+      }
+      const Index pixels = columns * copy.images, tile = even_tile(pixels, micro.max_pixels);
+      real* target = y + first_image * out.size() + (first_row * out.width + first_column) * out.channels;
+      for (Index channel = 0; channel < out.channels; channel += micro.output_block) {
+        for (Index row = 0; row < band_height; ++row) {
+          for (Index pixel = 0; pixel < pixels; pixel += tile) {
+            micro.product({.x = image + row * stride * copy.row_step() + pixel * channel_block,
+                           .steps = steps,
+                           .weight = weight + channel / micro.output_block * weight_block,
+                           .pixels = std::min(tile, pixels - pixel),
+                           .y = target + (first + row) * step * out.width * out.channels + channel,
+                           .y_at = y_at.data() + pixel,
+                           .channels = std::min(micro.output_block, out.channels - channel),
+                           .bias = bias != nullptr ? bias + channel : nullptr,
+                           .accumulate = accumulate});
+          }
         }
       }
     });
   }
 };
 
-bool wide_enough(const ConvShape& s) { return s.groups == 1 && s.in_channels >= 8 && s.out_channels >= 8; }
-bool has_taps(const ConvShape& s) { return s.kernel_height > 1 || s.kernel_width > 1; }
+// The taps of a kernel as the forward pass sees them.
+std::vector<Tap> taps_of(const ConvShape& s) {
+  std::vector<Tap> taps;
+  for (Index ky = 0; ky < s.kernel_height; ++ky) {
+    for (Index kx = 0; kx < s.kernel_width; ++kx)
+      taps.push_back({ky - s.padding, kx - s.padding, ky * s.kernel_width + kx});
+  }
+  return taps;
+}
+
+Images input_of(const ConvShape& s) { return {s.batch, s.in_height, s.in_width, s.in_channels}; }
+Images output_of(const ConvShape& s) { return {s.batch, s.out_height(), s.out_width(), s.out_channels}; }
+
+// dx at row r stride + row is reached from dy at row r + (row + padding - ky) / stride, for those ky that leave no
+// remainder; columns likewise. So the pixels of dx fall into stride x stride classes, each a correlation of dy with the
+// taps that reach it.
+std::vector<Correlation> data_correlations(const ConvShape& s) {
+  std::vector<Correlation> all;
+  for (Index row = 0; row < std::min(s.stride, s.in_height); ++row) {
+    for (Index column = 0; column < std::min(s.stride, s.in_width); ++column) {
+      std::vector<Tap> taps;
+      for (Index ky = 0; ky < s.kernel_height; ++ky) {
+        for (Index kx = 0; kx < s.kernel_width; ++kx) {
+          const Index y = row + s.padding - ky, x = column + s.padding - kx;
+          if (y % s.stride == 0 && x % s.stride == 0)
+            taps.push_back({y / s.stride, x / s.stride, ky * s.kernel_width + kx});
+        }
+      }
+      all.push_back({output_of(s), 1, std::move(taps), blocks_of(s.in_height - row, s.stride),
+                     blocks_of(s.in_width - column, s.stride), input_of(s), row, column, s.stride});
+    }
+  }
+  return all;
+}
 
 }  // namespace
 
-bool direct_forward_applies(const ConvShape& s) { return wide_enough(s) && has_taps(s) && s.stride <= 2; }
-
-bool direct_backward_data_applies(const ConvShape& s) {
-  return wide_enough(s) && has_taps(s) && s.stride == 1 && s.padding < s.kernel_height && s.padding < s.kernel_width &&
-         s.kernel_height == s.kernel_width;
-}
-
-bool direct_backward_weight_applies(const ConvShape& s) { return wide_enough(s) && has_taps(s) && s.stride <= 2; }
+bool direct_applies(const ConvShape& s) { return s.groups == 1 && s.in_channels >= 8 && s.out_channels >= 8; }
 
 void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
-  const Index taps = s.kernel_height * s.kernel_width, output_block = conv_micro().output_block;
-  const std::vector<real> w =
-      packed(s.out_channels, s.in_channels, taps, output_block,
-             [&](Index o, Index i, Index tap) { return weight[(o * s.in_channels + i) * taps + tap]; });
-  std::vector<real> b;
-  if (bias != nullptr) {  // filled up, so that the last block may be read whole
-    b.assign(static_cast<std::size_t>(blocks_of(s.out_channels, output_block) * output_block), 0);
-    std::copy_n(bias->data(), s.out_channels, b.begin());
-  }
-  const Correlation correlate{s.batch,        s.in_height,   s.in_width,     s.in_channels,
-                              s.out_height(), s.out_width(), s.out_channels, s.kernel_height,
-                              s.kernel_width, s.stride,      s.padding,      false};
-  correlate(x.data(), w, bias != nullptr ? b.data() : nullptr, y.data());
+  const std::vector<Tap> taps = taps_of(s);
+  const Tensor packed = prepared(weight, WeightForm::direct_forward, 0, [&] {
+    Tensor w = Tensor::uninitialized({packed_size(s.out_channels, s.in_channels, std::ssize(taps))});
+    pack(s.out_channels, s.in_channels, taps, weight.data(), s.patch(), std::ssize(taps), w.data());
+    return w;
+  });
+  const Correlation correlate{input_of(s), s.stride, taps, s.out_height(), s.out_width(), output_of(s), 0, 0, 1};
+  correlate(x.data(), packed.data(), bias != nullptr ? bias->data() : nullptr, false, y.data());
 }
 
-// dx is dy correlated with the weights turned round (by 180 degrees) and transposed (input for output channels).
 void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
-  const Index taps = s.kernel_height * s.kernel_width;
-  const std::vector<real> w =
-      packed(s.in_channels, s.out_channels, taps, conv_micro().output_block,
-             [&](Index i, Index o, Index tap) { return weight[(o * s.in_channels + i) * taps + (taps - 1 - tap)]; });
-  const Correlation correlate{s.batch,
-                              s.out_height(),
-                              s.out_width(),
-                              s.out_channels,
-                              s.in_height,
-                              s.in_width,
-                              s.in_channels,
-                              s.kernel_height,
-                              s.kernel_width,
-                              1,
-                              s.kernel_height - 1 - s.padding,
-                              true};
-  correlate(dy.data(), w, nullptr, dx.data());
+  const std::vector<Correlation> correlations = data_correlations(s);
+  const Tensor packed = prepared(weight, WeightForm::direct_data, s.stride * 256 + s.padding, [&] {
+    Tensor w = Tensor::uninitialized({packed_size(s.in_channels, s.out_channels, s.kernel_height * s.kernel_width)});
+    real* to = w.data();
+    for (const Correlation& c : correlations) {
+      pack(s.in_channels, s.out_channels, c.taps, weight.data(), s.kernel_height * s.kernel_width, s.patch(), to);
+      to += packed_size(s.in_channels, s.out_channels, std::ssize(c.taps));
+    }
+    return w;
+  });
+  const real* w = packed.data();
+  for (const Correlation& correlate : correlations) {
+    correlate(dy.data(), w, nullptr, true, dx.data());
+    w += packed_size(s.in_channels, s.out_channels, std::ssize(correlate.taps));
+  }
 }
+
+// Rows of a chunk whose copies of x and dy, one block of each, are about half of the first-level cache; they meet all
+// taps there.
+constexpr Index chunk_pixels = 128;
 
 void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
   const ConvMicro& micro = conv_micro();
-  const Index taps = s.kernel_height * s.kernel_width, height = s.out_height(), width = s.out_width();
-  const Padded p{s.in_channels, blocks_of(s.in_channels, channel_block), (height - 1) * s.stride + s.kernel_height,
-                 (width - 1) * s.stride + s.kernel_width};
-  const Index output_blocks = blocks_of(s.out_channels, micro.output_block), tile = channel_block * micro.output_block;
+  const Images in = input_of(s), out = output_of(s);
+  const Index taps = s.kernel_height * s.kernel_width, tile = channel_block * micro.output_block;
+  const Index in_blocks = blocks_of(in.channels, channel_block),
+              out_blocks = blocks_of(out.channels, micro.output_block);
+  const Index at_once = images_at_once(in.count, out.width), groups = blocks_of(in.count, at_once);
   // At most eight parts, each a run of images with a sum of its own; added up in their order at the end.
-  const Index parts = std::clamp<Index>(s.batch * height * width * taps * s.in_channels * s.out_channels >> 27, 1,
-                                        std::min<Index>(8, s.batch));
-  const Index images = blocks_of(s.batch, parts);
-  std::vector<std::vector<real>> sums(static_cast<std::size_t>(parts));
+  const Index parts = std::clamp<Index>(in.count * out.size() * s.patch() >> 28, 1, std::min<Index>(8, groups));
+  const Index part_groups = blocks_of(groups, parts), sum_size = packed_size(out.channels, in.channels, taps);
+  Scratch scratch;
+  real* sums = scratch.take(parts * sum_size);
   parallel_tiles(parts, [&](Index part) {
-    std::vector<real>& sum = sums[static_cast<std::size_t>(part)];
-    sum.assign(static_cast<std::size_t>(output_blocks * p.blocks * taps * tile), 0);
-    for (Index n = part * images; n < std::min(s.batch, (part + 1) * images); ++n) {
-      real* padded = scratch<0>(p.size());
-      pad(p, x.data() + n * s.in_height * s.in_width * s.in_channels, s.in_height, s.in_width, s.padding, padded);
-      const real* dy_image = dy.data() + n * height * width * s.out_channels;
-      Index dy_stride = s.out_channels;
-      if (s.out_channels % micro.output_block != 0) {  // filled up with zeros to whole blocks
-        dy_stride = output_blocks * micro.output_block;
-        real* whole = scratch<1>(height * width * dy_stride);
-        for (Index pixel = 0; pixel < height * width; ++pixel) {
-          std::copy_n(dy_image + pixel * s.out_channels, s.out_channels, whole + pixel * dy_stride);
-          std::fill(whole + pixel * dy_stride + s.out_channels, whole + (pixel + 1) * dy_stride, real(0));
+    Scratch local;
+    real* sum = sums + part * sum_size;
+    std::fill_n(sum, sum_size, real(0));
+    for (Index group = part * part_groups; group < std::min(groups, (part + 1) * part_groups); ++group) {
+      Scratch copies;
+      const Index first_image = group * at_once;
+      const Copy x_copy{.images = std::min(at_once, in.count - first_image),
+                        .blocks = in_blocks,
+                        .rows = (out.height - 1) * s.stride + s.kernel_height,
+                        .phases = s.stride,
+                        .columns = blocks_of((out.width - 1) * s.stride + s.kernel_width, s.stride),
+                        .left = s.padding};
+      real* x_image = copies.take(x_copy.size());
+      x_copy.fill(in, x.data() + first_image * in.size(), -s.padding, x_image);
+      const Index columns = out.width * x_copy.images, dy_block = out.height * columns * micro.output_block;
+      real* dy_image = copies.take(out_blocks * dy_block);
+      for (Index o = 0; o < out_blocks; ++o) {
+        const Index channel = o * micro.output_block, count = std::min(micro.output_block, out.channels - channel);
+        real* to = dy_image + o * dy_block;
+        for (Index pixel = 0; pixel < out.height * out.width; ++pixel) {
+          for (Index n = 0; n < x_copy.images; ++n, to += micro.output_block) {
+            const real* from =
+                dy.data() + ((first_image + n) * out.height * out.width + pixel) * out.channels + channel;
+            std::copy_n(from, count, to);
+            std::fill(to + count, to + micro.output_block, real(0));
+          }
         }
-        dy_image = whole;
       }
-      for (Index o = 0; o < output_blocks; ++o) {
-        for (Index i = 0; i < p.blocks; ++i) {
-          for (Index tap = 0; tap < taps; ++tap) {
-            const Index ky = tap / s.kernel_width, kx = tap % s.kernel_width;
-            micro.weight({.x = padded + i * p.block() + ky * p.row() + kx * channel_block,
-                          .x_row_stride = s.stride * p.row(),
-                          .x_pixel_stride = s.stride * channel_block,
-                          .dy = dy_image + o * micro.output_block,
-                          .dy_row_stride = width * dy_stride,
-                          .dy_pixel_stride = dy_stride,
-                          .rows = height,
-                          .columns = width,
-                          .dweight = sum.data() + ((o * p.blocks + i) * taps + tap) * tile});
+      const Index chunk = even_tile(out.height, std::max<Index>(1, chunk_pixels / columns));
+      for (Index row = 0; row < out.height; row += chunk) {
+        for (Index o = 0; o < out_blocks; ++o) {
+          for (Index i = 0; i < in_blocks; ++i) {
+            for (Index tap = 0; tap < taps; ++tap) {
+              micro.outer_sum({.x = x_image + x_copy.at(i, row * s.stride + tap / s.kernel_width, tap % s.kernel_width),
+                               .x_row = s.stride * x_copy.row_step(),
+                               .dy = dy_image + o * dy_block + row * columns * micro.output_block,
+                               .rows = std::min(chunk, out.height - row),
+                               .columns = columns,
+                               .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
+                               .accumulate = true});
+            }
           }
         }
       }
     }
   });
-  for (const auto& sum : sums) {
-    for (Index o = 0; o < s.out_channels; ++o) {
-      for (Index i = 0; i < s.in_channels; ++i) {
-        const real* from =
-            sum.data() +
-            ((o / micro.output_block * p.blocks + i / channel_block) * taps * channel_block + i % channel_block) *
-                micro.output_block +
-            o % micro.output_block;
-        for (Index tap = 0; tap < taps; ++tap) dweight[(o * s.in_channels + i) * taps + tap] += from[tap * tile];
+  for (Index part = 0; part < parts; ++part) {
+    const real* from = sums + part * sum_size;
+    for (Index o = 0; o < out_blocks * micro.output_block; o += micro.output_block) {
+      for (Index i = 0; i < in_blocks * channel_block; i += channel_block, from += taps * tile) {
+        for (Index oo = o; oo < std::min(o + micro.output_block, out.channels); ++oo) {
+          for (Index ii = i; ii < std::min(i + channel_block, in.channels); ++ii) {
+            for (Index tap = 0; tap < taps; ++tap)
+              dweight[(oo * in.channels + ii) * taps + tap] +=
+                  from[tap * tile + (ii - i) * micro.output_block + oo - o];
+          }
+        }
       }
     }
   }

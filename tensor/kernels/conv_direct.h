@@ -3,12 +3,10 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// The same three products as in conv.h without im2col, for dense convolutions with enough channels; whoever calls asks
-/// first whether they apply. The results agree with the plain kernels up to rounding, and do not depend on the number
-/// of threads.
-bool direct_forward_applies(const ConvShape& shape);        ///< any stride
-bool direct_backward_data_applies(const ConvShape& shape);  ///< stride 1
-bool direct_backward_weight_applies(const ConvShape& shape);
+/// The three products of conv.h without im2col, for dense convolutions with enough channels, any kernel and stride;
+/// whoever calls asks first whether they apply. The results agree with the plain kernels up to rounding, and do not
+/// depend on the number of threads.
+bool direct_applies(const ConvShape& shape);
 
 void direct_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias,
                            Tensor& y);

@@ -4,8 +4,10 @@
 #include <vector>
 
 #include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/kept_weights.h"
 #include "tensor/kernels/winograd_micro.h"
 #include "tensor/parallel.h"
+#include "tensor/scratch.h"
 
 // Winograd's minimal filtering. A tile of 4x4 outputs of a 3x3 correlation takes 144 multiplications a channel pair;
 // seen as the product of two polynomials, evaluated at six points in each direction and interpolated back, it takes 36:
@@ -18,96 +20,119 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-constexpr Index places = 36, group_tiles = 28;
+constexpr Index places = 36;
 
-Index blocks_of(Index count, Index block) { return (count + block - 1) / block; }
-
-template <int which>
-real* scratch(Index count) {
-  thread_local std::vector<real> buffer;
-  if (static_cast<Index>(buffer.size()) < count) buffer.resize(static_cast<std::size_t>(count));
-  return buffer.data();
-}
-
-// Output channels with what fills them up to whole blocks, of the micro-kernel and of the transforms both.
-Index filled_up(Index channels) {
-  const Index block = std::max(channel_block, conv_micro().output_block);
-  return blocks_of(channels, block) * block;
-}
-
-// Where the weights of a pair of channels stand in [output blocks][input blocks][channel_block][output block].
-Index weight_place(Index o, Index i, Index in_blocks) {
-  const Index block = conv_micro().output_block;
-  return ((o / block * in_blocks + i / channel_block) * channel_block + i % channel_block) * block + o % block;
-}
-
-// A batch of images cut into tiles of 4x4 outputs, counted through image after image.
+// Images cut into tiles of 4x4 outputs, counted through image after image.
 struct Tiles {
   Index batch, height, width;
   Index down() const { return blocks_of(height, 4); }
   Index across() const { return blocks_of(width, 4); }
   Index count() const { return batch * down() * across(); }
-  struct Place {
-    Index image, row, column;  // of the tile's first output
-  };
-  Place place(Index tile) const {
-    return {tile / (down() * across()), tile / across() % down() * 4, tile % across() * 4};
-  }
-};
 
-// A size x size window of an image's channels [first, first + channel_block), zeros outside of the image and its
-// channels.
-void gather(const real* image, const Tiles& tiles, Index channels, Index first, Index row, Index column, Index size,
-            real* out) {
-  const Index count = std::min(channel_block, channels - first);
-  for (Index i = 0; i < size; ++i) {
-    for (Index j = 0; j < size; ++j, out += channel_block) {
-      const Index y = row + i, x = column + j;
-      const bool inside = y >= 0 && y < tiles.height && x >= 0 && x < tiles.width;
-      copy_block(inside ? image + (y * tiles.width + x) * channels + first : nullptr, count, out);
-    }
-  }
-}
-
-// Where a transform puts its numbers: 36 places, in each the tiles of a group and the blocks of channels.
-struct Layout {
-  Index place, tile, block;  // from one to the next
-};
-
-// Transforms the windows of tiles [first, last).
-void transform(const real* images, const Tiles& tiles, Index channels, Index first, Index last, Index size,
-               Index border, void (*function)(const real*, real*, Index), const Layout& layout, real* out) {
-  real window[36 * channel_block];
-  for (Index tile = first; tile < last; ++tile) {
-    const Tiles::Place at = tiles.place(tile);
-    const real* image = images + at.image * tiles.height * tiles.width * channels;
-    for (Index block = 0; block < blocks_of(channels, channel_block); ++block) {
-      gather(image, tiles, channels, block * channel_block, at.row - border, at.column - border, size, window);
-      function(window, out + (tile - first) * layout.tile + block * layout.block, layout.place);
-    }
-  }
-}
-
-// G w G^T of all pairs of channels: 36 times [output blocks][input blocks][channel_block][output block]. `at(o, i,
-// tap)`.
-template <class At>
-std::vector<real> transformed_weights(Index out, Index in, At at) {
-  const Index in_blocks = blocks_of(in, channel_block), place_size = filled_up(out) * in_blocks * channel_block;
-  std::vector<real> u(static_cast<std::size_t>(places * place_size), 0);
-  const Index run = std::min(channel_block, conv_micro().output_block);  // what lies together in u
-  real taps[9 * channel_block] = {}, transformed[places * channel_block];
-  for (Index i = 0; i < in; ++i) {
-    for (Index first = 0; first < out; first += channel_block) {
-      const Index count = std::min(channel_block, out - first);
-      for (Index c = 0; c < count; ++c) {
-        for (Index tap = 0; tap < 9; ++tap) taps[tap * channel_block + c] = at(first + c, i, tap);
+  // The addresses of the pixels of a tile's window: `size` x `size`, beginning `border` above and to the left of the
+  // tile's first output; `outside` stands for those that no image has.
+  template <class Real>
+  void window(Real* images, Index channels, Index tile, Index size, Index border, Real* outside, Real** pixels) const {
+    Real* image = images + tile / (down() * across()) * height * width * channels;
+    const Index row = tile / across() % down() * 4 - border, column = tile % across() * 4 - border;
+    for (Index y = row; y < row + size; ++y) {
+      for (Index x = column; x < column + size; ++x) {
+        const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+        *pixels++ = inside ? image + (y * width + x) * channels : outside;
       }
-      winograd_micro().weight(taps, transformed, channel_block);
+    }
+  }
+};
+
+// Tiles that go through together: as many as keep `tile_reals` for each of them in about half of the second-level
+// cache, but at least enough for the micro-kernel to use a weight some dozen times.
+Index group_tiles(Index tiles, Index tile_reals) {
+  constexpr Index cache_reals = (Index{1} << 20) / static_cast<Index>(sizeof(real));
+  const Index most = conv_micro().max_pixels;
+  return even_tile(tiles, std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most);
+}
+
+using Transform = void (*)(const real* const* pixels, Index channel, real* out, Index stride);
+
+// Transforms the windows of tiles [first, last). A place's numbers lie as [blocks][tiles][block].
+void transform(const real* images, const Tiles& tiles, Index channels, Index first, Index last, Index size,
+               Index border, Transform function, Index place_stride, Index block, real* out) {
+  Scratch scratch;
+  real* zeros = scratch.take(channels);
+  std::fill_n(zeros, channels, real(0));
+  real rest[36 * channel_block];  // the channels of a window that fill no block
+  const real *pixels[36], *rest_pixels[36];
+  for (Index k = 0; k < 36; ++k) rest_pixels[k] = rest + k * channel_block;
+  for (Index tile = first; tile < last; ++tile) {
+    tiles.window(images, channels, tile, size, border, const_cast<const real*>(zeros), pixels);
+    for (Index channel = 0; channel < channels; channel += channel_block) {
+      real* to = out + (channel / block * (last - first) + tile - first) * block + channel % block;
+      if (channel + channel_block <= channels) {
+        function(pixels, channel, to, place_stride);
+        continue;
+      }
+      for (Index k = 0; k < size * size; ++k)
+        copy_block(pixels[k] + channel, channels - channel, rest + k * channel_block);
+      function(rest_pixels, 0, to, place_stride);
+    }
+  }
+}
+
+// The outputs of a tile for a block of channels, which may be more than there are.
+void output(const real* m, Index place_stride, const real* bias, bool accumulate, real* const* pixels, Index channel,
+            Index channels) {
+  if (channel + channel_block <= channels) {
+    return winograd_micro().output(m, place_stride, bias, accumulate, pixels, channel);
+  }
+  real window[16 * channel_block], *window_pixels[16];
+  for (Index k = 0; k < 16; ++k) window_pixels[k] = window + k * channel_block;
+  winograd_micro().output(m, place_stride, nullptr, false, window_pixels, 0);
+  for (Index k = 0; k < 16; ++k) {
+    for (Index c = channel; c < channels; ++c) {
+      const real value = window_pixels[k][c - channel] + (bias != nullptr ? bias[c] : 0);
+      pixels[k][c] = accumulate ? pixels[k][c] + value : value;
+    }
+  }
+}
+
+// How a pair of channels' nine taps lie in a weight [O, I, 3, 3], for the convolution or for its data gradient, which
+// is the convolution with the weights turned round by 180 degrees and input for output channels.
+struct Taps {
+  Index out, in, out_step, in_step;
+  bool turned;
+  static Taps forward(const ConvShape& s) { return {s.out_channels, s.in_channels, s.in_channels * 9, 9, false}; }
+  static Taps turned_round(const ConvShape& s) { return {s.in_channels, s.out_channels, 9, s.in_channels * 9, true}; }
+};
+
+// The reals of 36 places of all pairs of channels, [output blocks][places][input blocks][channel_block][output block].
+struct Places {
+  Index out_blocks, in_blocks, output_block;
+  Places(Index out, Index in) : output_block(conv_micro().output_block) {
+    out_blocks = blocks_of(out, output_block);
+    in_blocks = blocks_of(in, channel_block);
+  }
+  Index place() const { return in_blocks * channel_block * output_block; }
+  Index size() const { return out_blocks * places * place(); }
+  Index at(Index place_number, Index o, Index i) const {
+    return (o / output_block * places + place_number) * place() + i * output_block + o % output_block;
+  }
+};
+
+// U = G w G^T of all pairs of channels.
+Tensor transformed(const Tensor& weight, const Taps& t) {
+  const Places p(t.out, t.in);
+  Tensor u = Tensor::zeros({p.size()});
+  real taps[9 * channel_block] = {}, places_of_block[places * channel_block];
+  for (Index first = 0; first < t.out; first += channel_block) {
+    const Index count = std::min(channel_block, t.out - first);
+    for (Index i = 0; i < t.in; ++i) {
+      for (Index c = 0; c < count; ++c) {
+        const real* from = weight.data() + (first + c) * t.out_step + i * t.in_step;
+        for (Index tap = 0; tap < 9; ++tap) taps[tap * channel_block + c] = from[t.turned ? 8 - tap : tap];
+      }
+      winograd_micro().weight(taps, places_of_block, channel_block);
       for (Index place = 0; place < places; ++place) {
-        for (Index c = 0; c < count; c += run) {
-          std::copy_n(transformed + place * channel_block + c, run,
-                      u.data() + place * place_size + weight_place(first + c, i, in_blocks));
-        }
+        std::copy_n(places_of_block + place * channel_block, channel_block, u.data() + p.at(place, first, i));
       }
     }
   }
@@ -115,55 +140,41 @@ std::vector<real> transformed_weights(Index out, Index in, At at) {
 }
 
 // y (+)= the correlation of x, padded by one, with transformed weights.
-void correlate(const Tiles& tiles, Index in, Index out, const real* x, const std::vector<real>& u, const real* bias,
-               bool accumulate, real* y) {
+void correlate(const Tiles& tiles, Index in, Index out, const real* x, const real* u, const real* bias, bool accumulate,
+               real* y) {
   const ConvMicro& micro = conv_micro();
-  const Index width = filled_up(out), out_blocks = width / micro.output_block;
-  const Index in_blocks = blocks_of(in, channel_block), v_place = in_blocks * group_tiles * channel_block;
-  const Index u_block = in_blocks * channel_block * micro.output_block;
-  parallel_for(tiles.count(), group_tiles, [&](Index first, Index last) {
-    real* v = scratch<0>(places * v_place);
-    real* m = scratch<1>(places * group_tiles * width);
-    transform(x, tiles, in, first, last, 6, 1, winograd_micro().input,
-              {v_place, channel_block, group_tiles * channel_block}, v);
-    for (Index place = 0; place < places; ++place) {
-      for (Index block = 0; block < out_blocks; ++block) {
-        for (Index tile = 0; tile < last - first; tile += micro.max_pixels) {
-          micro.forward({.x = v + place * v_place + tile * channel_block,
-                         .block_stride = group_tiles * channel_block,
-                         .row_stride = 0,
-                         .blocks = in_blocks,
-                         .kernel_height = 1,
-                         .kernel_width = 1,
-                         .stride = 1,
-                         .weight = u.data() + (place * out_blocks + block) * u_block,
-                         .pixels = std::min(micro.max_pixels, last - first - tile),
-                         .y = m + (place * group_tiles + tile) * width + block * micro.output_block,
-                         .y_stride = width,
-                         .channels = micro.output_block,
-                         .bias = nullptr,
-                         .accumulate = false});
+  const Places p(out, in);
+  const Index group = group_tiles(tiles.count(), places * (p.in_blocks * channel_block + p.output_block));
+  parallel_for(tiles.count(), group, [&](Index first, Index last) {
+    const Index count = last - first, tile = even_tile(count, micro.max_pixels);
+    const Index v_place = p.in_blocks * count * channel_block + channel_block,
+                m_place = count * p.output_block + channel_block;
+    Scratch scratch;
+    real* v = scratch.take(places * v_place);
+    real* m = scratch.take(places * m_place);
+    transform(x, tiles, in, first, last, 6, 1, winograd_micro().input, v_place, channel_block, v);
+    real* sink = scratch.take(out);  // for outputs beyond the image
+    std::fill_n(sink, out, real(0));
+    std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
+    for (Index t = 0; t < count; ++t) tiles.window(y, out, first + t, 4, 0, sink, pixels.data() + t * 16);
+    std::vector<Index> steps, m_at;
+    for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * channel_block);
+    for (Index t = 0; t < tile; ++t) m_at.push_back(t * p.output_block);
+    for (Index channel = 0; channel < out; channel += p.output_block) {
+      for (Index place = 0; place < places; ++place) {
+        for (Index t = 0; t < count; t += tile) {
+          micro.product({.x = v + place * v_place + t * channel_block,
+                         .steps = steps,
+                         .weight = u + p.at(place, channel, 0),
+                         .pixels = std::min(tile, count - t),
+                         .y = m + place * m_place + t * p.output_block,
+                         .y_at = m_at.data(),
+                         .channels = p.output_block});
         }
       }
-    }
-    real window[16 * channel_block];
-    for (Index tile = first; tile < last; ++tile) {
-      const Tiles::Place at = tiles.place(tile);
-      for (Index channel = 0; channel < out; channel += channel_block) {
-        winograd_micro().output(m + (tile - first) * width + channel, group_tiles * width, window);
-        const Index count = std::min(channel_block, out - channel);
-        for (Index i = 0; i < std::min<Index>(4, tiles.height - at.row); ++i) {
-          for (Index j = 0; j < std::min<Index>(4, tiles.width - at.column); ++j) {
-            real* target = y + ((at.image * tiles.height + at.row + i) * tiles.width + at.column + j) * out + channel;
-            const real* value = window + (i * 4 + j) * channel_block;
-            if (accumulate) {
-              for (Index c = 0; c < count; ++c) target[c] += value[c];
-            } else if (bias != nullptr) {
-              for (Index c = 0; c < count; ++c) target[c] = value[c] + bias[channel + c];
-            } else {
-              std::copy_n(value, count, target);
-            }
-          }
+      for (Index t = 0; t < count; ++t) {
+        for (Index c = channel; c < std::min(channel + p.output_block, out); c += channel_block) {
+          output(m + t * p.output_block + c - channel, m_place, bias, accumulate, pixels.data() + t * 16, c, out);
         }
       }
     }
@@ -178,75 +189,72 @@ bool winograd_applies(const ConvShape& s) {
 }
 
 void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
-  const std::vector<real> u = transformed_weights(s.out_channels, s.in_channels, [&](Index o, Index i, Index tap) {
-    return weight[(o * s.in_channels + i) * 9 + tap];
-  });
-  correlate({s.batch, s.in_height, s.in_width}, s.in_channels, s.out_channels, x.data(), u,
+  const Tensor u =
+      prepared(weight, WeightForm::winograd_forward, 0, [&] { return transformed(weight, Taps::forward(s)); });
+  correlate({s.batch, s.in_height, s.in_width}, s.in_channels, s.out_channels, x.data(), u.data(),
             bias != nullptr ? bias->data() : nullptr, false, y.data());
 }
 
 void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
-  const std::vector<real> u = transformed_weights(s.in_channels, s.out_channels, [&](Index i, Index o, Index tap) {
-    return weight[(o * s.in_channels + i) * 9 + 8 - tap];
-  });
-  correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u, nullptr, true, dx.data());
+  const Tensor u =
+      prepared(weight, WeightForm::winograd_data, 0, [&] { return transformed(weight, Taps::turned_round(s)); });
+  correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u.data(), nullptr, true,
+            dx.data());
 }
 
 void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
   const ConvMicro& micro = conv_micro();
   const Tiles tiles{s.batch, s.in_height, s.in_width};
-  const Index in = s.in_channels, out = s.out_channels, width = filled_up(out), out_blocks = width / micro.output_block;
-  const Index in_blocks = blocks_of(in, channel_block), place_size = width * in_blocks * channel_block;
-  const Layout v_layout{group_tiles * in_blocks * channel_block, in_blocks * channel_block, channel_block};
-  const Layout d_layout{group_tiles * width, width, channel_block};
+  const Index in = s.in_channels, out = s.out_channels;
+  const Places p(out, in);
   // At most eight parts, each a run of groups of tiles with a sum of its own; added up in their order at the end.
-  const Index groups = blocks_of(tiles.count(), group_tiles);
-  const Index parts = std::clamp<Index>(tiles.count() * places * in * out >> 27, 1, std::min<Index>(8, groups));
-  const Index part_tiles = blocks_of(groups, parts) * group_tiles;
-  std::vector<std::vector<real>> sums(static_cast<std::size_t>(parts));
+  const Index group =
+      group_tiles(tiles.count(), places * (p.in_blocks * channel_block + p.out_blocks * p.output_block));
+  const Index groups = blocks_of(tiles.count(), group);
+  const Index part_tiles =
+      even_tile(groups, blocks_of(groups, std::clamp<Index>(tiles.count() * places * in * out >> 28, 1, 8))) * group;
+  const Index parts = blocks_of(tiles.count(), part_tiles);
+  Scratch scratch;
+  real* sums = scratch.take(parts * p.size());
   parallel_tiles(parts, [&](Index part) {
-    std::vector<real>& sum = sums[static_cast<std::size_t>(part)];
-    sum.assign(static_cast<std::size_t>(places * place_size), 0);
-    real* v = scratch<0>(places * v_layout.place);
-    real* d = scratch<1>(places * d_layout.place);
-    std::fill_n(d, places * d_layout.place, real(0));  // channels that only fill up stay zero
-    const Index end = std::min(tiles.count(), (part + 1) * part_tiles);
-    for (Index first = part * part_tiles; first < end; first += group_tiles) {
-      const Index last = std::min(first + group_tiles, end);
-      transform(x.data(), tiles, in, first, last, 6, 1, winograd_micro().input, v_layout, v);
-      transform(dy.data(), tiles, out, first, last, 4, 0, winograd_micro().gradient, d_layout, d);
-      for (Index place = 0; place < places; ++place) {
-        for (Index o = 0; o < out_blocks; ++o) {
-          for (Index i = 0; i < in_blocks; ++i) {
-            micro.weight({.x = v + place * v_layout.place + i * channel_block,
-                          .x_row_stride = 0,
-                          .x_pixel_stride = v_layout.tile,
-                          .dy = d + place * d_layout.place + o * micro.output_block,
-                          .dy_row_stride = 0,
-                          .dy_pixel_stride = d_layout.tile,
-                          .rows = 1,
-                          .columns = last - first,
-                          .dweight = sum.data() + place * place_size +
-                                     (o * in_blocks + i) * channel_block * micro.output_block});
+    real* sum = sums + part * p.size();
+    for (Index first = part * part_tiles; first < std::min(tiles.count(), (part + 1) * part_tiles); first += group) {
+      const Index last = std::min({first + group, tiles.count(), (part + 1) * part_tiles}), count = last - first;
+      const Index v_place = p.in_blocks * count * channel_block + channel_block;
+      const Index d_place = p.out_blocks * count * p.output_block + channel_block;
+      Scratch local;
+      real* v = local.take(places * v_place);
+      real* d = local.take(places * d_place);
+      if (out % p.output_block != 0) std::fill_n(d, places * d_place, real(0));  // channels that only fill up
+      transform(x.data(), tiles, in, first, last, 6, 1, winograd_micro().input, v_place, channel_block, v);
+      transform(dy.data(), tiles, out, first, last, 4, 0, winograd_micro().gradient, d_place, p.output_block, d);
+      for (Index o = 0; o < p.out_blocks; ++o) {
+        for (Index place = 0; place < places; ++place) {
+          for (Index i = 0; i < p.in_blocks; ++i) {
+            micro.outer_sum({.x = v + place * v_place + i * count * channel_block,
+                             .x_row = 0,
+                             .dy = d + place * d_place + o * count * p.output_block,
+                             .rows = 1,
+                             .columns = count,
+                             .sum = sum + p.at(place, o * p.output_block, i * channel_block),
+                             .accumulate = first > part * part_tiles});
           }
         }
       }
     }
   });
-  const Index run = std::min(channel_block, micro.output_block);
-  real transformed[places * channel_block], taps[9 * channel_block];
-  for (Index i = 0; i < in; ++i) {
-    for (Index first = 0; first < out; first += channel_block) {
-      std::fill(std::begin(transformed), std::end(transformed), real(0));
+  real of_block[places * channel_block], taps[9 * channel_block];
+  for (Index first = 0; first < out; first += channel_block) {
+    for (Index i = 0; i < in; ++i) {
       for (Index place = 0; place < places; ++place) {
-        for (Index c = 0; c < channel_block; c += run) {
-          for (const auto& sum : sums) {
-            const real* from = sum.data() + place * place_size + weight_place(first + c, i, in_blocks);
-            for (Index k = 0; k < run; ++k) transformed[place * channel_block + c + k] += from[k];
-          }
+        const real* from = sums + p.at(place, first, i);
+        real* to = of_block + place * channel_block;
+        std::copy_n(from, channel_block, to);
+        for (Index part = 1; part < parts; ++part) {
+          for (Index c = 0; c < channel_block; ++c) to[c] += from[part * p.size() + c];
         }
       }
-      winograd_micro().weight_gradient(transformed, channel_block, taps);
+      winograd_micro().weight_gradient(of_block, channel_block, taps);
       for (Index c = 0; c < std::min(channel_block, out - first); ++c) {
         for (Index tap = 0; tap < 9; ++tap) dweight[((first + c) * in + i) * 9 + tap] += taps[tap * channel_block + c];
       }

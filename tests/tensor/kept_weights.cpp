@@ -1,0 +1,86 @@
+#include "tensor/kernels/kept_weights.h"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+
+#include "autograd/ops.h"
+#include "tensor/parallel.h"
+#include "tensor/scratch.h"
+
+using namespace reverie;
+using kernels::KeptWeights;
+using kernels::prepared;
+using kernels::WeightForm;
+
+TEST_CASE("a held weight is prepared once a form and variant, by many threads at once; any other each time") {
+  const Tensor held = Tensor::full({6, 4}, 1), other = Tensor::full({6, 4}, 2);
+  std::atomic<int> made = 0;
+  const auto sum_of = [&](const Tensor& weight, WeightForm form, Index variant) {
+    return prepared(weight, form, variant,
+                    [&] {
+                      ++made;
+                      real sum = static_cast<real>(variant);
+                      for (const real value : weight.values()) sum += value;
+                      return Tensor::scalar(sum);
+                    })
+        .item();
+  };
+  {
+    const KeptWeights kept({held});
+    const KeptWeights again({held, held});  // as when two networks share a weight
+    parallel_tiles(64, [&](Index i) { CHECK(sum_of(held, WeightForm::direct_forward, i % 2) == 24 + i % 2); });
+    CHECK(made == 2);
+    CHECK(sum_of(held, WeightForm::direct_data, 0) == 24);
+    CHECK(made == 3);
+    CHECK(sum_of(held.rows(0, 3), WeightForm::direct_data, 0) == 12);  // begins where `held` does, and is another
+    CHECK(made == 4);
+    for (int i = 0; i < 3; ++i) CHECK(sum_of(other, WeightForm::direct_forward, 0) == 48);
+    CHECK(made == 7);
+  }
+  for (int i = 0; i < 3; ++i) CHECK(sum_of(held, WeightForm::direct_forward, 0) == 24);
+  CHECK(made == 10);
+}
+
+TEST_CASE("convolutions see new weights as soon as nobody keeps the old ones, and the same bits either way") {
+  const auto draw = [](const Shape& shape, Index channel) {
+    return normal(RandomKey{.seed = 3}.with_channel(channel), shape);
+  };
+  const Tensor x = draw({2, 8, 8, 16}, 0);
+  Tensor w = draw({16, 16, 3, 3}, 1);
+  const auto all = [&] {
+    Tape tape;
+    const Var on_tape = tape.variable(x), y = conv2d(on_tape, w, {}, {.padding = 1});
+    tape.backward(y, y.value(), {});
+    return std::pair{y.value(), tape.gradient(on_tape)};
+  };
+  for (const double scale : {1.0, 2.0}) {
+    for (real& value : w.values()) value *= static_cast<real>(scale);
+    const auto fresh = all();
+    const KeptWeights kept({w});
+    for (int i = 0; i < 2; ++i) {
+      const auto got = all();
+      CHECK(std::ranges::equal(got.first.values(), fresh.first.values()));
+      CHECK(std::ranges::equal(got.second.values(), fresh.second.values()));
+    }
+  }
+}
+
+TEST_CASE("scratch is aligned, keeps what nested scopes hold apart, and is used again") {
+  Scratch outer;
+  real* a = outer.take(5);
+  std::fill_n(a, 5, real(1));
+  const real* first = nullptr;
+  for (int round = 0; round < 2; ++round) {
+    Scratch inner;
+    real *b = inner.take(3), *c = inner.take(Index{1} << 20);
+    CHECK(reinterpret_cast<std::uintptr_t>(b) % 64 == 0);
+    CHECK(reinterpret_cast<std::uintptr_t>(c) % 64 == 0);
+    std::fill_n(b, 3, real(2));
+    std::fill_n(c, Index{1} << 20, real(3));
+    CHECK(std::all_of(b, b + 3, [](real value) { return value == 2; }));
+    if (round == 0) first = b;
+    CHECK(b == first);
+  }
+  CHECK(std::all_of(a, a + 5, [](real value) { return value == 1; }));
+}
