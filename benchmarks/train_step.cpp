@@ -1,0 +1,128 @@
+// The time and memory of a whole training step, or of a forward pass as sampling makes it; one line of JSON.
+//   build/benchmarks/train_step --network mnist|cifar|mlp [--batch B] [--threads N] [--steps K] [--forward]
+// Peers in PyTorch, and the comparison with them, are in benchmarks/peers/.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <map>
+
+#include "benchmarks/peak.h"
+#include "data/image_set.h"
+#include "data/point_set.h"
+#include "diffusion/trainer.h"
+#include "tensor/parallel.h"
+
+using namespace reverie;
+
+namespace {
+
+// The U-Net of configs/mnist.toml.
+constexpr const char* mnist = R"(
+[model]
+network = "unet"
+channels = 32
+channel_mult = [1, 2, 2]
+num_res_blocks = 2
+attention_resolutions = [14]
+[diffusion]
+variance = "learned_range"
+loss = "rescaled_mse"
+[train]
+batch_size = 64
+)";
+// As improved-diffusion has it for images of 32x32 in colour, with half its channels.
+constexpr const char* cifar = R"(
+[model]
+network = "unet"
+channels = 64
+channel_mult = [1, 2, 2, 2]
+num_res_blocks = 2
+attention_resolutions = [16, 8]
+[diffusion]
+variance = "learned_range"
+loss = "rescaled_mse"
+[train]
+batch_size = 16
+)";
+// The network of configs/toy-moons.toml.
+constexpr const char* mlp = R"(
+[model]
+network = "mlp"
+hidden = 128
+depth = 3
+[train]
+batch_size = 256
+shard_size = 64
+)";
+struct Task {
+  const char* config;
+  Shape sample;  // with a batch of one
+};
+const std::map<std::string, Task> tasks = {
+    {"mnist", {mnist, {1, 28, 28, 1}}}, {"cifar", {cifar, {1, 32, 32, 3}}}, {"mlp", {mlp, {1, 2}}}};
+
+std::unique_ptr<Dataset> random_set(const Shape& sample, Index count) {
+  const Tensor x = normal({.seed = 1, .stream = Stream::probe}, sample.with(0, count));
+  if (sample.rank() == 4) return std::make_unique<ImageSet>(ImageSet::from(x));
+  auto points = std::make_unique<PointSet>();
+  points->points = x;
+  return points;
+}
+
+// Milliseconds of each of `steps` calls, after three that warm up.
+std::vector<double> timed(Index steps, const std::function<void()>& call) {
+  std::vector<double> times;
+  for (Index i = -3; i < steps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    call();
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+    if (i >= 0) times.push_back(taken.count());
+  }
+  std::sort(times.begin(), times.end());
+  return times;
+}
+
+double peak_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string network;
+  Index batch = 0, steps = 10;
+  int thread_count = 0;
+  bool forward = false;
+  CLI::App program("Time and memory of a training step");
+  program.add_option("--network", network, "mnist, cifar or mlp")->required()->check(CLI::IsMember(tasks));
+  program.add_option("--batch", batch, "Samples a step [64, 16 and 256]")->check(CLI::PositiveNumber);
+  program.add_option("--threads", thread_count, "Threads [one a core]")->check(CLI::PositiveNumber);
+  program.add_option("--steps", steps, "Steps to time [10]")->check(CLI::PositiveNumber);
+  program.add_flag("--forward", forward, "The network's forward pass alone, as sampling makes it");
+  CLI11_PARSE(program, argc, argv);
+  set_threads(thread_count);
+
+  const Task& task = tasks.at(network);
+  Config config = parse_config(task.config, network);
+  if (batch > 0) config.train.batch_size = batch;
+  const auto data = random_set(task.sample, config.train.batch_size);
+  Trainer trainer(config, *data);
+
+  const Tensor x = normal({.seed = 2, .stream = Stream::probe}, task.sample.with(0, config.train.batch_size));
+  const Model model = trainer.model().unconditional();
+  const auto ask = [&] {
+    parallel_for(x.extent(0), config.train.shard_size, [&](Index first, Index last) {
+      model(x.rows(first, last), std::vector<double>(static_cast<std::size_t>(last - first), 500.0));
+    });
+  };
+  const std::vector<double> times = timed(steps, [&] { forward ? ask() : static_cast<void>(trainer.step()); });
+  const double median = times[times.size() / 2];
+  std::printf("{\"ms\": %.3f, \"ms_min\": %.3f, \"ms_max\": %.3f, \"peak_mb\": %.1f}\n", median, times.front(),
+              times.back(), peak_megabytes());
+}
