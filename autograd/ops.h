@@ -12,6 +12,7 @@ namespace reverie::inline REVERIE_PRECISION {
 // ---- arithmetic.cpp: elementwise, with numpy's broadcasting
 // -----------------------------------------------------------
 Var operator+(const Var& a, const Var& b);
+Var operator+(const Var& a, Var&& b);  ///< in b's memory where nobody else holds it: residual blocks end so
 Var operator-(const Var& a, const Var& b);
 Var operator*(const Var& a, const Var& b);
 Var operator/(const Var& a, const Var& b);
@@ -69,6 +70,10 @@ Var avg_pool2d(const Var& x, Index kernel, Index stride);  ///< no padding; what
 // ---------------------------------------------------------------------------------------------------------
 /// Over each of `groups` groups of channels and all positions of a sample. x: [N,...,C], weight, bias: [C].      [Wu18]
 Var group_norm(const Var& x, const Var& weight, const Var& bias, Index groups, double eps = 1e-5);
+/// silu(group_norm(x) (1 + scale) + shift) in one pass. modulation: [N,2C], scale and then shift, or none: "AdaGN".
+/// [Dhariwal21] sec. 3.1
+Var group_norm_silu(const Var& x, const Var& weight, const Var& bias, Index groups, const Var& modulation = {},
+                    double eps = 1e-5);
 /// Over the last axis. weight, bias: [C], or none. [Ba16]
 Var layer_norm(const Var& x, const Var& weight, const Var& bias, double eps = 1e-5);
 /// x / sqrt(mean(x^2) + eps) * weight over the last axis. [Zhang19]

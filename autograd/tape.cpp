@@ -15,24 +15,41 @@ bool all_finite(const Tensor& x) {
 
 }  // namespace
 
-Tensor* Gradients::wanted(int input) {
-  const Record::Input& x = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)];
-  if (x.node < 0) return nullptr;
-  Tensor& gradient = tape_.gradients_[static_cast<std::size_t>(x.node)];
-  if (!gradient.defined()) gradient = Tensor::zeros(x.shape);
+Var remade(Var y, Remake remake) {
+  if (y.tape() != nullptr) y.remake_ = std::make_shared<const Remake>(std::move(remake));
+  return y;
+}
+
+int Gradients::node_of(int input) const {
+  return tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)].node;
+}
+
+Tensor* Gradients::started(int input) {
+  const int node = node_of(input);
+  if (node < 0 || !tape_.gradients_[static_cast<std::size_t>(node)].defined()) return nullptr;
+  Tensor& gradient = tape_.gradients_[static_cast<std::size_t>(node)];
+  // Shared by `give`, unless it is a parameter's, which lies where the caller wants it.
+  if (!gradient.unique() && tape_.nodes_[static_cast<std::size_t>(node)].slot < 0) gradient = gradient.clone();
   return &gradient;
 }
 
-void Gradients::give(int input, Tensor gradient) {
+Tensor* Gradients::wanted(int input) {
+  if (Tensor* gradient = started(input)) return gradient;
   const Record::Input& x = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)];
+  if (x.node < 0) return nullptr;
+  return &(tape_.gradients_[static_cast<std::size_t>(x.node)] = Tensor::zeros(x.shape));
+}
+
+void Gradients::give(int input, Tensor gradient) {
+  const Record& record = tape_.nodes_[static_cast<std::size_t>(node_)].record;
+  const Record::Input& x = record.inputs[static_cast<std::size_t>(input)];
   if (x.node < 0) return;
-  require_shape(tape_.nodes_[static_cast<std::size_t>(node_)].record.op, "a gradient", gradient.shape(), x.shape);
-  Tensor& sum = tape_.gradients_[static_cast<std::size_t>(x.node)];
-  if (!sum.defined() && gradient.unique()) {
-    sum = std::move(gradient);
-  } else {
+  require_shape(record.op, "a gradient", gradient.shape(), x.shape);
+  if (Tensor* sum = started(input)) {
     kernels::accumulate(
-        *wanted(input), [](real g) { return g; }, gradient);
+        *sum, [](real g) { return g; }, gradient);
+  } else {
+    tape_.gradients_[static_cast<std::size_t>(x.node)] = std::move(gradient);
   }
 }
 
@@ -75,7 +92,7 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   if (!gradients_.empty()) throw Error("backward: this tape has already been consumed");
   require_shape("backward", "the covector", dy.shape(), y.shape());
   gradients_.resize(nodes_.size());
-  gradients_[static_cast<std::size_t>(y.node())] = dy.clone();
+  gradients_[static_cast<std::size_t>(y.node())] = dy;
   // A parameter's gradient is accumulated where the caller wants it, not in a tensor of its own.
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const Index slot = nodes_[i].slot;

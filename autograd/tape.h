@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -11,6 +12,9 @@ namespace reverie::inline REVERIE_PRECISION {
 
 class Tape;
 
+/// Makes a tensor again that was computed before, to the same bits.
+using Remake = std::function<Tensor()>;
+
 /// A tensor, the tape that it is on (or none) and its place there. Without a tape nothing is recorded: the same code
 /// then only computes. A Var whose gradient nobody wants (data, noise) has a tape but no place.
 class Var {
@@ -19,6 +23,8 @@ class Var {
   Var(Tensor value) : value_(std::move(value)) {}  // NOLINT: a tensor is a Var without a tape
 
   const Tensor& value() const { return value_; }
+  /// The tensor, for whoever may write to it; what stays still tells its shape and its place on the tape.
+  Tensor take_value() { return std::move(value_); }
   const Shape& shape() const { return value_.shape(); }
   int rank() const { return value_.rank(); }
   Index extent(int axis) const { return value_.extent(axis); }
@@ -30,27 +36,54 @@ class Var {
 
  private:
   friend class Tape;
+  friend class Kept;
+  friend Var remade(Var y, Remake remake);
   Var(Tensor value, Tape* tape, int node) : value_(std::move(value)), tape_(tape), node_(node) {}
 
   Tensor value_;
   Tape* tape_ = nullptr;
   int node_ = -1;
+  std::shared_ptr<const Remake> remake_;
+};
+
+/// y, with a way to make its value again: backward functions that need it then don't keep it. For results that take
+/// less time to compute twice than memory to keep, from what is kept anyway. Without a tape nobody keeps anything.
+Var remade(Var y, Remake remake);
+
+/// What a backward function keeps of an input: the tensor, or the way to make it again.
+class Kept {
+ public:
+  explicit Kept(const Var& x) : remake_(x.remake_) {
+    if (!remake_) value_ = x.value();
+  }
+  Tensor value() const { return remake_ ? (*remake_)() : value_; }
+
+  bool is_remade() const { return remake_ != nullptr; }
+
+ private:
+  Tensor value_;
+  std::shared_ptr<const Remake> remake_;
 };
 
 /// What the backward function of an operation y = f(x_0, x_1, ...) sees: dL/dy, and where dL/dx_i has to be added.
 class Gradients {
  public:
   const Tensor& output() const { return output_; }
+  /// Whether anybody wants dL/dx_i.
+  bool wants(int input) const { return node_of(input) >= 0; }
   /// Where to add dL/dx_i (zeros when first asked for), or null if nobody wants it.
   Tensor* wanted(int input);
-  /// Adds the tape's `gradient` to dL/dx_i. Takes its memory over where nothing was there yet and nobody else holds it.
+  /// The same, but null where nothing has been added yet: whoever computes all of a gradient may then `give` it.
+  Tensor* started(int input);
+  /// Adds `gradient` to dL/dx_i: where nothing was there yet, by sharing its memory.
   void give(int input, Tensor gradient);
-  /// dL/dy itself, to be reshaped or written to and given on; not to be used after.
+  /// dL/dy itself, to be given on; others may hold it too, so that only a `unique` one may be written to.
   Tensor take_output() { return std::move(output_); }
 
  private:
   friend class Tape;
   Gradients(Tape& tape, int node, Tensor output) : tape_(tape), node_(node), output_(std::move(output)) {}
+  int node_of(int input) const;
   Tape& tape_;
   int node_;
   Tensor output_;

@@ -26,17 +26,16 @@ ResidualBlock::ResidualBlock(const Scope& scope, const ResidualBlockOptions& o)
 }
 
 Var ResidualBlock::operator()(const Var& x, const Var& embedding, const Mode& mode) const {
-  Var h = in_conv_(resample(silu(in_norm_(x)), options_.resample));
-  const Var e = reshape(embedding_(silu(embedding)), {embedding.extent(0), 1, 1, -1});
+  Var h = in_conv_(resample(in_norm_.then_silu(x), options_.resample));
+  const Var e = embedding_(silu(embedding));
   if (options_.scale_shift_norm) {
-    const Var scale = slice(e, -1, 0, options_.out), shift = slice(e, -1, options_.out, 2 * options_.out);
-    h = out_norm_(h) * (1.0 + scale) + shift;  // [Dhariwal21] sec. 3.1, AdaGN
+    h = out_norm_.then_silu(h, e);  // [Dhariwal21] sec. 3.1, AdaGN
   } else {
-    h = out_norm_(h + e);
+    h = out_norm_.then_silu(h + reshape(e, {e.extent(0), 1, 1, -1}));
   }
-  h = out_conv_(dropout_(silu(h), mode));
+  h = out_conv_(dropout_(h, mode));
   const Var skip = resample(x, options_.resample);
-  return (skip_ ? (*skip_)(skip) : skip) + h;
+  return (skip_ ? (*skip_)(skip) : skip) + std::move(h);
 }
 
 AttentionBlock::AttentionBlock(const Scope& scope, Index channels, Index heads, QkvOrder order)

@@ -40,6 +40,10 @@ struct GroupNorm {
   GroupNorm(const Scope& scope, Index channels, Index groups = 32)
       : weight(scope.add("weight", {channels}, ones())), bias(scope.add("bias", {channels}, zeros())), groups(groups) {}
   Var operator()(const Var& x) const { return group_norm(x, weight.on(x), bias.on(x), groups); }
+  /// silu of it; `modulation`: [N,2C], scale and then shift, or none.
+  Var then_silu(const Var& x, const Var& modulation = {}) const {
+    return group_norm_silu(x, weight.on(x), bias.on(x), groups, modulation);
+  }
 };
 
 /// x: [..., C], normalised over the last axis.                                                                   [Ba16]

@@ -70,11 +70,7 @@ Var sigmoid(const Var& x) {
 // silu(x) = x s(x).   silu' = s (1 + x (1 - s))                                                            [Elfwing17]
 Var silu(const Var& x) {
   return by_input(
-      "silu", x, [](real x) { return x * kernels::sigmoid(x); },
-      [](real x) {
-        const real s = kernels::sigmoid(x);
-        return s * (1 + x * (1 - s));
-      });
+      "silu", x, [](real x) { return kernels::silu(x); }, [](real x) { return kernels::silu_slope(x); });
 }
 
 // gelu(x) = x Phi(x).   gelu' = Phi + x phi                                                               [Hendrycks16]

@@ -28,12 +28,21 @@ Tensor scaled(const Tensor& x, real factor) {
 
 }  // namespace
 
-Var operator+(const Var& a, const Var& b) {
-  return record("add", apply("add", Binary::add, a.value(), b.value()), {a, b},
-                [sa = a.shape(), sb = b.shape()](Gradients& g) {
-                  give_reduced(g, 0, sa, g.output());
-                  give_reduced(g, 1, sb, g.take_output());
-                });
+static Var sum(Tensor y, const Var& a, const Var& b) {
+  return record("add", std::move(y), {a, b}, [sa = a.shape(), sb = b.shape()](Gradients& g) {
+    give_reduced(g, 0, sa, g.output());
+    give_reduced(g, 1, sb, g.take_output());
+  });
+}
+
+Var operator+(const Var& a, const Var& b) { return sum(apply("add", Binary::add, a.value(), b.value()), a, b); }
+
+Var operator+(const Var& a, Var&& b) {
+  if (a.shape() != b.shape() || !b.value().unique()) return a + static_cast<const Var&>(b);
+  Tensor y = b.take_value();
+  kernels::accumulate(
+      y, [](real x) { return x; }, a.value());
+  return sum(std::move(y), a, b);
 }
 
 Var operator-(const Var& a, const Var& b) {

@@ -36,9 +36,9 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dOptions
   const kernels::ConvShape s = conv_shape(x, weight, bias, options);
   Tensor y = Tensor::uninitialized(s.y());
   kernels::conv2d_forward(s, x.value(), weight.value(), bias.value().defined() ? &bias.value() : nullptr, y);
-  return record("conv2d", std::move(y), {x, weight, bias}, [s, x = x.value(), weight = weight.value()](Gradients& g) {
+  return record("conv2d", std::move(y), {x, weight, bias}, [s, x = Kept(x), weight = weight.value()](Gradients& g) {
+    if (Tensor* dw = g.wanted(1)) kernels::conv2d_backward_weight(s, x.value(), g.output(), *dw);
     if (Tensor* dx = g.wanted(0)) kernels::conv2d_backward_data(s, weight, g.output(), *dx);
-    if (Tensor* dw = g.wanted(1)) kernels::conv2d_backward_weight(s, x, g.output(), *dw);
     if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
   });
 }

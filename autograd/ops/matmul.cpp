@@ -64,12 +64,12 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
   const real beta = bias.value().defined() ? 1 : 0;
   parallel_gemm(no, yes, rows, out, in, 1, x.value().data(), in, weight.value().data(), in, beta, y.data(), out);
   return record("linear", std::move(y), {x, weight, bias},
-                [x = x.value(), weight = weight.value(), rows, out, in](Gradients& g) {
+                [x = Kept(x), weight = weight.value(), rows, out, in](Gradients& g) {
                   const real* dy = g.output().data();
                   if (Tensor* dx = g.wanted(0))
                     parallel_gemm(no, no, rows, in, out, 1, dy, out, weight.data(), in, 1, dx->data(), in);
                   if (Tensor* dw = g.wanted(1))
-                    parallel_gemm(yes, no, out, in, rows, 1, dy, out, x.data(), in, 1, dw->data(), in);
+                    parallel_gemm(yes, no, out, in, rows, 1, dy, out, x.value().data(), in, 1, dw->data(), in);
                   if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
                 });
 }

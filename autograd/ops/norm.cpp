@@ -1,9 +1,11 @@
 #include "tensor/kernels/norm.h"
 
 #include "autograd/op_case.h"
+#include "tensor/kernels/group_norm.h"
 
 // With z = (x - mean) / sqrt(variance + eps):  y = z weight + bias. The backward formulas stand beside their loops in
-// tensor/kernels/norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or row (the others).
+// tensor/kernels/norm.cpp and group_norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or row
+// (the others); group norm's y is cheap to make again from them, so that nobody needs to keep it.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -27,23 +29,58 @@ Var row_norm(const char* op, kernels::Centre centre, const Var& x, const Var& we
   });
 }
 
+// Group norm and what may follow it: what its backward function needs, and whoever wants y again.
+struct GroupNormCall {
+  Kept x;
+  Tensor weight, bias, modulation;
+  Index groups;
+  bool silu;
+  kernels::GroupNormMoments moments;
+
+  kernels::GroupNormInput input(const Tensor& x) const { return {x, weight, bias, modulation, groups, silu}; }
+
+  Tensor y() const {
+    const Tensor value = x.value();
+    Tensor y = Tensor::uninitialized(value.shape());
+    kernels::group_norm_forward(input(value), moments, y);
+    return y;
+  }
+
+  void backward(Gradients& g) const {
+    const Tensor value = x.value();
+    Tensor dy = g.take_output();
+    if (!dy.unique()) dy = dy.clone();
+    Tensor* sum = g.started(0);  // else dx takes dy's place
+    kernels::group_norm_backward(input(value), moments, dy, sum == nullptr && g.wants(0) ? &dy : sum, g.wanted(1),
+                                 g.wanted(2), g.wanted(3));
+    if (sum == nullptr) g.give(0, std::move(dy));
+  }
+};
+
+Var group_norm_and(const char* op, const Var& x, const Var& weight, const Var& bias, Index groups, double eps,
+                   const Var& modulation, bool silu) {
+  if (x.rank() < 2) throw ShapeError(op, ": input ", x.shape(), " wants two axes or more, [N,...,C]");
+  const Index channels = x.extent(-1);
+  if (groups < 1 || channels % groups != 0) {
+    throw ShapeError(op, ": ", channels, " channels do not divide into ", groups, " groups");
+  }
+  if (modulation.value().defined())
+    require_shape(op, "the modulation", modulation.shape(), {x.extent(0), 2 * channels});
+  const auto call = std::make_shared<const GroupNormCall>(GroupNormCall{
+      Kept(x), per_channel(op, "weight", weight, channels, 1), per_channel(op, "bias", bias, channels, 0),
+      modulation.value(), groups, silu, kernels::group_norm_moments(x.value(), groups, eps)});
+  return remade(record(op, call->y(), {x, weight, bias, modulation}, [call](Gradients& g) { call->backward(g); }),
+                [call] { return call->y(); });
+}
+
 }  // namespace
 
 Var group_norm(const Var& x, const Var& weight, const Var& bias, Index groups, double eps) {
-  if (x.rank() < 2) throw ShapeError("group_norm: input ", x.shape(), " wants two axes or more, [N,...,C]");
-  const Index channels = x.extent(-1);
-  if (groups < 1 || channels % groups != 0) {
-    throw ShapeError("group_norm: ", channels, " channels do not divide into ", groups, " groups");
-  }
-  const Tensor w = per_channel("group_norm", "weight", weight, channels, 1);
-  const Tensor b = per_channel("group_norm", "bias", bias, channels, 0);
-  const Shape moments{x.extent(0), channels};
-  Tensor mean = Tensor::uninitialized(moments), rstd = Tensor::uninitialized(moments);
-  Tensor y = Tensor::uninitialized(x.shape());
-  kernels::group_norm_forward(x.value(), w, b, groups, eps, mean, rstd, y);
-  return record("group_norm", std::move(y), {x, weight, bias}, [x = x.value(), w, groups, mean, rstd](Gradients& g) {
-    kernels::group_norm_backward(x, w, groups, mean, rstd, g.output(), g.wanted(0), g.wanted(1), g.wanted(2));
-  });
+  return group_norm_and("group_norm", x, weight, bias, groups, eps, {}, false);
+}
+
+Var group_norm_silu(const Var& x, const Var& weight, const Var& bias, Index groups, const Var& modulation, double eps) {
+  return group_norm_and("group_norm_silu", x, weight, bias, groups, eps, modulation, true);
 }
 
 Var layer_norm(const Var& x, const Var& weight, const Var& bias, double eps) {
@@ -61,6 +98,12 @@ OpCases norm_cases() {
                     return group_norm(in[0], in[1], in[2], groups);
                   }};
   };
+  const auto modulated = [](const char* label, const Shape& x, Index groups) {
+    const Shape c{x[-1]}, modulation{x[0], 2 * x[-1]};
+    return OpCase{"group_norm_silu", label, {{x}, {c}, {c}, {modulation}}, [groups](std::span<const Var> in) {
+                    return group_norm_silu(in[0], in[1], in[2], groups, in[3]);
+                  }};
+  };
   const auto layer = [](const char* label, const Shape& x) {
     const Shape c{x[-1]};
     return OpCase{
@@ -73,6 +116,17 @@ OpCases norm_cases() {
       groups("no positions", {3, 8}, 2),
       groups("more positions than a block", {1, 19, 15, 4}, 2),
       {"group_norm", "no weight", {{{2, 5, 6}}}, [](std::span<const Var> in) { return group_norm(in[0], {}, {}, 3); }},
+      {"group_norm_silu",
+       "",
+       {{{2, 3, 5, 6}}, {{6}}, {{6}}},
+       [](std::span<const Var> in) { return group_norm_silu(in[0], in[1], in[2], 2); }},
+      modulated("modulated", {2, 3, 5, 6}, 3),
+      modulated("more channels than a chunk", {2, 4, 37}, 37),
+      modulated("more positions than a block", {2, 21, 13, 4}, 1),
+      {"group_norm_silu",
+       "its value again",
+       {{{2, 5, 4}}, {{3, 4}}},
+       [](std::span<const Var> in) { return linear(group_norm_silu(in[0], {}, {}, 2), in[1]); }},
       layer("rows", {5, 7}),
       layer("sequence", {2, 3, 17}),
       {"layer_norm", "no weight", {{{3, 9}}}, [](std::span<const Var> in) { return layer_norm(in[0], {}, {}, 1e-6); }},

@@ -11,10 +11,13 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 Var reshaped(const Var& x, Tensor y) {
-  return record("reshape", std::move(y), {x}, [shape = x.shape()](Gradients& g) {
+  const Shape shape = y.shape();
+  const Var result = record("reshape", std::move(y), {x}, [shape = x.shape()](Gradients& g) {
     Tensor dx = g.take_output().reshape(shape);
     g.give(0, std::move(dx));
   });
+  const Kept kept(x);
+  return kept.is_remade() ? remade(result, [kept, shape] { return kept.value().reshape(shape); }) : result;
 }
 
 // y's axis i is x's axes[i].
@@ -110,9 +113,16 @@ Var concat(std::span<const Var> parts, int axis) {
   }
   return record("concat", std::move(y), parts, [starts, axis](Gradients& g) {
     for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
-      Tensor* dx = g.wanted(static_cast<int>(i));
-      if (dx == nullptr) continue;
-      for_runs(g.output(), *dx, axis, starts[i], [](const real* wide, real* part, Index n) { add_run(wide, n, part); });
+      const int input = static_cast<int>(i);
+      if (Tensor* dx = g.started(input)) {
+        for_runs(g.output(), *dx, axis, starts[i],
+                 [](const real* wide, real* part, Index n) { add_run(wide, n, part); });
+      } else if (g.wants(input)) {
+        Tensor fresh = Tensor::uninitialized(g.output().shape().with(axis, starts[i + 1] - starts[i]));
+        for_runs(g.output(), fresh, axis, starts[i],
+                 [](const real* wide, real* part, Index n) { std::copy_n(wide, n, part); });
+        g.give(input, std::move(fresh));
+      }
     }
   });
 }

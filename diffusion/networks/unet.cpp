@@ -129,7 +129,7 @@ Var UNet::operator()(const Var& x, std::span<const double> t, std::span<const In
     h = run(stage, concat({h, skips.back()}, -1), embedding, mode);
     skips.pop_back();
   }
-  return (*out_)(silu((*out_norm_)(h)));
+  return (*out_)(out_norm_->then_silu(h));
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION
