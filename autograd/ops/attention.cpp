@@ -5,7 +5,7 @@
 #include "autograd/op_case.h"
 
 // y = p v,  p = softmax(q k^T / sqrt(C / heads)), head by head.                                       [Vaswani17] eq. 1
-// The backward formulas stand beside their loops in tensor/kernels/attention.cpp. Keeps q, k, v and p.
+// The backward formulas stand beside their loops in tensor/kernels/attention.cpp. Keeps q, k, v, y and a number for each query.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -43,15 +43,16 @@ Var attention(const Var& q, const Var& k, const Var& v, Index heads) {
   const Index channels = q.extent(2);
   require_heads("attention", channels, heads);
   Tensor y = Tensor::uninitialized(q.shape());
-  Tensor p = Tensor::uninitialized({q.extent(0), heads, q.extent(1), k.extent(1)});
+  Tensor log_sum = Tensor::uninitialized({q.extent(0), heads, q.extent(1)});
   kernels::attention_forward(channels / heads, heads_of(q.value(), heads), heads_of(k.value(), heads),
-                             heads_of(v.value(), heads), p, heads_of(y, heads));
-  return record(
-      "attention", std::move(y), {q, k, v}, [q = q.value(), k = k.value(), v = v.value(), p, heads](Gradients& g) {
-        kernels::attention_backward(q.extent(2) / heads, heads_of(q, heads), heads_of(k, heads), heads_of(v, heads), p,
-                                    heads_of(g.output(), heads), heads_of(g.wanted(0), heads),
-                                    heads_of(g.wanted(1), heads), heads_of(g.wanted(2), heads));
-      });
+                             heads_of(v.value(), heads), log_sum, heads_of(y, heads));
+  return record("attention", y, {q, k, v},
+                [q = q.value(), k = k.value(), v = v.value(), y, log_sum, heads](Gradients& g) {
+                  kernels::attention_backward(q.extent(2) / heads, heads_of(q, heads), heads_of(k, heads),
+                                              heads_of(v, heads), heads_of(y, heads), log_sum,
+                                              heads_of(g.output(), heads), heads_of(g.wanted(0), heads),
+                                              heads_of(g.wanted(1), heads), heads_of(g.wanted(2), heads));
+                });
 }
 
 Var attention_qkv(const Var& qkv, Index heads, QkvOrder order) {
@@ -62,19 +63,19 @@ Var attention_qkv(const Var& qkv, Index heads, QkvOrder order) {
   require_heads("attention_qkv", channels, heads);
   const Index width = channels / heads;
   Tensor y = Tensor::uninitialized(qkv.shape().with(2, channels));
-  Tensor p = Tensor::uninitialized({qkv.extent(0), heads, qkv.extent(1), qkv.extent(1)});
+  Tensor log_sum = Tensor::uninitialized({qkv.extent(0), heads, qkv.extent(1)});
   const auto parts = [heads, order](auto* data, const Shape& shape) {
     return std::array{part_of(data, shape, heads, order, 0), part_of(data, shape, heads, order, 1),
                       part_of(data, shape, heads, order, 2)};
   };
   const auto [q, k, v] = parts(qkv.value().data(), qkv.shape());
-  kernels::attention_forward(width, q, k, v, p, heads_of(y, heads));
-  return record("attention_qkv", std::move(y), {qkv}, [qkv = qkv.value(), p, heads, width, parts](Gradients& g) {
+  kernels::attention_forward(width, q, k, v, log_sum, heads_of(y, heads));
+  return record("attention_qkv", y, {qkv}, [qkv = qkv.value(), y, log_sum, heads, width, parts](Gradients& g) {
     Tensor* gradient = g.wanted(0);
     if (gradient == nullptr) return;
     const auto [q, k, v] = parts(qkv.data(), qkv.shape());
     const auto [dq, dk, dv] = parts(gradient->data(), qkv.shape());
-    kernels::attention_backward(width, q, k, v, p, heads_of(g.output(), heads), dq, dk, dv);
+    kernels::attention_backward(width, q, k, v, heads_of(y, heads), log_sum, heads_of(g.output(), heads), dq, dk, dv);
   });
 }
 

@@ -1,60 +1,143 @@
 #include "tensor/kernels/attention.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
-#include "tensor/gemm.h"
-#include "tensor/kernels/softmax.h"
+#include "tensor/kernels/attention_micro.h"
+#include "tensor/kernels/functions.h"
 #include "tensor/parallel.h"
+#include "tensor/scratch.h"
 
+// Queries go through in blocks of B (two vectors), keys in blocks whose scores [keys,B] stay in the first-level cache.
+// The softmax is put together from block to block: with the largest score m so far and the sum l of e^(s - m), a block
+// with a larger score m' first scales what there is by e^(m - m'). The backward pass computes the scores again, and with
+// log_sum = m + ln l has the probabilities at once. [Dao22] algs. 1 and 4
 namespace reverie::inline REVERIE_PRECISION::kernels {
+namespace {
 
-void attention_forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v, Tensor& p,
-                       HeadView<real> y) {
-  const Index heads = p.extent(1), rows = q.rows, keys = k.rows;
+constexpr Index key_block = 128;
+
+// Rows [first, first + count) of a head times `scale`, turned to columns: to[width,B]; zeros for queries that don't exist.
+void columns(const real* rows, Index stride, Index count, Index width, real scale, Index B, real* to) {
+  std::fill_n(to, width * B, real(0));
+  for (Index j = 0; j < count; ++j) {
+    for (Index d = 0; d < width; ++d) to[d * B + j] = scale * rows[j * stride + d];
+  }
+}
+
+// The same as rows padded with zeros: to[B,padded].
+void padded_rows(const real* rows, Index stride, Index count, Index width, real scale, Index B, Index padded,
+                 real* to) {
+  std::fill_n(to, B * padded, real(0));
+  for (Index j = 0; j < count; ++j) {
+    for (Index d = 0; d < width; ++d) to[j * padded + d] = scale * rows[j * stride + d];
+  }
+}
+
+// Cuts [0, n) into even parts of at most `most`.
+template <class Body>
+void for_parts(Index n, Index most, Body body) {
+  const Index parts = (n + most - 1) / most;
+  for (Index i = 0; i < parts; ++i) body(i * n / parts, (i + 1) * n / parts);
+}
+
+}  // namespace
+
+void attention_forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
+                       Tensor& log_sum, HeadView<real> y) {
+  const AttentionMicro& micro = attention_micro();
+  const Index heads = log_sum.extent(1), B = micro.queries;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
-  parallel_tiles(p.extent(0) * heads, [&](Index tile) {
+  parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
-    real* s = p.data() + tile * rows * keys;
-    gemm(Trans::no, Trans::yes, rows, keys, width, scale, q.at(n, h), q.row_stride, k.at(n, h), k.row_stride, 0, s,
-         keys);
-    for (Index t = 0; t < rows; ++t) softmax_row(s + t * keys, keys, s + t * keys);
-    gemm(Trans::no, Trans::no, rows, width, keys, 1, s, keys, v.at(n, h), v.row_stride, 0, y.at(n, h), y.row_stride);
+    Scratch scratch;
+    real *query = scratch.take(width * B), *sum = scratch.take(width * B), *p = scratch.take(key_block * B);
+    real *largest = scratch.take(B), *total = scratch.take(B), *shrink = scratch.take(B);
+    for (Index first = 0; first < q.rows; first += B) {
+      const Index count = std::min(B, q.rows - first);
+      columns(q.at(n, h) + first * q.row_stride, q.row_stride, count, width, scale, B, query);
+      std::fill_n(sum, width * B, real(0));
+      std::fill_n(total, B, real(0));
+      std::fill_n(largest, B, -std::numeric_limits<real>::infinity());
+      for_parts(k.rows, key_block, [&](Index begin, Index end) {
+        const Index keys = end - begin;
+        micro.scores(k.at(n, h) + begin * k.row_stride, k.row_stride, keys, width, query, p);
+        std::copy_n(largest, B, shrink);
+        micro.raise(p, keys, largest);
+#pragma omp simd
+        for (Index j = 0; j < B; ++j) shrink[j] = fast_exp(shrink[j] - largest[j]);
+#pragma omp simd
+        for (Index j = 0; j < B; ++j) total[j] *= shrink[j];
+        for (Index d = 0; d < width; ++d) {
+#pragma omp simd
+          for (Index j = 0; j < B; ++j) sum[d * B + j] *= shrink[j];
+        }
+        micro.exponentials(p, keys, largest, total);
+        micro.mix(v.at(n, h) + begin * v.row_stride, v.row_stride, keys, width, p, sum);
+      });
+      real *out = y.at(n, h) + first * y.row_stride, *logs = log_sum.data() + tile * q.rows + first;
+      for (Index j = 0; j < count; ++j) {
+        for (Index d = 0; d < width; ++d) out[j * y.row_stride + d] = sum[d * B + j] / total[j];
+        logs[j] = largest[j] + std::log(total[j]);
+      }
+    }
   });
 }
 
-// dv = p^T dy,  dp = dy v^T,  ds = p (dp - sum_keys p dp) (the softmax's),  dq = ds k / sqrt(width),  dk = ds^T q /
-// sqrt(width).
+// With p = e^(s - log_sum):  dv = p^T dy,  dp = dy v^T,  ds = p (dp - sum_d dy y),  dq = ds k / sqrt(width),  dk = ds^T q
+// / sqrt(width).
 void attention_backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
-                        const Tensor& p, HeadView<const real> dy, HeadView<real> dq, HeadView<real> dk,
-                        HeadView<real> dv) {
-  const Index heads = p.extent(1), rows = q.rows, keys = k.rows;
+                        HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
+                        HeadView<real> dk, HeadView<real> dv) {
+  const AttentionMicro& micro = attention_micro();
+  const Index heads = log_sum.extent(1), B = micro.queries, padded = (width + micro.lanes - 1) / micro.lanes * micro.lanes;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
-  parallel_tiles(p.extent(0) * heads, [&](Index tile) {
+  parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
-    const real *weights = p.data() + tile * rows * keys, *slope = dy.at(n, h);
-    if (dv.data != nullptr) {
-      gemm(Trans::yes, Trans::no, keys, width, rows, 1, weights, keys, slope, dy.row_stride, 1, dv.at(n, h),
-           dv.row_stride);
+    Scratch scratch;
+    real *query = scratch.take(width * B), *query_rows = scratch.take(B * padded);
+    real *slope = scratch.take(width * B), *slope_rows = scratch.take(B * padded);
+    real *p = scratch.take(key_block * B), *ds = scratch.take(key_block * B), *dquery = scratch.take(width * B);
+    real *logs = scratch.take(B), *dot = scratch.take(B);
+    real *dkeys = scratch.take(k.rows * padded), *dvalues = scratch.take(k.rows * padded);
+    std::fill_n(dkeys, k.rows * padded, real(0));
+    std::fill_n(dvalues, k.rows * padded, real(0));
+    for (Index first = 0; first < q.rows; first += B) {
+      const Index count = std::min(B, q.rows - first);
+      const real *q_rows = q.at(n, h) + first * q.row_stride, *dy_rows = dy.at(n, h) + first * dy.row_stride;
+      const real* y_rows = y.at(n, h) + first * y.row_stride;
+      columns(q_rows, q.row_stride, count, width, scale, B, query);
+      columns(dy_rows, dy.row_stride, count, width, 1, B, slope);
+      padded_rows(q_rows, q.row_stride, count, width, scale, B, padded, query_rows);
+      padded_rows(dy_rows, dy.row_stride, count, width, 1, B, padded, slope_rows);
+      for (Index j = 0; j < B; ++j) {
+        logs[j] = dot[j] = 0;  // what doesn't exist has no slope, and so no share in anything
+        if (j >= count) continue;
+        logs[j] = log_sum[tile * q.rows + first + j];
+        for (Index d = 0; d < width; ++d) dot[j] += dy_rows[j * dy.row_stride + d] * y_rows[j * y.row_stride + d];
+      }
+      std::fill_n(dquery, width * B, real(0));
+      for_parts(k.rows, key_block, [&](Index begin, Index end) {
+        const Index keys = end - begin;
+        const real *k_rows = k.at(n, h) + begin * k.row_stride, *v_rows = v.at(n, h) + begin * v.row_stride;
+        micro.scores(k_rows, k.row_stride, keys, width, query, p);
+        micro.scores(v_rows, v.row_stride, keys, width, slope, ds);
+        micro.slopes(p, ds, keys, logs, dot);
+        micro.spread(p, keys, padded, slope_rows, dvalues + begin * padded);
+        micro.spread(ds, keys, padded, query_rows, dkeys + begin * padded);
+        micro.mix(k_rows, k.row_stride, keys, width, ds, dquery);
+      });
+      for (Index j = 0; j < count && dq.data != nullptr; ++j) {
+        real* out = dq.at(n, h) + (first + j) * dq.row_stride;
+        for (Index d = 0; d < width; ++d) out[d] += scale * dquery[d * B + j];
+      }
     }
-    if (dq.data == nullptr && dk.data == nullptr) return;
-    Tensor ds = Tensor::uninitialized({rows, keys});
-    gemm(Trans::no, Trans::yes, rows, keys, width, 1, slope, dy.row_stride, v.at(n, h), v.row_stride, 0, ds.data(),
-         keys);
-    for (Index t = 0; t < rows; ++t) {
-      const real* w = weights + t * keys;
-      real *d = ds.data() + t * keys, sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (Index j = 0; j < keys; ++j) sum += w[j] * d[j];
-#pragma omp simd
-      for (Index j = 0; j < keys; ++j) d[j] = w[j] * (d[j] - sum);
-    }
-    if (dq.data != nullptr) {
-      gemm(Trans::no, Trans::no, rows, width, keys, scale, ds.data(), keys, k.at(n, h), k.row_stride, 1, dq.at(n, h),
-           dq.row_stride);
-    }
-    if (dk.data != nullptr) {
-      gemm(Trans::yes, Trans::no, keys, width, rows, scale, ds.data(), keys, q.at(n, h), q.row_stride, 1, dk.at(n, h),
-           dk.row_stride);
+    for (const auto& [sum, out] : {std::pair{dkeys, dk}, {dvalues, dv}}) {
+      for (Index key = 0; key < k.rows && out.data != nullptr; ++key) {
+        real* row = out.at(n, h) + key * out.row_stride;
+        for (Index d = 0; d < width; ++d) row[d] += sum[key * padded + d];
+      }
     }
   });
 }

@@ -95,22 +95,30 @@ TEST_CASE("cross-entropy: of equal logits it is log K; its gradient is (softmax 
 }
 
 TEST_CASE("attention by hand: softmax(q k^T / sqrt(d)) v of each head, and the same gradients [Vaswani17] eq. 1") {
-  const Index heads = 2, width = 3;
-  const Tensor q = draw({2, 4, 6}, 1), k = draw({2, 5, 6}, 2), v = draw({2, 5, 6}, 3), dy = draw({2, 4, 6}, 4);
-  const auto fused = [&](const auto& in) { return attention(in[0], in[1], in[2], heads); };
-  const auto by_hand = [&](const auto& in) {
-    std::vector<Var> parts;
-    for (Index h = 0; h < heads; ++h) {
-      const auto head = [&](const Var& x) { return slice(x, 2, h * width, (h + 1) * width); };
-      const Var scores =
-          batched_matmul(head(in[0]), permute(head(in[1]), {0, 2, 1})) / std::sqrt(static_cast<double>(width));
-      parts.push_back(batched_matmul(softmax(scores), head(in[2])));
-    }
-    return concat(std::span<const Var>(parts), 2);
+  struct Size {
+    Index queries, keys, heads, width;
   };
-  CHECK(distance(fused(std::vector<Var>{q, k, v}), by_hand(std::vector<Var>{q, k, v})) < tolerance);
-  const auto a = gradients(fused, {q, k, v}, dy), b = gradients(by_hand, {q, k, v}, dy);
-  for (std::size_t i = 0; i < 3; ++i) CHECK(distance(a[i], b[i]) < tolerance);
+  // The last are more than any kernel's blocks of queries, keys and channels, and no multiple of them.
+  for (const Size& size : {Size{4, 5, 2, 3}, {1, 1, 1, 1}, {37, 11, 3, 16}, {70, 300, 2, 35}}) {
+    const auto [queries, keys, heads, width] = size;
+    CAPTURE(queries);
+    const Shape qs{2, queries, heads * width}, ks{2, keys, heads * width};
+    const Tensor q = draw(qs, 1), k = draw(ks, 2), v = draw(ks, 3), dy = draw(qs, 4);
+    const auto fused = [&](const auto& in) { return attention(in[0], in[1], in[2], size.heads); };
+    const auto by_hand = [&](const auto& in) {
+      std::vector<Var> parts;
+      for (Index h = 0; h < size.heads; ++h) {
+        const auto head = [&](const Var& x) { return slice(x, 2, h * size.width, (h + 1) * size.width); };
+        const Var scores =
+            batched_matmul(head(in[0]), permute(head(in[1]), {0, 2, 1})) / std::sqrt(static_cast<double>(size.width));
+        parts.push_back(batched_matmul(softmax(scores), head(in[2])));
+      }
+      return concat(std::span<const Var>(parts), 2);
+    };
+    CHECK(distance(fused(std::vector<Var>{q, k, v}), by_hand(std::vector<Var>{q, k, v})) < tolerance);
+    const auto a = gradients(fused, {q, k, v}, dy), b = gradients(by_hand, {q, k, v}, dy);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(distance(a[i], b[i]) < tolerance);
+  }
 }
 
 TEST_CASE(
