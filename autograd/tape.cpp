@@ -40,6 +40,15 @@ Tensor* Gradients::wanted(int input) {
   return &(tape_.gradients_[static_cast<std::size_t>(x.node)] = Tensor::zeros(x.shape));
 }
 
+void Gradients::compute(int input, const std::function<void(Tensor& dx, bool accumulate)>& compute) {
+  if (!wants(input)) return;
+  if (Tensor* sum = started(input)) return compute(*sum, true);
+  const std::vector<Record::Input>& inputs = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs;
+  Tensor dx = Tensor::uninitialized(inputs[static_cast<std::size_t>(input)].shape);
+  compute(dx, false);
+  give(input, std::move(dx));
+}
+
 void Gradients::give(int input, Tensor gradient) {
   const Record& record = tape_.nodes_[static_cast<std::size_t>(node_)].record;
   const Record::Input& x = record.inputs[static_cast<std::size_t>(input)];

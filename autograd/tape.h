@@ -73,8 +73,10 @@ class Gradients {
   bool wants(int input) const { return node_of(input) >= 0; }
   /// Where to add dL/dx_i (zeros when first asked for), or null if nobody wants it.
   Tensor* wanted(int input);
-  /// The same, but null where nothing has been added yet: whoever computes all of a gradient may then `give` it.
+  /// The same, but null where nothing has been added yet.
   Tensor* started(int input);
+  /// dL/dx_i by compute(dx, accumulate), which adds to dx or, where nothing has been added yet, writes all of it.
+  void compute(int input, const std::function<void(Tensor& dx, bool accumulate)>& compute);
   /// Adds `gradient` to dL/dx_i: where nothing was there yet, by sharing its memory.
   void give(int input, Tensor gradient);
   /// dL/dy itself, to be given on; others may hold it too, so that only a `unique` one may be written to.

@@ -60,7 +60,7 @@ void convolution(benchmark::State& state, const Method& method, Pass pass, const
   Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dweight = Tensor::zeros(s.weight());
   for (auto _ : state) {
     if (pass == Pass::forward) method.forward(s, x, weight, nullptr, y);
-    if (pass == Pass::data) method.data(s, weight, dy, dx);
+    if (pass == Pass::data) method.data(s, weight, dy, false, dx);
     if (pass == Pass::weight) method.weight(s, x, dy, dweight);
   }
   report(state, 2.0 * static_cast<double>(y.size()) * static_cast<double>(s.patch()),

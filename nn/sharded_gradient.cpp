@@ -8,13 +8,12 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 ShardedGradient::ShardedGradient(const ParameterStore& parameters, Index shard_size, Index lanes)
-    : parameters_(parameters), shard_size_(shard_size) {
-  for (Index lane = 0; lane < lanes; ++lane) lanes_.push_back(parameters.zeros_like());
-}
+    : parameters_(parameters), shard_size_(shard_size), most_lanes_(lanes), lanes_{parameters.zeros_like()} {}
 
 void ShardedGradient::compute(Index batch_size,
                               const std::function<Var(Tape& tape, Index first, Index last)>& shard_loss) {
-  const Index shards = (batch_size + shard_size_ - 1) / shard_size_, lanes = std::ssize(lanes_);
+  const Index shards = (batch_size + shard_size_ - 1) / shard_size_, lanes = std::min(most_lanes_, shards);
+  while (std::ssize(lanes_) < lanes) lanes_.push_back(parameters_.zeros_like());
   const auto kept = parameters_.keep_prepared();
   parallel_tiles(lanes, [&](Index lane) {
     TensorList& gradient = lanes_[static_cast<std::size_t>(lane)];
@@ -26,7 +25,7 @@ void ShardedGradient::compute(Index batch_size,
     }
   });
   for (std::size_t i = 0; i < lanes_.front().size(); ++i) {
-    for (std::size_t lane = 1; lane < lanes_.size(); ++lane) {
+    for (std::size_t lane = 1; lane < static_cast<std::size_t>(lanes); ++lane) {
       kernels::accumulate(
           lanes_.front()[i], [](real g) { return g; }, lanes_[lane][i]);
     }

@@ -20,8 +20,8 @@ class ShardedGradient {
 
  private:
   const ParameterStore& parameters_;
-  Index shard_size_;
-  std::vector<TensorList> lanes_;  // the first holds the sum in the end
+  Index shard_size_, most_lanes_;
+  std::vector<TensorList> lanes_;  // as many as there has been work for; the first holds the sum in the end
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION

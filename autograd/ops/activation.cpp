@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "autograd/op_case.h"
-#include "tensor/kernels/elementwise.h"
+#include "autograd/pointwise.h"
 #include "tensor/kernels/functions.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -13,9 +13,8 @@ Var by_input(const char* op, const Var& x, F f, Slope slope) {
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::map(y, f, x.value());
   return record(op, std::move(y), {x}, [x = x.value(), slope](Gradients& g) {
-    if (Tensor* dx = g.wanted(0))
-      kernels::accumulate(
-          *dx, [slope](real x, real dy) { return dy * slope(x); }, x, g.output());
+    pointwise_gradient(
+        g, 0, [slope](real x, real dy) { return dy * slope(x); }, x, g.output());
   });
 }
 
@@ -25,9 +24,8 @@ Var by_output(const char* op, const Var& x, F f, Slope slope) {
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::map(y, f, x.value());
   return record(op, y, {x}, [y, slope](Gradients& g) {
-    if (Tensor* dx = g.wanted(0))
-      kernels::accumulate(
-          *dx, [slope](real y, real dy) { return dy * slope(y); }, y, g.output());
+    pointwise_gradient(
+        g, 0, [slope](real y, real dy) { return dy * slope(y); }, y, g.output());
   });
 }
 

@@ -1,6 +1,6 @@
 #include "autograd/op_case.h"
+#include "autograd/pointwise.h"
 #include "tensor/kernels/broadcast.h"
-#include "tensor/kernels/elementwise.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -48,7 +48,7 @@ Var operator+(const Var& a, Var&& b) {
 Var operator-(const Var& a, const Var& b) {
   return record("sub", apply("sub", Binary::sub, a.value(), b.value()), {a, b},
                 [sa = a.shape(), sb = b.shape()](Gradients& g) {
-                  if (g.wanted(1)) give_reduced(g, 1, sb, scaled(g.output(), -1));
+                  if (g.wants(1)) give_reduced(g, 1, sb, scaled(g.output(), -1));
                   give_reduced(g, 0, sa, g.take_output());
                 });
 }
@@ -57,8 +57,8 @@ Var operator-(const Var& a, const Var& b) {
 Var operator*(const Var& a, const Var& b) {
   return record("mul", apply("mul", Binary::mul, a.value(), b.value()), {a, b},
                 [a = a.value(), b = b.value()](Gradients& g) {
-                  if (g.wanted(0)) give_reduced(g, 0, a.shape(), apply("mul", Binary::mul, g.output(), b));
-                  if (g.wanted(1)) give_reduced(g, 1, b.shape(), apply("mul", Binary::mul, g.output(), a));
+                  if (g.wants(0)) give_reduced(g, 0, a.shape(), apply("mul", Binary::mul, g.output(), b));
+                  if (g.wants(1)) give_reduced(g, 1, b.shape(), apply("mul", Binary::mul, g.output(), a));
                 });
 }
 
@@ -67,8 +67,8 @@ Var operator/(const Var& a, const Var& b) {
   Tensor y = apply("div", Binary::div, a.value(), b.value());
   return record("div", y, {a, b}, [sa = a.shape(), b = b.value(), y](Gradients& g) {
     const Tensor da = apply("div", Binary::div, g.output(), b);
-    if (g.wanted(1)) give_reduced(g, 1, b.shape(), scaled(apply("mul", Binary::mul, da, y), -1));
-    if (g.wanted(0)) give_reduced(g, 0, sa, da);
+    if (g.wants(1)) give_reduced(g, 1, b.shape(), scaled(apply("mul", Binary::mul, da, y), -1));
+    if (g.wants(0)) give_reduced(g, 0, sa, da);
   });
 }
 
@@ -78,9 +78,8 @@ static Var affine(const Var& x, double scale, double shift) {
   kernels::map(
       y, [s = static_cast<real>(scale), t = static_cast<real>(shift)](real x) { return s * x + t; }, x.value());
   return record("affine", std::move(y), {x}, [s = static_cast<real>(scale)](Gradients& g) {
-    if (Tensor* dx = g.wanted(0))
-      kernels::accumulate(
-          *dx, [s](real dy) { return s * dy; }, g.output());
+    pointwise_gradient(
+        g, 0, [s](real dy) { return s * dy; }, g.output());
   });
 }
 

@@ -38,7 +38,9 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dOptions
   kernels::conv2d_forward(s, x.value(), weight.value(), bias.value().defined() ? &bias.value() : nullptr, y);
   return record("conv2d", std::move(y), {x, weight, bias}, [s, x = Kept(x), weight = weight.value()](Gradients& g) {
     if (Tensor* dw = g.wanted(1)) kernels::conv2d_backward_weight(s, x.value(), g.output(), *dw);
-    if (Tensor* dx = g.wanted(0)) kernels::conv2d_backward_data(s, weight, g.output(), *dx);
+    g.compute(0, [&](Tensor& dx, bool accumulate) {
+      kernels::conv2d_backward_data(s, weight, g.output(), accumulate, dx);
+    });
     if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
   });
 }
@@ -59,15 +61,16 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
   if (height < 1 || width < 1) throw ShapeError("conv_transpose2d: input ", x.shape(), " is smaller than the padding");
   const kernels::ConvShape s{x.extent(0),      height,           width,    weight.extent(1), weight.extent(0),
                              weight.extent(2), weight.extent(3), o.stride, o.padding,        1};
-  Tensor y = Tensor::zeros(s.x());
-  if (bias.value().defined()) {
+  const bool biased = bias.value().defined();
+  Tensor y = Tensor::uninitialized(s.x());
+  if (biased) {
     require_shape("conv_transpose2d", "the bias", bias.shape(), {s.in_channels});
-    kernels::broadcast_add(bias.value(), y);
+    kernels::broadcast_copy(bias.value(), y);
   }
-  kernels::conv2d_backward_data(s, weight.value(), x.value(), y);
+  kernels::conv2d_backward_data(s, weight.value(), x.value(), biased, y);
   return record("conv_transpose2d", std::move(y), {x, weight, bias},
                 [s, x = x.value(), weight = weight.value()](Gradients& g) {
-                  if (g.wanted(0)) {
+                  if (g.wants(0)) {
                     Tensor dx = Tensor::uninitialized(s.y());
                     kernels::conv2d_forward(s, g.output(), weight, nullptr, dx);
                     g.give(0, std::move(dx));

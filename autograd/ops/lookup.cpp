@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "autograd/op_case.h"
-#include "tensor/kernels/elementwise.h"
+#include "autograd/pointwise.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -56,7 +56,7 @@ Var dropout_mask(const Var& x, const Tensor& mask, double p) {
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::map(y, keep, x.value(), mask);
   return record("dropout_mask", std::move(y), {x}, [mask, keep](Gradients& g) {
-    if (Tensor* dx = g.wanted(0)) kernels::accumulate(*dx, keep, g.output(), mask);
+    pointwise_gradient(g, 0, keep, g.output(), mask);
   });
 }
 

@@ -53,21 +53,21 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
     throw ShapeError("linear: input ", x.shape(), " does not fit weight ", weight.shape(), " [out,in]");
   }
   const Index out = weight.extent(0), in = weight.extent(1), rows = x.shape().product(0, x.rank() - 1);
-  Tensor y;
-  if (bias.value().defined()) {
+  const bool biased = bias.value().defined();
+  Tensor y = Tensor::uninitialized(x.shape().with(-1, out));
+  if (biased) {
     require_shape("linear", "the bias", bias.shape(), {out});
-    y = Tensor::zeros(x.shape().with(-1, out));
-    kernels::broadcast_add(bias.value(), y);
-  } else {
-    y = Tensor::uninitialized(x.shape().with(-1, out));
+    kernels::broadcast_copy(bias.value(), y);
   }
-  const real beta = bias.value().defined() ? 1 : 0;
-  parallel_gemm(no, yes, rows, out, in, 1, x.value().data(), in, weight.value().data(), in, beta, y.data(), out);
+  parallel_gemm(no, yes, rows, out, in, 1, x.value().data(), in, weight.value().data(), in, biased ? 1 : 0, y.data(),
+                out);
   return record("linear", std::move(y), {x, weight, bias},
                 [x = Kept(x), weight = weight.value(), rows, out, in](Gradients& g) {
                   const real* dy = g.output().data();
-                  if (Tensor* dx = g.wanted(0))
-                    parallel_gemm(no, no, rows, in, out, 1, dy, out, weight.data(), in, 1, dx->data(), in);
+                  g.compute(0, [&](Tensor& dx, bool accumulate) {
+                    parallel_gemm(no, no, rows, in, out, 1, dy, out, weight.data(), in, accumulate ? 1 : 0, dx.data(),
+                                  in);
+                  });
                   if (Tensor* dw = g.wanted(1))
                     parallel_gemm(yes, no, out, in, rows, 1, dy, out, x.value().data(), in, 1, dw->data(), in);
                   if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);

@@ -16,11 +16,17 @@ Var upsample_nearest(const Var& x, Index scale) {
   require_image("upsample_nearest", x);
   if (scale < 1) throw ShapeError("upsample_nearest: the scale is ", scale, ", wants 1 or more");
   const kernels::Windows windows{scale, scale};
-  Tensor y = Tensor::zeros({x.extent(0), x.extent(1) * scale, x.extent(2) * scale, x.extent(3)});
-  kernels::spread_windows(windows, x.value(), 1, y);
-  return record("upsample_nearest", std::move(y), {x}, [windows](Gradients& g) {
-    if (Tensor* dx = g.wanted(0)) kernels::gather_windows(windows, g.output(), 1, *dx);
-  });
+  const auto make = [=, kept = Kept(x)] {
+    const Tensor from = kept.value();
+    Tensor y = Tensor::zeros({from.extent(0), from.extent(1) * scale, from.extent(2) * scale, from.extent(3)});
+    kernels::spread_windows(windows, from, 1, y);
+    return y;
+  };
+  return remade(record("upsample_nearest", make(), {x},
+                       [windows](Gradients& g) {
+                         if (Tensor* dx = g.wanted(0)) kernels::gather_windows(windows, g.output(), 1, *dx);
+                       }),
+                make);
 }
 
 // y[n,i,j,c] = mean of x over the k x k window at (s i, s j).   dx = sum of dy / k^2 over the windows that hold it.

@@ -113,16 +113,11 @@ Var concat(std::span<const Var> parts, int axis) {
   }
   return record("concat", std::move(y), parts, [starts, axis](Gradients& g) {
     for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
-      const int input = static_cast<int>(i);
-      if (Tensor* dx = g.started(input)) {
-        for_runs(g.output(), *dx, axis, starts[i],
-                 [](const real* wide, real* part, Index n) { add_run(wide, n, part); });
-      } else if (g.wants(input)) {
-        Tensor fresh = Tensor::uninitialized(g.output().shape().with(axis, starts[i + 1] - starts[i]));
-        for_runs(g.output(), fresh, axis, starts[i],
-                 [](const real* wide, real* part, Index n) { std::copy_n(wide, n, part); });
-        g.give(input, std::move(fresh));
-      }
+      g.compute(static_cast<int>(i), [&](Tensor& dx, bool accumulate) {
+        for_runs(g.output(), dx, axis, starts[i], [accumulate](const real* wide, real* part, Index n) {
+          accumulate ? add_run(wide, n, part) : static_cast<void>(std::copy_n(wide, n, part));
+        });
+      });
     }
   });
 }

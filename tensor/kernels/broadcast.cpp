@@ -136,4 +136,8 @@ void reduce_add(const Tensor& wide, Tensor& out) {
 
 void broadcast_add(const Tensor& narrow, Tensor& out) { broadcast_binary(Binary::add, out, narrow, out); }
 
+void broadcast_copy(const Tensor& narrow, Tensor& out) {
+  binary(out, narrow, out, [](real, real y) { return y; });
+}
+
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

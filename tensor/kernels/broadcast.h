@@ -11,7 +11,8 @@ void broadcast_binary(Binary op, const Tensor& a, const Tensor& b, Tensor& out);
 /// out += wide summed over every axis in which out has extent 1 (or lacks): the transpose of broadcasting.
 void reduce_add(const Tensor& wide, Tensor& out);
 
-/// out += narrow, broadcast to out's shape.
+/// out = narrow, or out += narrow, broadcast to out's shape.
+void broadcast_copy(const Tensor& narrow, Tensor& out);
 void broadcast_add(const Tensor& narrow, Tensor& out);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -120,7 +120,9 @@ void plain_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& wei
   });
 }
 
-void plain_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
+void plain_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
+                                Tensor& dx) {
+  if (!accumulate) dx.fill(0);
   const std::vector<real> w = packed(s, weight);
   const Index out = s.group_out(), patch = s.patch(), pixels = s.out_height() * s.out_width(),
               rows_per_tile = tile_rows(s);
@@ -178,10 +180,10 @@ void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, c
   plain_conv2d_forward(s, x, weight, bias, y);
 }
 
-void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
-  if (winograd_applies(s)) return winograd_conv2d_backward_data(s, weight, dy, dx);
-  if (direct_applies(s)) return direct_conv2d_backward_data(s, weight, dy, dx);
-  plain_conv2d_backward_data(s, weight, dy, dx);
+void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate, Tensor& dx) {
+  if (winograd_applies(s)) return winograd_conv2d_backward_data(s, weight, dy, accumulate, dx);
+  if (direct_applies(s)) return direct_conv2d_backward_data(s, weight, dy, accumulate, dx);
+  plain_conv2d_backward_data(s, weight, dy, accumulate, dx);
 }
 
 void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {

@@ -217,7 +217,8 @@ void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& we
   correlate(x.data(), packed.data(), bias != nullptr ? bias->data() : nullptr, false, y.data());
 }
 
-void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
+void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
+                                Tensor& dx) {
   const std::vector<Correlation> correlations = data_correlations(s);
   const Tensor packed = prepared(weight, WeightForm::direct_data, s.stride * 256 + s.padding, [&] {
     Tensor w = Tensor::uninitialized({packed_size(s.in_channels, s.out_channels, s.kernel_height * s.kernel_width)});
@@ -228,9 +229,13 @@ void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const
     }
     return w;
   });
+  if (!accumulate && s.stride > 1) {  // not every pixel is met by a tap
+    dx.fill(0);
+    accumulate = true;
+  }
   const real* w = packed.data();
   for (const Correlation& correlate : correlations) {
-    correlate(dy.data(), w, nullptr, true, dx.data());
+    correlate(dy.data(), w, nullptr, accumulate, dx.data());
     w += packed_size(s.in_channels, s.out_channels, std::ssize(correlate.taps));
   }
 }

@@ -195,11 +195,12 @@ void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& 
             bias != nullptr ? bias->data() : nullptr, false, y.data());
 }
 
-void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, Tensor& dx) {
+void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
+                                Tensor& dx) {
   const Tensor u =
       prepared(weight, WeightForm::winograd_data, 0, [&] { return transformed(weight, Taps::turned_round(s)); });
-  correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u.data(), nullptr, true,
-            dx.data());
+  correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u.data(), nullptr,
+            accumulate, dx.data());
 }
 
 void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {

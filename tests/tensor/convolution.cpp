@@ -113,10 +113,12 @@ void check_agreement(const Kernels& fast, const kernels::ConvShape& s, double sl
   plain.forward(s, x, w, nullptr, want_y);
   compare(y, want_y, s.patch());
   if (backward_data) {
-    Tensor dx = draw(s.x(), 6), want_dx = dx.clone();  // added to
-    fast.backward_data(s, w, dy, dx);
-    plain.backward_data(s, w, dy, want_dx);
-    compare(dx, want_dx, s.patch() / s.in_channels * s.out_channels);
+    Tensor dx = draw(s.x(), 6), want_dx = dx.clone();
+    for (const bool accumulate : {true, false}) {
+      fast.backward_data(s, w, dy, accumulate, dx);
+      plain.backward_data(s, w, dy, accumulate, want_dx);
+      compare(dx, want_dx, s.patch() / s.in_channels * s.out_channels);
+    }
   }
   Tensor dw = draw(s.weight(), 7), want_dw = dw.clone();  // added to
   fast.backward_weight(s, x, dy, dw);
@@ -169,7 +171,7 @@ TEST_CASE("the fast kernels have the same bits for any number of threads") {
     for (const bool direct : {true, false}) {
       Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dw = Tensor::zeros(s.weight());
       (direct ? kernels::direct_conv2d_forward : kernels::winograd_conv2d_forward)(s, x, w, nullptr, y);
-      (direct ? kernels::direct_conv2d_backward_data : kernels::winograd_conv2d_backward_data)(s, w, dy, dx);
+      (direct ? kernels::direct_conv2d_backward_data : kernels::winograd_conv2d_backward_data)(s, w, dy, true, dx);
       (direct ? kernels::direct_conv2d_backward_weight : kernels::winograd_conv2d_backward_weight)(s, x, dy, dw);
       out.insert(out.end(), {y, dx, dw});
     }
