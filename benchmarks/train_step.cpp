@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "benchmarks/peak.h"
 #include "data/image_set.h"
@@ -121,6 +122,8 @@ int main(int argc, char** argv) {
       model(x.rows(first, last), std::vector<double>(static_cast<std::size_t>(last - first), 500.0));
     });
   };
+  std::optional<kernels::KeptWeights> kept;  // as a sampler has it, all its way
+  if (forward) kept.emplace(trainer.model().network->parameters.values());
   const std::vector<double> times = timed(steps, [&] { forward ? ask() : static_cast<void>(trainer.step()); });
   const double median = times[times.size() / 2];
   std::printf("{\"ms\": %.3f, \"ms_min\": %.3f, \"ms_max\": %.3f, \"peak_mb\": %.1f}\n", median, times.front(),

@@ -164,9 +164,8 @@ StepReport Trainer::step() {
   const double norm = global_norm(gradient_.value());
   if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(batch, loss);
   const double rate = config_.train.learning_rate(steps_done_);
-  optimizer_.step(gradient_.value(), rate, clip_factor(norm, config_.train.clip_norm));
+  optimizer_.step(gradient_.value(), rate, clip_factor(norm, config_.train.clip_norm), emas_);
   ++steps_done_;
-  for (Ema& ema : emas_) ema.update(model_.network->parameters, steps_done_);
   timestep_sampler_->observe(batch.times.u, losses);
   QuartileLosses quartiles;
   for (std::size_t i = 0; i < losses.size(); ++i) quartiles.add(batch.times.u[i], losses[i]);

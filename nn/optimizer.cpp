@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
-#include "tensor/kernels/elementwise.h"
+#include "nn/pieces.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -15,14 +16,6 @@ TensorList zeros_like(const TensorList& list) {
   TensorList out;
   for (const Tensor& t : list) out.push_back(Tensor::zeros(t.shape()));
   return out;
-}
-
-template <class Update>  // update(i) for each element of a tensor, in parallel
-void for_each_element(Index size, Update update) {
-  parallel_for(size, kernels::elementwise_grain, [&](Index begin, Index end) {
-#pragma omp simd
-    for (Index i = begin; i < end; ++i) update(i);
-  });
 }
 
 }  // namespace
@@ -38,7 +31,8 @@ Optimizer::Optimizer(OptimizerOptions options, const ParameterStore& parameters)
   if (options_.name != "sgd") v_ = zeros_like(parameters_);
 }
 
-void Optimizer::step(const TensorList& gradients, double learning_rate, double gradient_scale) {
+void Optimizer::step(const TensorList& gradients, double learning_rate, double gradient_scale,
+                     std::span<Ema> averages) {
   ++updates;
   const bool decoupled = options_.name == "adamw", adaptive = options_.name != "sgd";
   const real lr = static_cast<real>(learning_rate), scale = static_cast<real>(gradient_scale);
@@ -52,42 +46,45 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
   const real v_scale = static_cast<real>(1 / (1 - std::pow(options_.beta2, k)));
   const real eps = static_cast<real>(options_.eps), momentum = static_cast<real>(options_.momentum);
   const real gain = updates == 1 ? 1 : 0;  // sgd: the first step sets m = g
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    real* p = parameters_[i].data();
-    const real* g = gradients[i].data();
-    real* m = m_.empty() ? nullptr : m_[i].data();
-    real* v = v_.empty() ? nullptr : v_[i].data();
+  for_each_piece(parameters_, [&](const Piece& piece) {
+    const Index begin = piece.begin, end = piece.end;
+    real* p = parameters_[piece.tensor].data();
+    const real* g = gradients[piece.tensor].data();
+    real* m = m_.empty() ? nullptr : m_[piece.tensor].data();
+    real* v = v_.empty() ? nullptr : v_[piece.tensor].data();
     if (adaptive) {
-      for_each_element(parameters_[i].size(), [=](Index j) {
+#pragma omp simd
+      for (Index j = begin; j < end; ++j) {
         const real grad = scale * g[j] + l2 * p[j];
         m[j] = beta1 * m[j] + take1 * grad;
         v[j] = beta2 * v[j] + take2 * grad * grad;
         p[j] = decay * p[j] - lr * (m_scale * m[j]) / (std::sqrt(v_scale * v[j]) + eps);
-      });
+      }
     } else if (m != nullptr) {
-      for_each_element(parameters_[i].size(), [=](Index j) {
+#pragma omp simd
+      for (Index j = begin; j < end; ++j) {
         const real grad = scale * g[j] + l2 * p[j];
         m[j] = (gain != 0 ? 0 : momentum * m[j]) + grad;
         p[j] -= lr * m[j];
-      });
+      }
     } else {
-      for_each_element(parameters_[i].size(), [=](Index j) { p[j] -= lr * (scale * g[j] + l2 * p[j]); });
+#pragma omp simd
+      for (Index j = begin; j < end; ++j) p[j] -= lr * (scale * g[j] + l2 * p[j]);
     }
-  }
+    for (Ema& average : averages) average.update(p, piece, updates);
+  });
 }
 
 double global_norm(const TensorList& gradients) {
-  double sum = 0;
-  for (const Tensor& gradient : gradients) {
-    const real* g = gradient.data();
-    sum += parallel_sum(gradient.size(), kernels::elementwise_grain, [g](Index begin, Index end) {
-      double part = 0;
+  std::vector<double> squares(pieces_of(gradients).size());
+  for_each_piece(gradients, [&](const Piece& piece) {
+    const real* g = gradients[piece.tensor].data();
+    double part = 0;
 #pragma omp simd reduction(+ : part)
-      for (Index i = begin; i < end; ++i) part += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-      return part;
-    });
-  }
-  return std::sqrt(sum);
+    for (Index i = piece.begin; i < piece.end; ++i) part += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+    squares[piece.number] = part;
+  });
+  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
 
 double clip_factor(double norm, double limit) { return limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0; }
@@ -97,14 +94,17 @@ double Ema::effective(double rate, bool warmup, Index update) {
   return warmup ? std::min(rate, (1 + s) / (10 + s)) : rate;
 }
 
-void Ema::update(const ParameterStore& parameters, Index update) {
+void Ema::update(const real* parameter, const Piece& piece, Index update) {
   const double rate = effective(rate_, warmup_, update);
   const real keep = static_cast<real>(rate), take = static_cast<real>(1 - rate);  // 1 - keep would lose digits
-  for (const Parameter& parameter : parameters.all()) {
-    real* e = average_[static_cast<std::size_t>(parameter.slot)].data();
-    const real* p = parameter.value.data();
-    for_each_element(parameter.value.size(), [=](Index j) { e[j] = keep * e[j] + take * p[j]; });
-  }
+  real* e = average_[piece.tensor].data();
+#pragma omp simd
+  for (Index j = piece.begin; j < piece.end; ++j) e[j] = keep * e[j] + take * parameter[j];
+}
+
+void Ema::update(const ParameterStore& parameters, Index update) {
+  const TensorList values = parameters.values();
+  for_each_piece(values, [&](const Piece& piece) { this->update(values[piece.tensor].data(), piece, update); });
 }
 
 double Ema::share_of_start(double rate, bool warmup, Index updates) {

@@ -2,9 +2,33 @@
 #include <span>
 #include <string>
 
-#include "nn/parameter.h"
+#include "nn/pieces.h"
 
 namespace reverie::inline REVERIE_PRECISION {
+
+/// An exponential moving average of the parameters: e = r e + (1 - r) p after every update, starting at the parameters.
+/// With warm-up r is at most (1 + s)/(10 + s) at update s: an average of rate 0.995 would else hold 5% of the random
+/// start after 600 steps, enough to spoil every sample.
+class Ema {
+ public:
+  Ema(double rate, bool warmup, const ParameterStore& parameters)
+      : rate_(rate), warmup_(warmup), average_(parameters.clone_values()) {}
+  /// `update`: how many updates the parameters have had, this one included.
+  void update(const ParameterStore& parameters, Index update);
+  /// The same for a piece of one of them.
+  void update(const real* parameter, const Piece& piece, Index update);
+  TensorList& average() { return average_; }
+  const TensorList& average() const { return average_; }
+  double rate() const { return rate_; }
+  /// How much of the start is left in the average after this many updates.
+  static double share_of_start(double rate, bool warmup, Index updates);
+
+ private:
+  static double effective(double rate, bool warmup, Index update);
+  double rate_;
+  bool warmup_;
+  TensorList average_;
+};
 
 struct OptimizerOptions {
   std::string name = "adamw";  ///< adamw, adam or sgd
@@ -18,8 +42,10 @@ class Optimizer {
  public:
   Optimizer(OptimizerOptions options, const ParameterStore& parameters);
 
-  /// One update of every parameter with the gradient times `gradient_scale` (what clipping asks for).
-  void step(const TensorList& gradients, double learning_rate, double gradient_scale = 1);
+  /// One update of every parameter with the gradient times `gradient_scale` (what clipping asks for), and of the moving
+  /// averages, in one pass over memory.
+  void step(const TensorList& gradients, double learning_rate, double gradient_scale = 1,
+            std::span<Ema> averages = {});
 
   // The state, for checkpoints: moments by name ("m", "v"; empty lists where the optimizer has none) and updates so
   // far.
@@ -40,28 +66,6 @@ std::span<const char* const> optimizer_names();
 double global_norm(const TensorList& gradients);
 /// The factor that brings a gradient of this norm to at most `limit` (0: no limit), as PyTorch has it.
 double clip_factor(double norm, double limit);
-
-/// An exponential moving average of the parameters: e = r e + (1 - r) p after every update, starting at the parameters.
-/// With warm-up r is at most (1 + s)/(10 + s) at update s: an average of rate 0.995 would else hold 5% of the random
-/// start after 600 steps, enough to spoil every sample.
-class Ema {
- public:
-  Ema(double rate, bool warmup, const ParameterStore& parameters)
-      : rate_(rate), warmup_(warmup), average_(parameters.clone_values()) {}
-  /// `update`: how many updates the parameters have had, this one included.
-  void update(const ParameterStore& parameters, Index update);
-  TensorList& average() { return average_; }
-  const TensorList& average() const { return average_; }
-  double rate() const { return rate_; }
-  /// How much of the start is left in the average after this many updates.
-  static double share_of_start(double rate, bool warmup, Index updates);
-
- private:
-  static double effective(double rate, bool warmup, Index update);
-  double rate_;
-  bool warmup_;
-  TensorList average_;
-};
 
 /// The learning rate as a function of the step: a linear warm-up from 0, then constant or half a cosine down to
 /// `final_fraction` of the base rate at the last step.

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tensor/kernels/elementwise.h"
+#include "nn/pieces.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -24,12 +24,14 @@ void ShardedGradient::compute(Index batch_size,
       tape.backward(shard_loss(tape, first, std::min(first + shard_size_, batch_size)), gradient);
     }
   });
-  for (std::size_t i = 0; i < lanes_.front().size(); ++i) {
-    for (std::size_t lane = 1; lane < static_cast<std::size_t>(lanes); ++lane) {
-      kernels::accumulate(
-          lanes_.front()[i], [](real g) { return g; }, lanes_[lane][i]);
+  for_each_piece(lanes_.front(), [&](const Piece& piece) {
+    real* sum = lanes_.front()[piece.tensor].data();
+    for (Index lane = 1; lane < lanes; ++lane) {
+      const real* g = lanes_[static_cast<std::size_t>(lane)][piece.tensor].data();
+#pragma omp simd
+      for (Index i = piece.begin; i < piece.end; ++i) sum[i] += g[i];
     }
-  }
+  });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -11,8 +11,7 @@ namespace {
 class Updates {
  public:
   Updates(const Case& c, const char* optimizer_param, ParameterStore& parameters)
-      : parameters_(parameters),
-        optimizer_(read_options(c, optimizer_param), parameters),
+      : optimizer_(read_options(c, optimizer_param), parameters),
         ema_(c.number("ema_rate"), false, parameters),
         learning_rate_(c.number("lr")),
         clip_norm_(c.number("clip_norm", 0)) {}
@@ -20,8 +19,7 @@ class Updates {
   /// Returns the gradient's norm before clipping.
   double step(const TensorList& gradients) {
     const double norm = global_norm(gradients);
-    optimizer_.step(gradients, learning_rate_, clip_factor(norm, clip_norm_));
-    ema_.update(parameters_, optimizer_.updates);
+    optimizer_.step(gradients, learning_rate_, clip_factor(norm, clip_norm_), {&ema_, 1});
     return norm;
   }
 
@@ -39,7 +37,6 @@ class Updates {
             .weight_decay = c.number("weight_decay", usual.weight_decay)};
   }
 
-  ParameterStore& parameters_;
   Optimizer optimizer_;
   Ema ema_;
   double learning_rate_, clip_norm_;

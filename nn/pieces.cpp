@@ -1,0 +1,27 @@
+#include "nn/pieces.h"
+
+#include <algorithm>
+
+#include "tensor/parallel.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+std::vector<Piece> pieces_of(const TensorList& tensors) {
+  constexpr Index longest = 4096;
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    for (Index begin = 0; begin < tensors[i].size(); begin += longest) {
+      pieces.push_back({pieces.size(), i, begin, std::min(begin + longest, tensors[i].size())});
+    }
+  }
+  return pieces;
+}
+
+void for_each_piece(const TensorList& tensors, const std::function<void(const Piece&)>& body) {
+  const std::vector<Piece> pieces = pieces_of(tensors);
+  parallel_for(std::ssize(pieces), 4, [&](Index first, Index last) {
+    for (Index i = first; i < last; ++i) body(pieces[static_cast<std::size_t>(i)]);
+  });
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
