@@ -1,11 +1,13 @@
 // Speed of the operations at the shapes that the networks of configs/ meet in a shard of eight images, one thread.
 //   build/benchmarks/ops [--benchmark_filter=REGEX]
-// `GFLOP/s` counts multiplications and additions of the direct method, so Winograd's convolutions may pass the peak.
+// `GFLOP/s` counts multiplications and additions of the direct method, so Winograd's convolutions may pass the peak;
+// `of_peak` is its share of what the core's multiply-adds gave right beside it. Weights are kept prepared, as within a
+// training step.
 #include "autograd/ops.h"
 
 #include <benchmark/benchmark.h>
 
-#include <cmath>
+#include <ctime>
 
 #include "benchmarks/peak.h"
 #include "tensor/kernels/conv_direct.h"
@@ -19,14 +21,20 @@ namespace {
 
 Tensor draw(const Shape& shape) { return normal({.seed = 1, .stream = Stream::probe}, shape); }
 
-void report(benchmark::State& state, double flops, double bytes) {
-  static const double peak = fma_peak();
-  const double runs = static_cast<double>(state.iterations());
+// Times the work, in processor time, and the peak right before and after it: the clock's speed changes from one moment
+// to the next.
+void measure(benchmark::State& state, double flops, double bytes, const std::function<void()>& work) {
+  work();
+  const double before = fma_peak(3);
+  const std::clock_t start = std::clock();
+  for (auto _ : state) work();
+  const double seconds =
+      static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / static_cast<double>(state.iterations());
   if (flops > 0) {
-    state.counters["GFLOP/s"] = benchmark::Counter(flops * runs / 1e9, benchmark::Counter::kIsRate);
-    state.counters["of_peak"] = benchmark::Counter(flops * runs / 1e9 / peak, benchmark::Counter::kIsRate);
+    state.counters["GFLOP/s"] = flops / 1e9 / seconds;
+    state.counters["of_peak"] = flops / 1e9 / seconds / ((before + fma_peak(3)) / 2);
   }
-  state.counters["GB/s"] = benchmark::Counter(bytes * runs / 1e9, benchmark::Counter::kIsRate);
+  state.counters["GB/s"] = bytes / 1e9 / seconds;
 }
 
 double bytes_of(std::initializer_list<Shape> shapes) {
@@ -48,8 +56,8 @@ struct Method {
 const Method methods[] = {
     {"plain", [](const kernels::ConvShape&) { return true; }, kernels::plain_conv2d_forward,
      kernels::plain_conv2d_backward_data, kernels::plain_conv2d_backward_weight},
-    {"direct", kernels::direct_applies, kernels::direct_conv2d_forward,
-     kernels::direct_conv2d_backward_data, kernels::direct_conv2d_backward_weight},
+    {"direct", kernels::direct_applies, kernels::direct_conv2d_forward, kernels::direct_conv2d_backward_data,
+     kernels::direct_conv2d_backward_weight},
     {"winograd", kernels::winograd_applies, kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
      kernels::winograd_conv2d_backward_weight},
 };
@@ -58,13 +66,12 @@ void convolution(benchmark::State& state, const Method& method, Pass pass, const
   const Tensor x = draw(s.x()), weight = draw(s.weight()), dy = draw(s.y());
   const kernels::KeptWeights kept({weight});
   Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dweight = Tensor::zeros(s.weight());
-  for (auto _ : state) {
-    if (pass == Pass::forward) method.forward(s, x, weight, nullptr, y);
-    if (pass == Pass::data) method.data(s, weight, dy, false, dx);
-    if (pass == Pass::weight) method.weight(s, x, dy, dweight);
-  }
-  report(state, 2.0 * static_cast<double>(y.size()) * static_cast<double>(s.patch()),
-         bytes_of({s.x(), s.weight(), s.y()}));
+  measure(state, 2.0 * static_cast<double>(y.size()) * static_cast<double>(s.patch()),
+          bytes_of({s.x(), s.weight(), s.y()}), [&] {
+            if (pass == Pass::forward) method.forward(s, x, weight, nullptr, y);
+            if (pass == Pass::data) method.data(s, weight, dy, false, dx);
+            if (pass == Pass::weight) method.weight(s, x, dy, dweight);
+          });
 }
 
 // Forward, or forward and backward, of an operation on a tape.
@@ -73,17 +80,16 @@ void operation(benchmark::State& state, const std::vector<Shape>& shapes, bool b
   std::vector<Tensor> inputs;
   for (const Shape& shape : shapes) inputs.push_back(draw(shape));
   const Tensor dy = draw(apply(std::vector<Var>(inputs.begin(), inputs.end())).shape());
-  for (auto _ : state) {
+  double bytes = bytes_of({dy.shape()});
+  for (const Shape& shape : shapes) bytes += bytes_of({shape});
+  measure(state, flops, bytes, [&] {
     Tape tape;
     std::vector<Var> on_tape;
     for (const Tensor& input : inputs) on_tape.push_back(backward ? tape.variable(input) : Var(input));
     const Var y = apply(on_tape);
     if (backward) tape.backward(y, dy, {});
     benchmark::DoNotOptimize(y);
-  }
-  double bytes = bytes_of({dy.shape()});
-  for (const Shape& shape : shapes) bytes += bytes_of({shape});
-  report(state, flops, bytes);
+  });
 }
 
 void add_convolutions() {
@@ -97,7 +103,9 @@ void add_convolutions() {
                            {7, 64, 64},
                            {32, 64, 64},
                            {16, 128, 128},
-                           {8, 128, 128}}) {
+                           {32, 128, 64},
+                           {8, 128, 128},
+                           {4, 128, 128}}) {
     const kernels::ConvShape s{8, size.side, size.side, size.in, size.out, 3, 3, 1, 1, 1};
     for (const Method& method : methods) {
       if (!method.applies(s)) continue;

@@ -39,13 +39,13 @@ namespace reverie::inline REVERIE_PRECISION {
 
 HWY_EXPORT(multiply_adds);
 
-double fma_peak() {
+double fma_peak(int tries) {
   double best = 0;
   volatile double used = 0;  // or the compiler would see that nobody asks for the sums
   real sink[64];
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < tries; ++i) {
     const std::clock_t start = std::clock();  // processor time: others may use the machine too
-    const double operations = HWY_DYNAMIC_DISPATCH(multiply_adds)(2000000, sink);
+    const double operations = HWY_DYNAMIC_DISPATCH(multiply_adds)(500000, sink);
     const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     used = used + static_cast<double>(sink[0]);
     best = std::max(best, operations / seconds / 1e9);

@@ -47,24 +47,29 @@ struct Copy {
 
   // Copies the images' rows that lie in [first_row, first_row + rows), and zeros where the images have none.
   void fill(const Images& from, const real* x, Index first_row, real* to) const {
-    for (Index block = 0; block < blocks; ++block) {
-      const Index channel = block * channel_block, count = std::min(channel_block, from.channels - channel);
-      for (Index row = 0; row < rows; ++row) {
-        const Index y = first_row + row;
+    for (Index row = 0; row < rows; ++row) {
+      const Index y = first_row + row;
+      for (Index block = 0; block < blocks; ++block) {
         real* line = to + at(block, row, 0);
         if (y < 0 || y >= from.height) {
           std::fill_n(line, row_step(), real(0));
           continue;
         }
-        for (Index phase = 0; phase < phases; ++phase) {
-          for (Index image = 0; image < images; ++image) {
-            const real* pixels = x + image * from.size() + y * from.width * from.channels + channel;
+        const Index channel = block * channel_block, count = std::min(channel_block, from.channels - channel);
+        for (Index image = 0; image < images; ++image) {
+          const real* pixels = x + image * from.size() + y * from.width * from.channels + channel;
+          for (Index phase = 0; phase < phases; ++phase) {
+            const auto clamped = [&](Index column) { return std::clamp<Index>(column, 0, columns); };
+            const Index begin = clamped(blocks_of(left - phase, phases));  // columns that the image has
+            const Index end = std::max(begin, clamped(blocks_of(from.width + left - phase, phases)));
             real* target = line + (phase * columns * images + image) * channel_block;
-            for (Index column = phase - left; column < phase - left + columns * phases; column += phases) {
-              const bool inside = column >= 0 && column < from.width;
-              copy_block(inside ? pixels + column * from.channels : nullptr, count, target);
-              target += column_step();
+            for (Index column = 0; column < begin; ++column) copy_block(nullptr, 0, target + column * column_step());
+            for (Index column = begin; column < end; ++column) {
+              copy_block(pixels + (column * phases + phase - left) * from.channels, count,
+                         target + column * column_step());
             }
+            for (Index column = end; column < columns; ++column)
+              copy_block(nullptr, 0, target + column * column_step());
           }
         }
       }
@@ -72,9 +77,17 @@ struct Copy {
   }
 };
 
-// How many images lie side by side.
+// How many images lie side by side: as many as make the fewest tiles of `width` pixels an image.
 Index images_at_once(Index count, Index width) {
-  return std::clamp<Index>(conv_micro().max_pixels / std::max<Index>(width, 1), 1, std::max<Index>(count, 1));
+  const Index most = conv_micro().max_pixels;
+  const auto tiles = [&](Index images) {
+    return count / images * blocks_of(images * width, most) + blocks_of(count % images * width, most);
+  };
+  Index best = 1;
+  for (Index images = 2; images <= std::min(count, std::max<Index>(4, most / std::max<Index>(width, 1))); ++images) {
+    if (tiles(images) < tiles(best)) best = images;
+  }
+  return best;
 }
 
 // Rows of output in a task: about as many as make 2^24 multiplications.
@@ -118,10 +131,11 @@ struct Correlation {
   void operator()(const real* x, const real* weight, const real* bias, bool accumulate, real* y) const {
     if (taps.empty() || rows <= 0 || columns <= 0) return;
     const ConvMicro& micro = conv_micro();
-    const auto [low_row, high_row] =
-        std::minmax_element(taps.begin(), taps.end(), [](auto& a, auto& b) { return a.row < b.row; });
-    const auto [left, right] =
-        std::minmax_element(taps.begin(), taps.end(), [](auto& a, auto& b) { return a.column < b.column; });
+    Tap least = taps.front(), most = taps.front();
+    for (const Tap& tap : taps) {
+      least = {std::min(least.row, tap.row), std::min(least.column, tap.column), 0};
+      most = {std::max(most.row, tap.row), std::max(most.column, tap.column), 0};
+    }
     const Index in_blocks = blocks_of(in.channels, channel_block), tap_count = std::ssize(taps);
     const Index weight_block = in_blocks * tap_count * channel_block * micro.output_block;
     const Index at_once = images_at_once(in.count, columns), groups = blocks_of(in.count, at_once);
@@ -132,16 +146,16 @@ struct Correlation {
       const Index band_height = std::min(band, rows - first);
       const Copy copy{.images = std::min(at_once, in.count - first_image),
                       .blocks = in_blocks,
-                      .rows = (band_height - 1) * stride + high_row->row - low_row->row + 1,
+                      .rows = (band_height - 1) * stride + most.row - least.row + 1,
                       .phases = stride,
-                      .columns = blocks_of((columns - 1) * stride + right->column - left->column + 1, stride),
-                      .left = -left->column};
+                      .columns = blocks_of((columns - 1) * stride + most.column - least.column + 1, stride),
+                      .left = -least.column};
       Scratch scratch;
       real* image = scratch.take(copy.size());
-      copy.fill(in, x + first_image * in.size(), first * stride + low_row->row, image);
+      copy.fill(in, x + first_image * in.size(), first * stride + least.row, image);
       std::vector<Index> steps, y_at;
       for (Index block = 0; block < in_blocks; ++block) {
-        for (const Tap& tap : taps) steps.push_back(copy.at(block, tap.row - low_row->row, tap.column - left->column));
+        for (const Tap& tap : taps) steps.push_back(copy.at(block, tap.row - least.row, tap.column - least.column));
       }
       for (Index column = 0; column < columns; ++column) {
         for (Index n = 0; n < copy.images; ++n) y_at.push_back(n * out.size() + column * step * out.channels);

@@ -68,21 +68,29 @@ HWY_ATTR void product_of(const Product& t) {
     }
     return;
   }
-#pragma GCC unroll 16
-  for (Index v = 0; v < vectors; ++v) {
-    const auto bias = t.bias != nullptr ? hn::LoadU(d, t.bias + v * lanes) : hn::Zero(d);
+  real* const y = t.y;  // what stands in t might change with every store, for all that the compiler knows
+  const Index* const y_at = t.y_at;
+  const real* const bias = t.bias;
+  const auto store = [&](auto finish) HWY_ATTR {
 #pragma GCC unroll 16
     for (Index p = 0; p < Pixels; ++p) {
-      real* y = t.y + t.y_at[p] + v * lanes;
-      const auto value = hn::Add(sum[p][v], bias);
-      hn::StoreU(t.accumulate ? hn::Add(hn::LoadU(d, y), value) : value, d, y);
+      real* to = y + y_at[p];
+#pragma GCC unroll 16
+      for (Index v = 0; v < vectors; ++v) hn::StoreU(finish(sum[p][v], v, to + v * lanes), d, to + v * lanes);
     }
+  };
+  if (t.accumulate) {
+    store([&](auto value, Index, const real* to) HWY_ATTR { return hn::Add(value, hn::LoadU(d, to)); });
+  } else if (bias != nullptr) {
+    store([&](auto value, Index v, const real*) HWY_ATTR { return hn::Add(value, hn::LoadU(d, bias + v * lanes)); });
+  } else {
+    store([&](auto value, Index, const real*) HWY_ATTR { return value; });
   }
 }
 
 template <Index... Pixels>
 void product_for(const Product& t, std::integer_sequence<Index, Pixels...>) {
-  constexpr void (*table[])(const Product&) = {product_of<Pixels + 1>...};
+  static constexpr void (*table[])(const Product&) = {product_of<Pixels + 1>...};
   table[t.pixels - 1](t);
 }
 void product(const Product& t) { product_for(t, std::make_integer_sequence<Index, max_pixels>()); }
