@@ -46,20 +46,21 @@ void averages(const Config::Train& train, Warnings& warnings) {
   }
 }
 
-// Sampling starts from N(0, 1); the chain has to end there.                                        [Lin23] sec. 3.1
-void end_of_chain(const Config& config, Warnings& warnings) {
-  if (config.diffusion.formulation != "chain") return;
-  const Process process = find_formulation("chain").process(config);
-  const double left = std::sqrt(process.schedule.alphas_cumprod.back());
+// Sampling starts from pure noise; the noise levels of training have to end there.                  [Lin23] sec. 3.1
+void end_of_noise(const Config& config, Warnings& warnings) {
+  const Formulation& formulation = find_formulation(config.diffusion.formulation);
+  const double left = 1 / std::hypot(1, formulation.sigma_range(config, formulation.process(config)).max);
   if (left > 0.05) {
-    warnings.push_back(concat("the schedule ends far from noise: at its last step ", std::setprecision(2), 100 * left,
+    warnings.push_back(concat("the schedule ends far from noise: at its end ", std::setprecision(2), 100 * left,
                               "% of the data (sqrt of alphas_cumprod) is left, but sampling starts from pure noise, so "
                               "brightness and colours will be off (more diffusion.steps, another schedule, or "
                               "zero_terminal_snr = true with v or x0, helps)"));
   }
+  const std::string name = formulation.name;
+  if ((name != "chain" && name != "continuous") || mean_type(config.diffusion.prediction) != MeanType::eps) return;
   constexpr double long_run = 2e6;  // samples after which the network's mean is good enough
   const double seen = static_cast<double>(config.train.steps) * static_cast<double>(config.train.batch_size);
-  if (left < 1e-3 && process.mean_type == MeanType::eps && seen < long_run) {
+  if (left < 1e-3 && seen < long_run) {
     warnings.push_back(concat("with eps, an error of the network at the last step is an error ", std::setprecision(2),
                               1 / left, " times as large of the data; in a run of ", seen,
                               " samples that shows as drifting brightness (diffusion.prediction = \"v\", or the linear "
@@ -130,7 +131,7 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
 std::vector<std::string> lint(const Config& config, const Dataset& train) {
   Warnings warnings;
   averages(config.train, warnings);
-  end_of_chain(config, warnings);
+  end_of_noise(config, warnings);
   losses(config, warnings);
   range(config, train, warnings);
   labels_and_batches(config, train, warnings);

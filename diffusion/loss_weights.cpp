@@ -39,16 +39,20 @@ std::span<const LossWeight> loss_weights() {
   return table;
 }
 
-std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedule& schedule, MeanType mean_type,
-                                      const ParameterValues& given) {
+double loss_weight_at(const std::string& name, double alpha_bar, MeanType mean_type, const ParameterValues& given) {
   const LossWeight& weight = find_line("loss weight", loss_weights(), name);
   const ParameterValues values = complete("loss weight " + name, weight.parameters, given);
-  std::vector<double> weights(schedule.betas.size(), 1);
-  if (weight.of_x0 == nullptr) return weights;
-  for (std::size_t t = 0; t < weights.size(); ++t) {
-    // An error e of the prediction is an error `per_unit` e of x_0: eps: 1 / snr in squares, v: 1 / (snr + 1).
-    const double per_unit = kind(mean_type).x0(schedule.alphas_cumprod[t]).second;
-    weights[t] = weight.of_x0(schedule.snr[t], values) * per_unit * per_unit;
+  if (weight.of_x0 == nullptr) return 1;
+  // An error e of the prediction is an error `per_unit` e of x_0: eps: 1 / snr in squares, v: 1 / (snr + 1).
+  const double per_unit = kind(mean_type).x0(alpha_bar).second;
+  return weight.of_x0(alpha_bar / (1 - alpha_bar), values) * per_unit * per_unit;
+}
+
+std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedule& schedule, MeanType mean_type,
+                                      const ParameterValues& given) {
+  std::vector<double> weights;
+  for (const double alpha_bar : schedule.alphas_cumprod) {
+    weights.push_back(loss_weight_at(name, alpha_bar, mean_type, given));
   }
   if (!(weights.back() > 0 && std::isfinite(weights.back()))) {
     throw UsageError("loss weight ", name, ": at the last step, where the signal-to-noise ratio is ",

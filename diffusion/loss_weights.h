@@ -19,6 +19,10 @@ struct LossWeight {
 
 std::span<const LossWeight> loss_weights();
 
+/// The same for a network that predicts `mean_type`, where the signal has the share alpha_bar: the error of x_0 that
+/// one of the prediction amounts to, weighted. `given`: as in make_loss_weights.
+double loss_weight_at(const std::string& name, double alpha_bar, MeanType mean_type, const ParameterValues& given = {});
+
 /// What multiplies the squared error of a network that predicts `mean_type`, for each step of the chain, so that it is
 /// the x_0 error under the weight called `name`. Parameters that are not given take the table's values. Throws
 /// UsageError for an unknown name or parameter, and where the last step (pure noise in a zero-terminal-SNR chain)

@@ -35,7 +35,7 @@ struct DiffusionModel {
   /// be asked about, empty for a model without classes.
   DenoiserFunction differentiable_denoiser(std::vector<Index> labels) const;
   /// The noise levels at which the denoiser is at home.
-  SigmaRange sigma_range() const { return formulation.sigma_range(process); }
+  SigmaRange sigma_range() const { return formulation.sigma_range(config, process); }
 };
 
 /// Classifier guidance: what pulls samples towards their labels.

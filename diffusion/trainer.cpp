@@ -98,6 +98,12 @@ Trainer::Trainer(const Config& config, const Dataset& train, const Checkpoint& s
 
 Checkpoint Trainer::checkpoint() const {
   const ParameterStore& parameters = model_.network->parameters;
+  for (const Parameter& p : parameters.all()) {  // so that the last good checkpoint stays
+    if (!std::all_of(p.value.values().begin(), p.value.values().end(), [](real v) { return std::isfinite(v); })) {
+      throw Error("training: after step ", steps_done_, " the parameter ", p.name,
+                  " is not finite; a smaller learning rate or clip_norm may help");
+    }
+  }
   Checkpoint saved{
       .config = config_, .data = model_.data, .step = steps_done_, .updates = optimizer_.updates, .tensors = {}};
   saved.tensors["weights"] = named(parameters, raw_);

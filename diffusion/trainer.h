@@ -54,6 +54,7 @@ class Trainer {
   /// the training loss, which jumps with the random t, it falls smoothly.
   double validation_loss(const Dataset& held_out);
 
+  /// Everything that a run needs to go on. Throws Error, naming the step and the parameter, if a weight is not finite.
   Checkpoint checkpoint() const;
   DiffusionModel& model() { return model_; }
   const DiffusionModel& model() const { return model_; }

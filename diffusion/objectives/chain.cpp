@@ -37,7 +37,7 @@ Objective objective(const Config& config, const Process& process) {
   };
 }
 
-SigmaRange sigma_range(const Process& process) {
+SigmaRange sigma_range(const Config&, const Process& process) {
   const std::vector<double> sigmas = chain_sigmas(process.schedule);
   return {sigmas.front(), sigmas.back()};
 }

@@ -12,6 +12,7 @@ namespace {
 // E lambda(sigma) |D(x_0 + sigma n; sigma) - x_0|^2 with ln sigma ~ N(p_mean, p_std^2): in F's units, where Huber's
 // threshold means the same at every sigma.                                                       [Karras22] eqs. 2, 8
 Objective objective(const Config& config, const Process&) {
+  require_no_loss_weight(config);
   const ParameterValues values = formulation_parameters(config);
   const double mean = values.at("p_mean"), std = values.at("p_std"), sigma_data = values.at("sigma_data");
   if (!(std > 0 && sigma_data > 0)) {
@@ -50,7 +51,7 @@ Formulation edm_formulation() {
                 return chain_model(process, off_tape(denoiser(config, process, off_tape(std::move(model)), false)));
               },
           .sigma_range =
-              [](const Process&) {
+              [](const Config&, const Process&) {
                 return SigmaRange{edm_sigma_min, edm_sigma_max};
               }};
 }

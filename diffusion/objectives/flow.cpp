@@ -8,6 +8,7 @@ namespace {
 
 // E |v(x_u, u) - (n - x_0)|^2                                                                          [Liu23] eq. 1
 Objective objective(const Config& config, const Process&) {
+  require_no_loss_weight(config);
   const FlowTimes& times = find_line("flow times", flow_times(), config.diffusion.flow_times);
   const ParameterValues values = formulation_parameters(config);
   const double mean = values.at("logit_mean"), std = values.at("logit_std");
@@ -40,7 +41,7 @@ Formulation flow_formulation() {
                 return chain_model(process, off_tape(denoiser(config, process, off_tape(std::move(model)), false)));
               },
           .sigma_range =
-              [](const Process&) {
+              [](const Config&, const Process&) {
                 return SigmaRange{0.002, 1000};  // u from 0.002 to 0.999
               }};
 }

@@ -34,7 +34,7 @@ struct Formulation {
   DenoiserFunction (*denoiser)(const Config& config, const Process& process, NetworkFunction network, bool clip);
   /// The trained network as `process` expects it.
   Model (*in_chain)(const Config& config, const Process& process, Model model);
-  SigmaRange (*sigma_range)(const Process& process);
+  SigmaRange (*sigma_range)(const Config& config, const Process& process);
 };
 
 std::span<const Formulation> formulations();
@@ -43,11 +43,14 @@ const Formulation& find_formulation(const std::string& name);
 
 // One a file.
 Formulation chain_formulation();
+Formulation continuous_formulation();
 Formulation edm_formulation();
 Formulation flow_formulation();
 
 /// What formulations other than the chain share: they predict x_0, with a fixed variance, wherever a chain is wanted.
 Process chain_of_denoiser(const Config& config);
+/// Throws UsageError for a loss weight, in a formulation that has a weighting of its own.
+void require_no_loss_weight(const Config& config);
 /// The schedule that a configuration asks for.
 NoiseSchedule schedule_of(const Config& config);
 /// The formulation's parameters, given or from the table.

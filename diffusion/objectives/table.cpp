@@ -3,7 +3,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 std::span<const Formulation> formulations() {
-  static const std::vector<Formulation> table = {chain_formulation(), edm_formulation(), flow_formulation()};
+  static const std::vector<Formulation> table = {chain_formulation(), continuous_formulation(), edm_formulation(),
+                                                 flow_formulation()};
   return table;
 }
 
@@ -27,11 +28,13 @@ Process chain_of_denoiser(const Config& config) {
     throw UsageError("config: `diffusion.variance` ", name(variance), " is learned on a chain; formulation ",
                      config.diffusion.formulation, " wants fixed_small or fixed_large");
   }
-  if (config.diffusion.loss_weight != "none") {
-    throw UsageError("config: `diffusion.loss_weight` is for the formulation chain; ", config.diffusion.formulation,
-                     " has a weighting of its own");
-  }
   return {schedule_of(config), MeanType::x0, variance};
+}
+
+void require_no_loss_weight(const Config& config) {
+  if (config.diffusion.loss_weight == "none") return;
+  throw UsageError("config: `diffusion.loss_weight` is for the formulations chain and continuous; ",
+                   config.diffusion.formulation, " has a weighting of its own");
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -42,11 +42,21 @@ Model perfect_flow() {
   };
 }
 
+Model perfect_continuous(const MeanKind& mean) {
+  return [&mean](const Tensor& x_u, std::span<const double> t) {
+    const double sigma = std::exp(-(13.3 - 23.3 * t[0] / network_time_scale) / 2);  // of the default ends
+    const double ab = 1 / (1 + sigma * sigma);
+    const Var x = Var(x_u) / std::sqrt(ab), x0 = data.denoise(x.value(), sigma);
+    return (mean.target(ab).first * x0 + mean.target(ab).second * ((x - x0) / sigma)).value();
+  };
+}
+
 Model perfect_chain(const Process& process) { return chain_model(process, data.denoiser()); }
 
 }  // namespace
 
-TEST_CASE("the same x_0 from eps, x_0, v, EDM's preconditioning and the flow, at matching noise levels") {
+TEST_CASE(
+    "the same x_0 from eps, x_0, v, EDM's preconditioning and the flow, in steps or continuous, at the same noise") {
   const Config chain = config_of("chain"), edm = config_of("edm"), flow = config_of("flow");
   const NoiseSchedule schedule = schedule_of(chain);
   for (const std::size_t k : {5u, 20u, 35u}) {
@@ -72,6 +82,11 @@ TEST_CASE("the same x_0 from eps, x_0, v, EDM's preconditioning and the flow, at
       const Tensor output = formulation.in_chain(config, process, network)(x_t, process.original_steps(t));
       CHECK(difference(process.p_mean_variance(x_t, t, output, false).pred_x0.value(), want) < tolerance(1e-9, 1e-3));
     };
+    for (const MeanKind& mean : mean_kinds()) {
+      Config continuous = config_of("continuous");
+      continuous.diffusion.prediction = mean.name;
+      check(continuous, perfect_continuous(mean));
+    }
     check(edm, perfect_edm(0.5));
     check(flow, perfect_flow());
   }
@@ -118,7 +133,8 @@ TEST_CASE(
       for (Index i = 0; i < x.size(); ++i) {
         const double at = static_cast<double>(x.value()[i]), time = t[static_cast<std::size_t>(i)];
         const EdmPreconditioning c = edm_preconditioning(std::exp(4 * time / network_time_scale), 0.5);
-        const double ab = name == "chain" ? process.schedule.alphas_cumprod[static_cast<std::size_t>(time)] : 0;
+        const double ab = name == "chain" ? process.schedule.alphas_cumprod[static_cast<std::size_t>(time)]
+                                          : 1 / (1 + std::exp(-(13.3 - 23.3 * time / network_time_scale)));
         y[i] = static_cast<real>(name == "edm"    ? (0.25 - c.c_skip * at / c.c_in) / c.c_out
                                  : name == "flow" ? (at - 0.25) / (time / network_time_scale)
                                                   : (at - std::sqrt(ab) * 0.25) / std::sqrt(1 - ab));
@@ -186,9 +202,12 @@ TEST_CASE("what doesn't go together is refused before training") {
   CHECK(contains(checked("chain", {"diffusion.formulation_parameters={sigma_data=1}"}), "sigma_data"));
   CHECK(contains(checked("edm", {"diffusion.variance=learned"}), "fixed_small"));
   CHECK(contains(checked("flow", {"diffusion.loss_weight=snr"}), "weighting of its own"));
+  CHECK(checked("continuous", {"diffusion.loss_weight=min_snr", "diffusion.prediction=v"}) == "nothing");
+  CHECK(contains(checked("continuous", {"diffusion.loss_weight=max_snr"}), "max_snr"));
+  CHECK(contains(checked("continuous", {"diffusion.formulation_parameters={log_snr_min=20}"}), "must be larger"));
   CHECK(contains(checked("flow", {"diffusion.flow_times=cosine"}), "uniform, logit_normal"));
   CHECK(contains(checked("edm", {"diffusion.formulation_parameters={p_std=0}"}), "positive"));
-  CHECK(contains(checked("ddpm", {}), "chain, edm, flow"));
+  CHECK(contains(checked("ddpm", {}), "chain, continuous, edm, flow"));
 }
 
 namespace {

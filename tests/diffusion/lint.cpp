@@ -52,6 +52,10 @@ TEST_CASE("what will probably be regretted is warned of, with the remedy") {
   CHECK(contains(warnings_with({"diffusion.formulation=edm"}), "standard deviation is"));
   CHECK(warnings_with({"diffusion.formulation=edm", "diffusion.formulation_parameters={sigma_data=1}"}) == "");
   CHECK(warnings_with({"diffusion.formulation=flow"}) == "");
+  CHECK(warnings_with({"diffusion.formulation=continuous"}) == "");
+  CHECK(
+      contains(warnings_with({"diffusion.formulation=continuous", "diffusion.formulation_parameters={log_snr_min=-5}"}),
+               "8.2% of the data"));  // 1 / sqrt(1 + e^5)
   CHECK(contains(warnings_with({"diffusion.variance=learned_range"}), "rescaled_mse"));
   CHECK(contains(warnings_with({"diffusion.loss=kl"}), "loss_second_moment"));
   CHECK(contains(warnings_with({"train.timestep_sampler=loss_second_moment", "train.steps=300"}), "uniform for most"));

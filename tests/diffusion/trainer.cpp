@@ -142,6 +142,8 @@ TEST_CASE("a NaN stops the run, names step, operation and parameter, and leaves 
   CHECK(contains(message, "parameter"));
   CHECK(trainer.steps_done() == 1);
   CHECK(trainer.model().network->parameters.values()[0][0] == before[0][0]);
+  CHECK(
+      contains(error_of([&] { trainer.checkpoint(); }), "after step 1 the parameter layers.1.in.weight is not finite"));
 }
 
 TEST_CASE("checkpoints: what can't be read is named; weights are chosen by name") {
