@@ -68,8 +68,8 @@ void add_classifier(CLI::App& program) {
   command->add_option("--out", options->out, "Where to write it, e.g. classifier.h5")->type_name("FILE")->required();
   add_threads(command);
   command->footer(
-      "example: reverie classifier --data data/sets/digits-train.h5 --test data/sets/digits-test.h5 --out "
-      "classifier.h5");
+      "example: reverie classifier --data data/sets/digits-train.h5 \\\n"
+      "           --test data/sets/digits-test.h5 --out classifier.h5");
   command->callback([options] { classifier(*options); });
 }
 

@@ -25,6 +25,16 @@ inline void need_subcommand(CLI::App* command) {
   });
 }
 
+/// A line of help: a name, and beside it a text that stands `indent` columns from the left, in lines of 80 columns.
+std::string help_entry(const std::string& name, const std::string& text, std::size_t indent);
+
+/// Help in lines of 80 columns.
+class WrappedHelp : public CLI::Formatter {
+ public:
+  std::string make_option_desc(const CLI::Option* option) const override;
+  std::string make_subcommand(const CLI::App* command) const override;
+};
+
 /// Checks without a text of their own in the help.
 inline const CLI::Validator positive = CLI::PositiveNumber.description("");
 inline const CLI::Validator not_negative = CLI::NonNegativeNumber.description("");

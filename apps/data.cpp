@@ -48,8 +48,8 @@ void add_import_idx(CLI::App* import) {
   command->add_option("--first", options->first, "Take the first N [all]")->type_name("N")->check(positive);
   add_output(command, *options);
   command->footer(
-      "example: reverie data import idx --images train-images-idx3-ubyte.gz --labels train-labels-idx1-ubyte.gz "
-      "--out mnist.h5");
+      "example: reverie data import idx --images train-images-idx3-ubyte.gz \\\n"
+      "           --labels train-labels-idx1-ubyte.gz --out mnist.h5");
   command->callback([options] {
     require_writable(options->out);
     ImageSet set = read_idx(options->images, options->labels, options->class_names, options->first);

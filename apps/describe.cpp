@@ -37,8 +37,9 @@ std::string values_in_words(const PointSet& points) {
   return concat("from ", *low, " to ", *high);
 }
 
-// What only a network trained on a chain has chosen.
+// What not every formulation has to choose.
 std::string in_words(const Config::Diffusion& diffusion) {
+  if (diffusion.formulation == "continuous") return " that predicts " + diffusion.prediction;
   if (diffusion.formulation != "chain") return "";
   return concat(" that predicts ", diffusion.prediction, ", loss ", diffusion.loss);
 }
@@ -59,6 +60,15 @@ std::string describe(const Dataset& data) {
   if (images && !images->captions.empty()) text += line("captions", images->captions.size());
   if (images && !images->masks.empty()) text += line("masks", "one an image");
   return text + line("values", images ? values_in_words(*images) : values_in_words(*points));
+}
+
+std::string describe(const Classifier& classifier) {
+  std::string classes;
+  for (const std::string& name : classifier.data.class_names) classes += (classes.empty() ? "" : ", ") + name;
+  return line("classifier", "of samples of shape ", classifier.data.sample_shape, ", ",
+              classifier.parameters.element_count(), " parameters") +
+         line("classes", classes) + line("trained", classifier.source) +
+         line("for", classifier.noisy ? "images at any noise level: guidance" : "clean images: evaluation");
 }
 
 std::string describe(const Checkpoint& checkpoint, bool all) {

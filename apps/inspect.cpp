@@ -7,17 +7,17 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-void inspect(const std::string& path, bool all) {
-  bool checkpoint = false;
-  {
-    const Hdf5File file = Hdf5File::open(path);
-    checkpoint = file.has_attribute("/", "format");
-    if (!checkpoint && !file.has("images") && !file.has("points")) {
-      throw Error(path, ": is an HDF5 file, but no checkpoint, image set (dataset `images`) or point set (`points`)");
-    }
-  }
-  std::cout << path << "\n" << (checkpoint ? describe(read_checkpoint(path), all) : describe(*load_dataset(path)));
+std::string description(const std::string& path, bool all) {
+  if (is_classifier(path)) return describe(*read_classifier(path));
+  const Hdf5File file = Hdf5File::open(path);
+  if (file.has_attribute("/", "format")) return describe(read_checkpoint(path), all);
+  if (file.has("images") || file.has("points")) return describe(*load_dataset(path));
+  throw Error(path,
+              ": is an HDF5 file, but no checkpoint, classifier, image set (dataset `images`) or point set "
+              "(`points`)");
 }
+
+void inspect(const std::string& path, bool all) { std::cout << path << "\n" << description(path, all); }
 
 }  // namespace
 
@@ -27,7 +27,8 @@ void add_inspect(CLI::App& program) {
     bool all = false;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("inspect", "What is in a checkpoint, an image set or a point set");
+  CLI::App* command =
+      program.add_subcommand("inspect", "What is in a checkpoint, a classifier, an image set or a point set");
   command->add_option("file", options->file, "The file")->type_name("FILE")->required();
   command->add_flag("--all", options->all, "Checkpoints: list every tensor too");
   add_threads(command);

@@ -12,6 +12,7 @@ namespace {
 using namespace reverie;
 
 void add_subcommands(CLI::App& program) {
+  program.formatter(std::make_shared<WrappedHelp>());
   program.set_version_flag("--version", "reverie " REVERIE_VERSION, "Print the version");
   need_subcommand(&program);
   add_train(program);

@@ -56,7 +56,6 @@ void train(const Options& options, const std::string& program) {
   if (options.folder.empty()) throw UsageError("train: --out is missing; try --out runs/NAME");
   check_config(config);
 
-  constexpr std::uint64_t toy_train = 0, toy_held_out = 1;
   const auto data = open_dataset(config.data.train, toy_train);
   const auto held_out = config.data.validation.empty() ? nullptr : open_dataset(config.data.validation, toy_held_out);
   Trainer trainer = checkpoint ? Trainer(config, *data, *checkpoint, folder.checkpoint()) : Trainer(config, *data);
@@ -115,8 +114,10 @@ void add_train(CLI::App& program) {
                     "Print the whole configuration with explanations, and do nothing else");
   add_threads(command);
   command->footer(
-      "example: reverie train --config configs/digits.toml --set train.steps=3000 --out runs/digits\n"
-      "Ctrl-C saves and stops; the same --out with --resume goes on, to the same bits as without the stop.");
+      "example: reverie train --config configs/digits.toml --set train.steps=3000 \\\n"
+      "           --out runs/digits\n"
+      "Ctrl-C saves and stops; the same --out with --resume goes on, to the same bits\n"
+      "as without the stop.");
   command->callback([options, &program] { train(*options, program.get_name()); });
 }
 

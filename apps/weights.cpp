@@ -12,7 +12,7 @@ LoadedModel load(const std::string& checkpoint_path, std::string weights) {
 }
 
 void add_model(CLI::App* command, std::string& checkpoint_path, std::string& weights) {
-  command->add_option("--checkpoint", checkpoint_path, "Checkpoint of a training run")->type_name("FILE")->required();
+  command->add_option("--checkpoint", checkpoint_path, "Checkpoint of a training run")->type_name("FILE");
   command
       ->add_option("--weights", weights,
                    "Which weights: the (first) moving average, another by its rate, or the raw ones [ema]")

@@ -41,6 +41,9 @@ struct Dataset {
 /// Throws Error for any other file.
 std::unique_ptr<Dataset> load_dataset(const std::string& path, Index first = all_samples);
 
+/// Seeds of the points that `toy:NAME` stands for, where a model is trained and where it is judged.
+inline constexpr std::uint64_t toy_train = 0, toy_held_out = 1;
+
 /// What a configuration names: a file, or `toy:NAME` for 10,000 points of that distribution, drawn with the seed (so
 /// that a held-out set can be another draw). Throws UsageError for a distribution that doesn't exist.
 std::unique_ptr<Dataset> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed);

@@ -188,19 +188,24 @@ std::vector<double> hits(const std::vector<Index>& classes, std::span<const Inde
   return result;
 }
 
-LabelGuidance guidance_by(const Classifier& classifier, const NoiseSchedule& schedule, double scale) {
+LabelGuidance guidance_by(const Classifier& classifier, const DiffusionModel& model, double scale) {
   if (!classifier.noisy) {
     throw UsageError("guidance wants a classifier that knows noise; train one with `reverie classifier --noisy`");
   }
+  if (classifier.data.sample_shape != model.data.sample_shape) {
+    throw UsageError("guidance: the classifier learned images of shape ", classifier.data.sample_shape, ", the model ",
+                     model.data.sample_shape);
+  }
   return {.gradient =
-              [&classifier, schedule](const Tensor& x_t, std::span<const double> t, std::span<const Index> labels) {
+              [&classifier, schedule = model.process.schedule](const Tensor& x_t, std::span<const double> t,
+                                                               std::span<const Index> labels) {
                 std::vector<double> sigmas;
                 for (std::size_t i = 0; i < t.size(); ++i) {
                   sigmas.push_back(i > 0 && t[i] == t[i - 1] ? sigmas.back() : sigma_of_step(schedule, t[i]));
                 }
                 return classifier.log_probability_gradient(x_t, sigmas, labels);
               },
-          .classes = std::ssize(classifier.data.class_names),
+          .class_names = classifier.data.class_names,
           .scale = scale};
 }
 

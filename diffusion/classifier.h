@@ -69,9 +69,9 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, Index c
 /// The share of `recognise`d classes that are the set's labels, as one number an image: 1 where right, else 0.
 std::vector<double> hits(const std::vector<Index>& classes, std::span<const Index> labels);
 
-/// Guidance by a noisy classifier along a chain. `scale` multiplies the gradient. Throws UsageError unless it is noisy.
-/// The classifier must outlive what is returned.
-LabelGuidance guidance_by(const Classifier& classifier, const NoiseSchedule& schedule, double scale);
+/// Guidance of a model's samples by a noisy classifier. `scale` multiplies the gradient. Throws UsageError unless it is
+/// noisy and learned samples of the model's shape. The classifier must outlive what is returned.
+LabelGuidance guidance_by(const Classifier& classifier, const DiffusionModel& model, double scale);
 
 /// One HDF5 file: attributes `format` ("reverie classifier"), `version`, `noisy`, `class_names`, `source`, dataset
 /// `sample_shape`, group `weights` (a PyTorch state dict). Written atomically.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iomanip>
 #include <mutex>
+#include <numbers>
 #include <numeric>
 
 #include "diffusion/likelihood.h"
@@ -14,17 +15,54 @@ namespace {
 
 constexpr Index evaluation_shard = 8;  // samples a task
 
-// The mean over samples of each column of [N,T], added in the samples' order.
-std::vector<double> column_means(const Tensor& table) {
+MeanWithError mean_with_error(std::span<const double> values) {
+  const double n = static_cast<double>(values.size());
+  MeanWithError mean;
+  for (const double value : values) mean.value += value / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean.value) * (value - mean.value);
+  if (n > 1) mean.error = std::sqrt(squares / (n - 1) / n);
+  return mean;
+}
+
+MeanWithError mean_with_error(const Tensor& values) {
+  return mean_with_error(std::vector<double>(values.values().begin(), values.values().end()));
+}
+
+constexpr double bin = 2.0 / 255;  // of an 8-bit value in [-1, 1]
+
+// Uniform in a value's bin, so that 8-bit values have a density.
+Tensor dequantisation(std::uint64_t seed, const Shape& shape, Index first_sample) {
+  Tensor noise = Tensor::uninitialized(shape);
+  const Index width = shape.size() / shape[0];
+  for (Index i = 0; i < noise.size(); ++i) {
+    const RandomKey key =
+        RandomKey{.seed = seed, .stream = Stream::dequantisation}.with_sample(first_sample + i / width);
+    noise[i] = static_cast<real>((uniform(key, i % width) - 0.5) * bin);
+  }
+  return noise;
+}
+
+// Over the samples, for each column of [N,T].
+std::vector<MeanWithError> column_means(const Tensor& table) {
   const Index N = table.extent(0), T = table.extent(1);
-  std::vector<double> means(static_cast<std::size_t>(T));
-  for (Index i = 0; i < N * T; ++i) means[static_cast<std::size_t>(i % T)] += static_cast<double>(table[i]);
-  for (double& mean : means) mean /= static_cast<double>(N);
+  std::vector<MeanWithError> means;
+  std::vector<double> column(static_cast<std::size_t>(N));
+  for (Index t = 0; t < T; ++t) {
+    for (Index n = 0; n < N; ++n) column[static_cast<std::size_t>(n)] = static_cast<double>(table[n * T + t]);
+    means.push_back(mean_with_error(column));
+  }
   return means;
 }
 
-double mean_of(const Tensor& values) {
-  return std::accumulate(values.values().begin(), values.values().end(), 0.0) / static_cast<double>(values.size());
+// Over the samples, of the sum of all columns but the first.
+MeanWithError mean_of_rest(const Tensor& table) {
+  std::vector<double> sums;
+  for (Index n = 0; n < table.extent(0); ++n) {
+    const Tensor row = table.rows(n, n + 1);
+    sums.push_back(std::accumulate(row.values().begin() + 1, row.values().end(), 0.0));
+  }
+  return mean_with_error(sums);
 }
 
 }  // namespace
@@ -40,8 +78,8 @@ void require_fits(const DiffusionModel& model, const Dataset& data, const std::s
   }
 }
 
-Evaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
-                          const std::function<bool(double)>& progress) {
+BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
+                               const std::function<bool(double)>& progress) {
   require_fits(model, data, data.name.empty() ? "evaluation: the set" : "evaluation: " + data.name);
   if (model.data.sample_shape.rank() != 3) {
     throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
@@ -49,7 +87,7 @@ Evaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Inde
   if (count < 1) throw UsageError("evaluation: ", count, " samples; at least one must be asked for");
   const Index N = std::min(count, data.size()), T = model.process.schedule.steps();
   VariationalBound all;
-  for (Tensor* list : {&all.total, &all.prior}) *list = Tensor::uninitialized({N});
+  for (Tensor* list : {&all.total, &all.prior, &all.exact_decoder}) *list = Tensor::uninitialized({N});
   for (Tensor* table : {&all.vb, &all.mse, &all.x0_mse}) *table = Tensor::uninitialized({N, T});
 
   const auto kept = model.network->parameters.keep_prepared();
@@ -78,32 +116,83 @@ Evaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Inde
         variational_bound(model.process, model.in_chain(network), x0, noise, model.config.sample.clip);
     all.total.rows(first, last).copy_from(part.total);
     all.prior.rows(first, last).copy_from(part.prior);
+    all.exact_decoder.rows(first, last).copy_from(part.exact_decoder);
     all.vb.rows(first, last).copy_from(part.vb);
     all.mse.rows(first, last).copy_from(part.mse);
     all.x0_mse.rows(first, last).copy_from(part.x0_mse);
   });
 
-  Evaluation result;
+  BoundEvaluation result;
   result.count = N;
-  result.total = mean_of(all.total);
-  result.prior = mean_of(all.prior);
+  result.total = mean_with_error(all.total);
+  result.prior = mean_with_error(all.prior);
+  result.middle = mean_of_rest(all.vb);
+  result.exact_decoder = mean_with_error(all.exact_decoder);
   result.vb = column_means(all.vb);
   result.mse = column_means(all.mse);
   result.x0_mse = column_means(all.x0_mse);
   result.decoder = result.vb.front();
-  result.middle = std::accumulate(result.vb.begin() + 1, result.vb.end(), 0.0);
-  double squares = 0;
-  for (const real total : all.total.values()) squares += std::pow(static_cast<double>(total) - result.total, 2);
-  if (N > 1) result.standard_error = std::sqrt(squares / static_cast<double>(N - 1) / static_cast<double>(N));
   return result;
 }
 
-std::string step_table(const Evaluation& evaluation) {
+std::string step_table(const BoundEvaluation& bound) {
   std::ostringstream csv;
-  csv << "t,vb,mse,x0_mse\n" << std::setprecision(9);
-  for (std::size_t t = 0; t < evaluation.vb.size(); ++t)
-    csv << t << "," << evaluation.vb[t] << "," << evaluation.mse[t] << "," << evaluation.x0_mse[t] << "\n";
+  csv << "t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n" << std::setprecision(9);
+  const auto cells = [&](const MeanWithError& mean) { csv << "," << mean.value << "," << mean.error; };
+  for (std::size_t t = 0; t < bound.vb.size(); ++t) {
+    csv << t;
+    for (const auto* column : {&bound.vb, &bound.mse, &bound.x0_mse}) cells((*column)[t]);
+    csv << "\n";
+  }
+  csv << bound.vb.size();
+  cells(bound.prior);
+  csv << ",,,,\n";
   return csv.str();
+}
+
+LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
+                                         OdeOptions options, const std::function<bool(double)>& progress) {
+  require_fits(model, data, data.name.empty() ? "likelihood: the set" : "likelihood: " + data.name);
+  if (count < 1) throw UsageError("likelihood: ", count, " samples; at least one must be asked for");
+  const bool images = model.data.sample_shape.rank() == 3;
+  const Index N = std::min(count, data.size()), shard = images ? evaluation_shard : 256,
+              shards = (N + shard - 1) / shard;
+  const auto [sigma_min, sigma_max] = model.sigma_range();
+  options.sigma_min = sigma_min;
+  options.sigma_max = sigma_max;
+  std::vector<double> log_densities(static_cast<std::size_t>(N)), shares(static_cast<std::size_t>(shards));
+  std::vector<Index> evaluations(static_cast<std::size_t>(shards));
+  std::mutex mutex;
+  const auto kept = model.network->parameters.keep_prepared();
+  parallel_for(N, shard, [&](Index first, Index last) {
+    std::vector<Index> indices(static_cast<std::size_t>(last - first)), labels;
+    std::iota(indices.begin(), indices.end(), first);
+    if (model.conditional()) labels.assign(data.labels.begin() + first, data.labels.begin() + last);
+    Tensor x = data.batch(indices);
+    if (images) x = (Var(x) + dequantisation(options.seed, x.shape(), first)).value();
+    OdeOptions of_shard = options;
+    of_shard.first_sample = first;
+    const auto here = static_cast<std::size_t>(first / shard);
+    const auto report = [&](double share) {
+      if (!progress) return true;
+      const std::scoped_lock lock(mutex);
+      shares[here] = share;
+      return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
+    };
+    const OdeLikelihood ode = ode_log_likelihood(model.differentiable_denoiser(labels), x, of_shard, report);
+    std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
+    evaluations[here] = ode.evaluations;
+  });
+
+  LikelihoodEvaluation result;
+  result.count = N;
+  result.sigma_min = sigma_min;
+  result.sigma_max = sigma_max;
+  result.nats = mean_with_error(log_densities);
+  const double to_bits = 1 / (std::numbers::ln2 * static_cast<double>(model.data.sample_shape.size()));
+  result.bits = {-result.nats.value * to_bits - (images ? std::log2(bin) : 0), result.nats.error * to_bits};
+  for (const Index asked : evaluations) result.evaluations += static_cast<double>(asked) / static_cast<double>(shards);
+  return result;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -14,7 +14,7 @@ BoundTerm bound_term(const Process& process, const Model& model, const Tensor& x
 }
 
 VariationalBound variational_bound(const Process& process, const Model& model, const Tensor& x0,
-                                   const std::function<Tensor(Index t)>& noise, bool clip, Cdf cdf) {
+                                   const std::function<Tensor(Index t)>& noise, bool clip) {
   const Index N = x0.extent(0), T = process.schedule.steps();
   VariationalBound bound;
   bound.prior = process.prior_kl(x0).value();
@@ -23,7 +23,9 @@ VariationalBound variational_bound(const Process& process, const Model& model, c
   std::vector<double> sums(bound.prior.values().begin(), bound.prior.values().end());  // T may be 1000: add in double
   for (Index t = T - 1; t >= 0; --t) {
     const std::vector<Index> steps(static_cast<std::size_t>(N), t);
-    const BoundTerm term = bound_term(process, model, x0, steps, noise(t), clip, cdf);
+    const Tensor drawn = noise(t);
+    const BoundTerm term = bound_term(process, model, x0, steps, drawn, clip);
+    if (t == 0) bound.exact_decoder = bound_term(process, model, x0, steps, drawn, clip, Cdf::exact).vb;
     for (Index n = 0; n < N; ++n) {
       bound.vb[n * T + t] = term.vb[n];
       bound.mse[n * T + t] = term.mse[n];

@@ -20,11 +20,12 @@ BoundTerm bound_term(const Process& process, const Model& model, const Tensor& x
 /// -log2 p(x_0) <= total = prior + sum over t of vb[:, t], everything in bits per dimension. [Ho20] eq. 5
 struct VariationalBound {
   Tensor total, prior;     ///< [N]
+  Tensor exact_decoder;    ///< [N]: what vb[:, 0] would be with the exact distribution function instead of tanh's
   Tensor vb, mse, x0_mse;  ///< [N,T], column = step of the chain
 };
 
 /// The whole bound: T evaluations of the model, from the last step down to 0, one draw of noise (x0's shape) for each.
 VariationalBound variational_bound(const Process& process, const Model& model, const Tensor& x0,
-                                   const std::function<Tensor(Index t)>& noise, bool clip, Cdf cdf = Cdf::tanh);
+                                   const std::function<Tensor(Index t)>& noise, bool clip);
 
 }  // namespace reverie::inline REVERIE_PRECISION

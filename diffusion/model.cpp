@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include "data/image_set.h"
+#include "data/point_set.h"
 #include "diffusion/samplers/sampler.h"
 #include "diffusion/sigmas.h"
 #include "tensor/parallel.h"
@@ -12,14 +14,13 @@ namespace {
 
 constexpr Index sampling_shard = 16;  // samples a task
 
-// How a request is met: by which sampler, over which chain or grid, and with what classes.
+// How a request is met: by which sampler, and over which chain or grid.
 struct Plan {
   const Sampler& sampler;
   SamplerOptions options;
   Process process;
   std::vector<double> sigmas;  // empty for samplers of the chain
   Index steps;
-  Index classes;
 };
 
 // The named grid with ends that the model was trained on, unless the request says otherwise.
@@ -38,7 +39,7 @@ Plan plan_of(const DiffusionModel& model, const SampleRequest& request) {
   SamplerOptions options = sampler_options(sampler, request.sampler_parameters, request.solver_type);
   options.clip = request.clip;
   options.dynamic_threshold = request.dynamic_threshold;
-  Plan plan{sampler, options, model.process, {}, 0, model.conditional() ? model.null_class() : 0};
+  Plan plan{sampler, options, model.process, {}, 0};
   const std::string grid = request.sigmas.empty() ? sampler.sigmas : request.sigmas;
   if (sampler.chain != nullptr || grid == chain_grid) {
     if (request.steps > 0) plan.process.schedule = respace(model.process.schedule, std::to_string(request.steps));
@@ -48,9 +49,53 @@ Plan plan_of(const DiffusionModel& model, const SampleRequest& request) {
     plan.sigmas = grid == chain_grid ? chain_grid_sigmas(plan.process.schedule) : grid_of(model, request, grid);
     plan.steps = std::ssize(plan.sigmas) - 1;
   }
-  if (request.classifier.gradient) plan.classes = request.classifier.classes;
   return plan;
 }
+
+// DDIM without noise, whatever the request's sampler: DDIM backwards walks its chain.
+SampleRequest encoding_of(SampleRequest request) {
+  request.sampler = "ddim";
+  request.sampler_parameters.clear();
+  request.solver_type.clear();
+  request.sigmas.clear();
+  return request;
+}
+
+Shape samples_shape(const DiffusionModel& model, Index count) {
+  std::vector<Index> extents = {count};
+  extents.insert(extents.end(), model.data.sample_shape.begin(), model.data.sample_shape.end());
+  return Shape(extents);
+}
+
+// Of each sample; empty where nobody knows of classes.
+std::vector<Index> labels_of(const DiffusionModel& model, const SampleRequest& request) {
+  const Index classes = std::ssize(sample_classes(model, request));
+  if (classes == 0 || !request.labels.empty()) return request.labels;
+  std::vector<Index> labels;
+  for (Index i = 0; i < request.count; ++i) labels.push_back(request.label >= 0 ? request.label : i % classes);
+  return labels;
+}
+
+std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
+  return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
+}
+
+// Adds up what several threads have done, and tells it.
+class ShardProgress {
+ public:
+  ShardProgress(const std::function<bool(double)>& progress, Index all) : progress_(progress), all_(all) {}
+  void operator()(Index steps) {
+    if (!progress_) return;
+    const std::scoped_lock lock(mutex_);
+    done_ += steps;
+    if (!progress_(static_cast<double>(done_) / static_cast<double>(all_))) throw Error("sampling: interrupted");
+  }
+
+ private:
+  const std::function<bool(double)>& progress_;
+  Index all_, done_ = 0;
+  std::mutex mutex_;
+};
 
 }  // namespace
 
@@ -86,22 +131,36 @@ ConditionalModel DiffusionModel::class_conditional() const {
   };
 }
 
+const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request) {
+  return model.conditional() ? model.data.class_names : request.classifier.class_names;
+}
+
 SampleRequest default_request(const Config& config) { return {config.sample}; }
 
 void check_request(const DiffusionModel& model, const SampleRequest& request) {
   if (request.count < 1) throw UsageError("sampling: ", request.count, " samples; at least one must be asked for");
-  const Index classes = plan_of(model, request).classes;
-  if (request.label >= 0 && classes == 0) {
-    throw UsageError("sampling: class ", request.label, " asked for, but this model was trained without classes");
+  plan_of(model, request);
+  const Index classes = std::ssize(sample_classes(model, request));
+  std::vector<Index> labels = request.labels;
+  labels.push_back(request.label);
+  for (const Index label : labels) {
+    if (label >= 0 && classes == 0) {
+      throw UsageError("sampling: class ", label, " asked for, but this model was trained without classes");
+    }
+    if (label >= classes && classes > 0) {
+      throw UsageError("sampling: class ", label, " doesn't exist; there are classes 0 to ", classes - 1);
+    }
   }
-  if (request.label >= classes && classes > 0) {
-    throw UsageError("sampling: class ", request.label, " doesn't exist; there are classes 0 to ", classes - 1);
+  if (!request.labels.empty() && std::ssize(request.labels) != request.count) {
+    throw UsageError("sampling: ", request.labels.size(), " labels for ", request.count, " samples");
   }
   if (request.guidance != 1 && (!model.conditional() || model.config.train.label_dropout == 0)) {
     throw UsageError("sampling: guidance wants a model trained with classes and `train.label_dropout` > 0");
   }
-  if (model.conditional() && classes != model.null_class()) {
-    throw UsageError("sampling: the classifier knows ", classes, " classes, the model ", model.null_class());
+  const std::vector<std::string>& guiding = request.classifier.class_names;
+  if (model.conditional() && !guiding.empty() && guiding != model.data.class_names) {
+    throw UsageError("sampling: the classifier's ", guiding.size(), " classes are not the model's ",
+                     model.null_class());
   }
   if (!(request.guidance_rescale >= 0 && request.guidance_rescale <= 1)) {
     throw UsageError("sampling: guidance rescale is ", request.guidance_rescale, "; it must be from 0 to 1");
@@ -111,52 +170,82 @@ void check_request(const DiffusionModel& model, const SampleRequest& request) {
   }
 }
 
+Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest& request,
+              const std::function<bool(double)>& progress) {
+  check_request(model, request);
+  require_shape("encoding", "the samples", x0.shape(), samples_shape(model, request.count));
+  const Plan plan = plan_of(model, encoding_of(request));
+  const std::vector<Index> labels = model.conditional() ? labels_of(model, request) : std::vector<Index>{};
+  Tensor x_T = Tensor::uninitialized(x0.shape());
+  ShardProgress report(progress, (plan.steps - 1) * x0.extent(0));
+  const auto kept = model.network->parameters.keep_prepared();
+  parallel_for(x0.extent(0), sampling_shard, [&](Index first, Index last) {
+    const Model network = model.conditional() ? with_guidance(model.class_conditional(), part(labels, first, last), -1,
+                                                              1, plan.process.variance_type)
+                                              : model.unconditional();
+    const Sampling sampling{.process = plan.process,
+                            .model = model.in_chain(network),
+                            .options = plan.options,
+                            .observe = [&](Index, const Tensor&, const Tensor&) { report(last - first); }};
+    x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)));
+  });
+  return x_T;
+}
+
 Samples generate(const DiffusionModel& model, const SampleRequest& request,
                  const std::function<bool(double)>& progress) {
   check_request(model, request);
   const Plan plan = plan_of(model, request);
-  Samples samples;
-  if (plan.classes > 0) {
-    for (Index i = 0; i < request.count; ++i)
-      samples.labels.push_back(request.label >= 0 ? request.label : i % plan.classes);
-  }
-  std::vector<Index> extents = {request.count};
-  extents.insert(extents.end(), model.data.sample_shape.begin(), model.data.sample_shape.end());
-  samples.x = Tensor::uninitialized(Shape(extents));
-
+  const Shape all = samples_shape(model, request.count);
+  if (request.start.defined()) require_shape("sampling", "the start", request.start.shape(), all);
+  Samples samples{.x = Tensor::uninitialized(all), .labels = labels_of(model, request), .class_names = {}};
+  if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
+  ShardProgress report(progress, plan.steps * request.count);
   const auto kept = model.network->parameters.keep_prepared();
-  const double all = static_cast<double>(plan.steps * request.count);
-  std::mutex mutex;
-  Index done = 0;
   parallel_for(request.count, sampling_shard, [&](Index first, Index last) {
-    const Shape shape = samples.x.shape().with(0, last - first);
-    std::vector<Index> labels;
-    if (plan.classes > 0) labels.assign(samples.labels.begin() + first, samples.labels.begin() + last);
+    const Shape shape = all.with(0, last - first);
+    const std::vector<Index> labels = part(samples.labels, first, last);
     const Model network = !model.conditional()
                               ? model.unconditional()
                               : with_guidance(model.class_conditional(), labels, model.null_class(), request.guidance,
                                               plan.process.variance_type, request.guidance_rescale);
-    const Observer observe = [&](Index, const Tensor&, const Tensor&) {
-      if (!progress) return;
-      const std::scoped_lock lock(mutex);
-      done += last - first;
-      if (!progress(static_cast<double>(done) / all)) throw Error("sampling: interrupted");
+    Index asked = 0;
+    const Model counted = [&](const Tensor& x, std::span<const double> t) {
+      asked += request.guidance == 1 ? 1 : 2;
+      return network(x, t);
     };
     Sampling sampling{.process = plan.process,
-                      .model = model.in_chain(network),
+                      .model = model.in_chain(counted),
                       .options = plan.options,
                       .noise = seeded_noise(request.seed, shape, first),
-                      .observe = observe,
-                      .denoise = model.denoiser(network, false),
+                      .observe = [&](Index, const Tensor&, const Tensor&) { report(last - first); },
+                      .denoise = model.denoiser(counted, false),
                       .sigmas = plan.sigmas};
     if (request.classifier.gradient) {
       sampling.classifier = [&](const Tensor& x_t, std::span<const double> t) {
         return (request.classifier.scale * Var(request.classifier.gradient(x_t, t, labels))).value();
       };
     }
-    samples.x.rows(first, last).copy_from(plan.sampler.sample(sampling, starting_noise(request.seed, shape, first)));
+    const Tensor start =
+        request.start.defined() ? request.start.rows(first, last).clone() : starting_noise(request.seed, shape, first);
+    samples.x.rows(first, last).copy_from(plan.sampler.sample(sampling, start));
+    if (first == 0) samples.evaluations = asked;
   });
   return samples;
+}
+
+std::unique_ptr<Dataset> Samples::as_dataset() const {
+  std::unique_ptr<Dataset> set;
+  if (x.rank() == 4) {
+    set = std::make_unique<ImageSet>(ImageSet::from(x));
+  } else {
+    auto points = std::make_unique<PointSet>();
+    points->points = x;
+    set = std::move(points);
+  }
+  set->labels = labels;
+  set->class_names = class_names;
+  return set;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

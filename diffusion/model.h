@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "diffusion/config.h"
 #include "diffusion/guidance.h"
 #include "diffusion/networks/table.h"
@@ -42,7 +43,7 @@ struct DiffusionModel {
 struct LabelGuidance {
   /// As ClassifierGradient, of log p(labels | x_t, t); empty: no such guidance.
   std::function<Tensor(const Tensor& x_t, std::span<const double> t, std::span<const Index> labels)> gradient;
-  Index classes = 0;  ///< that it knows; a model without classes then makes all of them in turn
+  std::vector<std::string> class_names = {};  ///< that it knows; a model without classes then makes all in turn
   double scale = 1;
 };
 
@@ -51,18 +52,33 @@ struct SampleRequest : Config::Sample {
   Index count = 64;
   std::uint64_t seed = 0;
   Index label = -1;  ///< class of all samples; -1: all classes in turn (or none, where nobody knows of classes)
+  std::vector<Index> labels = {};  ///< if not empty, the class of each sample instead
+  Tensor start = {};               ///< if defined, x_T of each sample, [count, sample_shape], instead of random noise
   LabelGuidance classifier = {};
 };
 /// The request that previews use, and the program where it isn't told more.
 SampleRequest default_request(const Config& config);
 
+/// The classes that a request's samples can be of: the model's, else those of the classifier that guides, else none.
+const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request);
 /// Throws UsageError for a request that the model can't meet: a class, a sampler, a number of steps that it hasn't got.
 void check_request(const DiffusionModel& model, const SampleRequest& request);
 
 struct Samples {
-  Tensor x;                   ///< [count, sample_shape]
-  std::vector<Index> labels;  ///< empty where nobody knows of classes
+  Tensor x;                              ///< [count, sample_shape]
+  std::vector<Index> labels;             ///< empty where nobody knows of classes
+  std::vector<std::string> class_names;  ///< likewise
+  Index evaluations = 0;                 ///< of the network for each sample; a guided one counts both its questions
+
+  /// As an image set (rounded to 8 bits) or a point set.
+  std::unique_ptr<Dataset> as_dataset() const;
 };
+/// The x_T that DDIM with eta = 0 leads back from to the samples x_0 [N, sample_shape]: as the request says in steps,
+/// clamping and labels, unguided. The more steps, the nearer. Give it to `generate` as the request's start. Progress as
+/// there. [Song21] sec. 4.3
+Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest& request,
+              const std::function<bool(double)>& progress = nullptr);
+
 /// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count.
 /// `progress` is told the share that is done, perhaps from several threads, one at a time; where it returns false the
 /// work stops with an Error. Throws as check_request.

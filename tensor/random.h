@@ -21,7 +21,8 @@ enum class Stream : std::uint32_t {
   validation,
   toy,
   probe,
-  bootstrap
+  bootstrap,
+  dequantisation
 };
 
 /// Randomness is a function of (seed, stream, step, sample, element): Philox 4x32-10 [Salmon11], a counter-based

@@ -1,7 +1,6 @@
 #include "diffusion/metrics/modes.h"
 
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -44,27 +43,33 @@ Clusters clusters(const Tensor& points, std::span<const Index> labels, Index cla
   return result;
 }
 
-ModeCount count_modes(const Tensor& points, const Clusters& clusters, double reach) {
-  ModeCount result;
-  result.points.resize(clusters.centres.size());
+std::vector<Index> nearest_modes(const Tensor& points, const Clusters& clusters, double reach) {
+  std::vector<Index> modes;
   for (Index i = 0; i < points.extent(0); ++i) {
-    std::size_t nearest = 0;
-    double smallest = std::numeric_limits<double>::infinity();  // squared, in deviations
+    Index mode = -1;
+    double smallest = reach * reach;  // squared, in deviations
     for (std::size_t k = 0; k < clusters.centres.size(); ++k) {
       const double distance = squared_distance(points.data() + i * points.extent(1), clusters.centres[k]) /
                               std::pow(clusters.deviations[k], 2);
-      if (distance < smallest) {
-        smallest = distance;
-        nearest = k;
-      }
+      if (distance > smallest) continue;
+      smallest = distance;
+      mode = static_cast<Index>(k);
     }
-    if (smallest <= reach * reach) ++result.points[nearest];
+    modes.push_back(mode);
   }
-  const double all = static_cast<double>(points.extent(0)), modes = static_cast<double>(clusters.centres.size());
-  for (const Index count : result.points) {
-    if (count > 0 && static_cast<double>(count) >= 0.1 * all / modes) ++result.found;
+  return modes;
+}
+
+ModeCount count_modes(std::span<const Index> modes, Index count) {
+  if (modes.empty() || count < 1) throw UsageError("modes: ", modes.size(), " samples in ", count, " modes");
+  ModeCount result;
+  result.samples.resize(static_cast<std::size_t>(count));
+  for (const Index mode : modes) {
+    if (mode >= 0) ++result.samples.at(static_cast<std::size_t>(mode));
   }
-  result.in_modes = static_cast<double>(std::accumulate(result.points.begin(), result.points.end(), Index{0})) / all;
+  const double all = static_cast<double>(modes.size()), fair = all / static_cast<double>(count);
+  for (const Index n : result.samples) result.found += n > 0 && static_cast<double>(n) >= 0.1 * fair;
+  result.in_modes = static_cast<double>(std::accumulate(result.samples.begin(), result.samples.end(), Index{0})) / all;
   return result;
 }
 

@@ -1,4 +1,4 @@
-// The commands around training: help, data sets, samples, evaluation, and looking into files.
+// The commands around training: help, data sets, and looking into files.
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -11,34 +11,12 @@
 
 using namespace reverie;
 
-namespace {
-
-// A class-conditional unet for images of 8 x 8, hardly trained.
-const std::string& unet_checkpoint() {
-  static const TemporaryFolder folder;
-  static const std::string path = [] {
-    write_images(folder / "images.h5", 20, 8);
-    write_text(folder / "unet.toml",
-               concat("[data]\ntrain = '", folder / "images.h5",
-                      "'\n[model]\nchannel_mult = [1, 2]\nnum_res_blocks = 1\nattention_resolutions = []\n"
-                      "class_conditional = true\n[diffusion]\nsteps = 40\n"
-                      "[train]\nsteps = 3\nbatch_size = 4\nlabel_dropout = 0.2\npreview_count = 4\n"
-                      "ema_rates = [0.5]\n"));
-    const Outcome outcome = run({"train", "--config", folder / "unet.toml", "--out", folder / "run"});
-    INFO(outcome.err);
-    REQUIRE(outcome.code == 0);
-    return folder / "run/checkpoint.h5";
-  }();
-  return path;
-}
-
-}  // namespace
-
 TEST_CASE("every command has a help with an example") {
   const std::vector<std::vector<std::string>> commands{{},
                                                        {"train"},
                                                        {"sample"},
                                                        {"evaluate"},
+                                                       {"classifier"},
                                                        {"data"},
                                                        {"data", "import"},
                                                        {"data", "import", "idx"},
@@ -53,6 +31,8 @@ TEST_CASE("every command has a help with an example") {
     CHECK(outcome.code == 0);
     CHECK(outcome.err == "");
     CHECK(contains(outcome.out, "example: reverie "));
+    for (const std::string& line : split(outcome.out, '\n'))
+      CHECK_MESSAGE((line.size() <= 80 || line.starts_with("Usage: ")), line);
     const bool works = command.size() > 1 && !(command.size() == 2 && command[0] == "data") &&
                        !(command.size() == 3 && command[1] == "import");
     CHECK(contains(outcome.out, "--threads N") == works);
@@ -113,78 +93,6 @@ TEST_CASE("IDX files become an image set") {
   CHECK(set.count == 2);
   CHECK(set.labels == std::vector<Index>{1, 0});
   CHECK(set.class_names == std::vector<std::string>{"no", "yes"});
-}
-
-TEST_CASE("samples: an image set that says how it was made; by class name or number; alike for any threads") {
-  const TemporaryFolder folder;
-  const auto sample = [&](const std::string& file, std::vector<std::string> more) {
-    std::vector<std::string> arguments{"sample", "--checkpoint", unet_checkpoint(), "--out", folder / file};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const Outcome outcome = run(arguments);
-    INFO(outcome.err);
-    CHECK(outcome.code == 0);
-    return outcome;
-  };
-  const Outcome outcome =
-      sample("a.h5", {"--count", "19", "--sampler", "ddim", "--steps", "5", "--seed", "4", "--threads", "1"});
-  CHECK(contains(outcome.out, "mean brightness 0."));
-  CHECK(!contains(outcome.out, "\r"));
-  const ImageSet a = ImageSet::load(folder / "a.h5");
-  CHECK(a.count == 19);
-  CHECK(a.class_names == std::vector<std::string>{"dark", "light"});
-  CHECK(a.labels[3] == 1);  // the classes in turn
-  for (const std::string part : {"checkpoint.h5", "step 3", "ema:0.5", "ddim", "5 of 40 steps", "seed 4"})
-    CHECK_MESSAGE(contains(a.source, part), a.source);
-  sample("b.h5", {"--count", "19", "--sampler", "ddim", "--steps", "5", "--seed", "4", "--threads", "3"});
-  CHECK(ImageSet::load(folder / "b.h5").images == a.images);
-
-  sample("name.h5", {"--count", "3", "--class", "light", "--guidance", "2", "--weights", "raw"});
-  sample("number.h5", {"--count", "3", "--class", "1", "--guidance", "2", "--weights", "raw"});
-  const ImageSet by_name = ImageSet::load(folder / "name.h5");
-  CHECK(by_name.labels == std::vector<Index>{1, 1, 1});
-  CHECK(by_name.images == ImageSet::load(folder / "number.h5").images);
-  CHECK(failed_with(run({"sample", "--checkpoint", unet_checkpoint(), "--class", "grey", "--out", folder / "x.h5"}), 2,
-                    {"grey", "dark, light"}));
-  CHECK(failed_with(run({"sample", "--checkpoint", unet_checkpoint(), "--class", "2", "--out", folder / "x.h5"}), 2,
-                    {"--class 2", "dark, light"}));
-  CHECK(!std::filesystem::exists(folder / "x.h5"));
-}
-
-TEST_CASE("Ctrl-C while sampling writes nothing") {
-  const TemporaryFolder folder;
-  const Outcome outcome =
-      run({"sample", "--checkpoint", unet_checkpoint(), "--count", "100000", "--out", folder / "x.png"},
-          {.signal = SIGINT, .after = 1});
-  CHECK(outcome.code == 130);
-  CHECK(contains(outcome.out, "nothing was written"));
-  CHECK(folder.files() == 0);
-}
-
-TEST_CASE("evaluation: the three parts add up, the table has a line a step, threads change nothing") {
-  const TemporaryFolder folder;
-  const std::string images = std::filesystem::path(unet_checkpoint()).parent_path().parent_path() / "images.h5";
-  const auto evaluate = [&](const char* threads) {
-    const Outcome outcome = run({"evaluate", "--checkpoint", unet_checkpoint(), "--data", images, "--count", "11",
-                                 "--threads", threads, "--out", folder / threads});
-    INFO(outcome.err);
-    CHECK(outcome.code == 0);
-    return outcome.out.substr(outcome.out.find('\n'), outcome.out.rfind('\n'));
-  };
-  const auto part = [](const std::string& text, const std::string& name) {
-    return std::stod(text.substr(text.find(name) + name.size()));
-  };
-  const std::string text = evaluate("1");
-  CHECK(part(text, "total") ==
-        doctest::Approx(part(text, "prior") + part(text, "middle") + part(text, "decoder")).epsilon(1e-3));
-  CHECK(contains(text, "standard error"));
-  const std::string table = read_text(folder / "1");
-  CHECK(table.starts_with("t,vb,mse,x0_mse\n0,"));
-  CHECK(split(table, '\n').size() == 1 + 40);
-  evaluate("3");
-  CHECK(read_text(folder / "3") == table);
-
-  CHECK(failed_with(run({"evaluate", "--checkpoint", unet_checkpoint(), "--data", "data/sets/digits-test.h5"}), 2,
-                    {"digits-test.h5", "[28,28,1]", "[8,8,1]"}));
 }
 
 TEST_CASE("inspect tells what is in a checkpoint, and refuses what it doesn't know") {

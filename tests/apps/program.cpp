@@ -188,4 +188,27 @@ void write_images(const std::string& path, Index count, Index size) {
   set.save(path);
 }
 
+const std::string& unet_checkpoint() {
+  static const TemporaryFolder folder;
+  static const std::string path = [] {
+    write_images(folder / "images.h5", 20, 8);
+    write_text(folder / "unet.toml",
+               concat("[data]\ntrain = '", folder / "images.h5",
+                      "'\n[model]\nchannel_mult = [1, 2]\nnum_res_blocks = 1\nattention_resolutions = []\n"
+                      "class_conditional = true\n[diffusion]\nsteps = 40\n"
+                      "[train]\nsteps = 3\nbatch_size = 4\nlabel_dropout = 0.2\npreview_count = 4\n"
+                      "ema_rates = [0.5]\n"));
+    const Outcome outcome = run({"train", "--config", folder / "unet.toml", "--out", folder / "run"});
+    INFO(outcome.err);
+    REQUIRE(outcome.code == 0);
+    return folder / "run/checkpoint.h5";
+  }();
+  return path;
+}
+
+const std::string& unet_images() {
+  static const std::string path = std::filesystem::path(unet_checkpoint()).parent_path().parent_path() / "images.h5";
+  return path;
+}
+
 }  // namespace reverie::inline REVERIE_PRECISION

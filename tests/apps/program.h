@@ -43,4 +43,8 @@ bool same_checkpoints(const std::string& a, const std::string& b);
 /// Writes an image set of `count` random images [size,size,1] in two classes, "dark" and "light".
 void write_images(const std::string& path, Index count, Index size);
 
+/// The checkpoint of a class-conditional unet, hardly trained on such images of 8 x 8; they lie beside its folder.
+const std::string& unet_checkpoint();
+const std::string& unet_images();
+
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,14 @@
+#pragma once
+#include <string>
+
+#include "diffusion/comparison.h"
+#include "diffusion/evaluation.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// Results of an evaluation as lines of at most 80 columns, for people.
+std::string report(const BoundEvaluation& bound);
+std::string report(const LikelihoodEvaluation& likelihood, const Shape& sample);
+std::string report(const Comparison& comparison, const Judge& judge);
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,131 @@
+#include "apps/request.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "diffusion/samplers/sampler.h"
+#include "diffusion/sigmas.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// A class by its name, or by its number.
+Index class_number(const std::string& wanted, const std::vector<std::string>& names) {
+  if (names.empty()) {
+    throw UsageError("--class ", wanted, ": this model was trained without classes; --classifier can guide it to one");
+  }
+  const auto named = std::find(names.begin(), names.end(), wanted);
+  if (named != names.end()) return named - names.begin();
+  for (Index i = 0; i < std::ssize(names); ++i)
+    if (wanted == std::to_string(i)) return i;
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  throw UsageError("--class ", wanted, ": there is no such class; there are ", known);
+}
+
+// A flag for each: --s-churn for s_churn. What is given lands in `values`.
+void add_parameters(CLI::App* command, const std::vector<ParameterInfo>& parameters, ParameterValues& values,
+                    const std::string& otherwise) {
+  for (const ParameterInfo& parameter : parameters) {
+    std::string flag = concat("--", parameter.name);
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    command
+        ->add_option_function<double>(
+            flag, [&values, name = parameter.name](double value) { values[name] = value; },
+            parameter.meaning + otherwise)
+        ->type_name("X");
+  }
+}
+
+}  // namespace
+
+void add_sampling(CLI::App* command, SamplingFlags& flags) {
+  command->add_option("--sampler", flags.sampler, "One of those below [sample.sampler]")->type_name("NAME");
+  command->add_option("--steps", flags.steps, "Steps to take, 0 for the whole chain [sample.steps]")
+      ->type_name("N")
+      ->check(not_negative);
+  add_parameters(command, all_parameters(samplers()), flags.sampler_parameters, " [the sampler's, see below]");
+  command->add_option("--solver-type", flags.solver_type, "Which of the sampler's formulas [see below]")
+      ->type_name("NAME");
+  command
+      ->add_option("--sigmas", flags.sigmas,
+                   "Noise levels that samplers in the sigma form visit: chain, " + names_in(sigma_grids()) +
+                       " [what suits the sampler]")
+      ->type_name("NAME");
+  add_parameters(command, all_parameters(sigma_grids()), flags.sigma_parameters,
+                 " [within what the model was trained on]");
+  command->add_option("--class", flags.label, "Class of all samples, its name or number [all classes in turn]")
+      ->type_name("K");
+  command
+      ->add_option("--guidance", flags.guidance,
+                   "Classifier-free guidance: 1 is none, more exaggerates the class [sample.guidance]")
+      ->type_name("S");
+  command
+      ->add_option("--guidance-rescale", flags.guidance_rescale,
+                   "Share, 0 to 1, in which guided answers get their contrast back [sample.guidance_rescale]")
+      ->type_name("R");
+  command
+      ->add_option("--dynamic-threshold", flags.dynamic_threshold,
+                   "Share of each sample's values that must not saturate, 0 for none [sample.dynamic_threshold]")
+      ->type_name("P");
+  command->add_option("--seed", flags.seed, "Sample i is a function of the seed and i [0]")->type_name("S");
+}
+
+std::string sampler_list() {
+  std::ostringstream text;
+  text << "samplers:\n";
+  for (const Sampler& sampler : samplers()) {
+    std::string heeds;
+    const auto add = [&](const std::string& what, const char* between) {
+      heeds += (heeds.empty() ? "\n" : between) + what;
+    };
+    for (const ParameterInfo& parameter : sampler.parameters) add(concat(parameter.name, " ", parameter.value), ", ");
+    for (const char* type : sampler.solver_types) add(type, type == sampler.solver_types[0] ? ", " : " or ");
+    text << help_entry(sampler.name, sampler.summary + heeds, 22);
+  }
+  return text.str();
+}
+
+SampleRequest request_of(const SamplingFlags& flags, const DiffusionModel& model, const LabelGuidance& classifier) {
+  SampleRequest request = default_request(model.config);
+  request.classifier = classifier;
+  request.seed = flags.seed;
+  if (flags.sampler && *flags.sampler != request.sampler) {  // what was meant for another sampler is dropped
+    request.sampler = *flags.sampler;
+    request.sampler_parameters.clear();
+    request.solver_type.clear();
+  }
+  if (flags.sigmas && *flags.sigmas != request.sigmas) {
+    request.sigmas = *flags.sigmas;
+    request.sigma_parameters.clear();
+  }
+  for (const auto& [name, value] : flags.sampler_parameters) request.sampler_parameters[name] = value;
+  for (const auto& [name, value] : flags.sigma_parameters) request.sigma_parameters[name] = value;
+  request.solver_type = flags.solver_type.value_or(request.solver_type);
+  request.steps = flags.steps.value_or(request.steps);
+  request.guidance = flags.guidance.value_or(request.guidance);
+  request.guidance_rescale = flags.guidance_rescale.value_or(request.guidance_rescale);
+  request.dynamic_threshold = flags.dynamic_threshold.value_or(request.dynamic_threshold);
+  if (!flags.label.empty()) request.label = class_number(flags.label, sample_classes(model, request));
+  return request;
+}
+
+std::string in_words(const DiffusionModel& model, const SampleRequest& request) {
+  const Index chain = model.process.schedule.steps();
+  std::string text =
+      concat(request.sampler, " with ", request.steps > 0 ? request.steps : chain, " of ", chain, " steps");
+  for (const auto& [name, value] : request.sampler_parameters) text += concat(", ", name, " ", value);
+  if (!request.solver_type.empty()) text += ", " + request.solver_type;
+  if (find_sampler(request.sampler).sigma != nullptr && !request.sigmas.empty()) text += ", sigmas " + request.sigmas;
+  for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", value);
+  if (request.label >= 0) {
+    text += ", class " + sample_classes(model, request)[static_cast<std::size_t>(request.label)];
+  }
+  if (request.guidance != 1) text += concat(", guidance ", request.guidance);
+  if (request.guidance_rescale > 0) text += concat(", rescaled by ", request.guidance_rescale);
+  if (request.dynamic_threshold > 0) text += concat(", dynamic threshold ", request.dynamic_threshold);
+  if (request.classifier.gradient) text += concat(", guided by a classifier, scale ", request.classifier.scale);
+  return text + concat(", seed ", request.seed);
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
