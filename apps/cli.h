@@ -13,6 +13,7 @@ void add_evaluate(CLI::App& program);
 void add_classifier(CLI::App& program);
 void add_data(CLI::App& program);
 void add_inspect(CLI::App& program);
+void add_explain(CLI::App& program);
 
 /// A command that only has others below it: one of them must be named.
 inline void need_subcommand(CLI::App* command) {

@@ -21,6 +21,7 @@ void add_subcommands(CLI::App& program) {
   add_classifier(program);
   add_data(program);
   add_inspect(program);
+  add_explain(program);
   program.footer(
       "example: reverie train --config configs/toy-moons.toml --out runs/moons\n"
       "`reverie COMMAND --help` tells more of each.");

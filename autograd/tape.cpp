@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tensor/kernels/elementwise.h"
+#include "tensor/storage.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -29,7 +30,7 @@ Tensor* Gradients::started(int input) {
   if (node < 0 || !tape_.gradients_[static_cast<std::size_t>(node)].defined()) return nullptr;
   Tensor& gradient = tape_.gradients_[static_cast<std::size_t>(node)];
   // Shared by `give`, unless it is a parameter's, which lies where the caller wants it.
-  if (!gradient.unique() && tape_.nodes_[static_cast<std::size_t>(node)].slot < 0) gradient = gradient.clone();
+  if (!gradient.unique() && tape_.nodes_[static_cast<std::size_t>(node)].record.slot < 0) gradient = gradient.clone();
   return &gradient;
 }
 
@@ -63,7 +64,7 @@ void Gradients::give(int input, Tensor gradient) {
 }
 
 Var Tape::leaf(const char* op, Tensor value, Index slot) {
-  nodes_.push_back({{op, {}, value.shape()}, nullptr, slot});
+  nodes_.push_back({{op, {}, value.shape(), slot}, nullptr});
   return Var(std::move(value), this, static_cast<int>(nodes_.size()) - 1);
 }
 
@@ -79,15 +80,16 @@ Var Tape::parameter(const Tensor& value, Index slot) {
 Var Tape::append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward) {
   if (check_ == Check::finite && !all_finite(y)) throw NotFiniteError("the result of ", op, " is not finite");
   bool wanted = false;
-  Record record{op, {}, y.shape()};
+  Record record{op, {}, y.shape(), -1};
   record.inputs.reserve(inputs.size());
   for (const Var& x : inputs) {
     record.inputs.push_back({x.node(), x.shape()});
     wanted = wanted || x.needs_gradient();
   }
-  if (!wanted) return constant(std::move(y));
-  nodes_.push_back({std::move(record), std::move(backward), -1});
-  return Var(std::move(y), this, static_cast<int>(nodes_.size()) - 1);
+  const int node = wanted ? static_cast<int>(nodes_.size()) : -1;
+  if (wanted) nodes_.push_back({std::move(record), std::move(backward)});
+  if (observer_) observer_(TapeEvent::computed, node);
+  return Var(std::move(y), this, node);
 }
 
 void Tape::backward(const Var& loss, std::span<Tensor> slot_gradients) {
@@ -104,7 +106,7 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   gradients_[static_cast<std::size_t>(y.node())] = dy;
   // A parameter's gradient is accumulated where the caller wants it, not in a tensor of its own.
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const Index slot = nodes_[i].slot;
+    const Index slot = nodes_[i].record.slot;
     if (slot >= 0 && slot < static_cast<Index>(slot_gradients.size())) {
       gradients_[i] = slot_gradients[static_cast<std::size_t>(slot)];
     }
@@ -112,6 +114,7 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     Node& node = nodes_[i];
     if (!node.backward) continue;  // a leaf keeps its gradient
+    if (observer_) observer_(TapeEvent::backward_begins, static_cast<int>(i));
     if (gradients_[i].defined()) {
       Gradients gradients(*this, static_cast<int>(i), std::move(gradients_[i]));
       node.backward(gradients);
@@ -119,7 +122,20 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
     }
     gradients_[i] = {};
     node.backward = nullptr;  // frees what the operation kept
+    if (observer_) observer_(TapeEvent::backward_ends, static_cast<int>(i));
   }
+}
+
+std::vector<Index> Tape::free_kept() {
+  if (!gradients_.empty()) throw Error("free_kept: this tape has already been consumed");
+  gradients_.resize(nodes_.size());
+  std::vector<Index> kept(nodes_.size());
+  for (std::size_t i = nodes_.size(); i-- > 0;) {
+    const Index before = memory_use().live_bytes;
+    nodes_[i].backward = nullptr;
+    kept[i] = before - memory_use().live_bytes;
+  }
+  return kept;
 }
 
 void Tape::check_gradients(const Record& record) const {

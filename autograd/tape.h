@@ -107,7 +107,13 @@ struct Record {
   const char* op;
   std::vector<Input> inputs;
   Shape output;
+  Index slot = -1;  ///< of a parameter
 };
+
+/// What a tape is doing: an operation has been computed, and stands at `node` (-1: its result is a constant, of which
+/// nothing is recorded); or `backward` turns to a node, and leaves it, what it kept freed.
+enum class TapeEvent { computed, backward_begins, backward_ends };
+using TapeObserver = std::function<void(TapeEvent event, int node)>;
 
 /// The record of one forward pass. Append order is topological order, so `backward` walks it from the end, without
 /// recursion, and frees each operation's captured tensors as soon as they have served. A tape is made for one training
@@ -128,6 +134,8 @@ class Tape {
   /// A parameter: a leaf whose gradient is added to slot_gradients[slot] of `backward`. Asking again gives the same
   /// leaf.
   Var parameter(const Tensor& value, Index slot);
+  /// `observer` is told of everything that happens from now on: for timing.
+  void observe(TapeObserver observer) { observer_ = std::move(observer); }
   /// From now on parameters are constants: for gradients with respect to `variable`s alone.
   void freeze_parameters() { frozen_ = true; }
 
@@ -142,18 +150,22 @@ class Tape {
   Tensor gradient(const Var& variable) const;
 
   std::vector<Record> records() const;
+  /// How many bytes of tensors each node keeps for `backward`, a tensor that several keep counted for the first of
+  /// them. Not by a formula: what the operations captured is freed, last first, and the memory that comes back counted.
+  /// Consumes the tape; tensors that somebody else holds (the caller's Vars, the parameters) are free of charge.
+  std::vector<Index> free_kept();
 
  private:
   friend class Gradients;
   struct Node {
     Record record;
     Backward backward;
-    Index slot = -1;
   };
   Var leaf(const char* op, Tensor value, Index slot);
   void check_gradients(const Record& record) const;
 
   Check check_;
+  TapeObserver observer_;
   bool frozen_ = false;
   std::vector<Node> nodes_;
   std::vector<Tensor> gradients_;  // dL/d(node), present only while needed

@@ -155,14 +155,27 @@ Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index las
   return objective_(network, data(batch.x0), data(batch.noise), part(batch.times.u, first, last));
 }
 
+// What samples [first, last) add to the batch's loss, recorded; `each` gets the loss of every one, without its weight.
+Var Trainer::shard_loss(Tape& tape, const Batch& batch, Index first, Index last, std::span<double> each) const {
+  const Var losses = shard_losses(&tape, batch, first, last, training_mode(first));
+  std::copy(losses.value().values().begin(), losses.value().values().end(), each.begin());
+  const Tensor weights = Tensor::from({last - first}, part(batch.times.weights, first, last));
+  return sum(losses * weights) / static_cast<double>(batch.size());
+}
+
+RecordedLoss Trainer::first_shard() const {
+  const Batch batch = draw_batch();
+  const Index size = std::min(config_.train.shard_size, batch.size());
+  return [this, batch, size, each = std::vector<double>(static_cast<std::size_t>(size))](Tape& tape) mutable {
+    return shard_loss(tape, batch, 0, size, each);
+  };
+}
+
 StepReport Trainer::step() {
   const Batch batch = draw_batch();
   std::vector<double> losses(static_cast<std::size_t>(batch.size()));  // of each sample
   gradient_.compute(batch.size(), [&](Tape& tape, Index first, Index last) {
-    const Var each = shard_losses(&tape, batch, first, last, training_mode(first));
-    std::copy(each.value().values().begin(), each.value().values().end(), losses.begin() + first);
-    const Tensor weights = Tensor::from({last - first}, part(batch.times.weights, first, last));
-    return sum(each * weights) / static_cast<double>(batch.size());
+    return shard_loss(tape, batch, first, last, std::span(losses).subspan(static_cast<std::size_t>(first)));
   });
   double loss = 0;
   for (std::size_t i = 0; i < losses.size(); ++i) loss += batch.times.weights[i] * losses[i];

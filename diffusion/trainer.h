@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/profile.h"
 #include "data/loader.h"
 #include "diffusion/checkpoint.h"
 #include "diffusion/model.h"
@@ -48,6 +49,8 @@ class Trainer {
   /// message names the step, and the operation and the parameter where that showed first.
   StepReport step();
   Index steps_done() const { return steps_done_; }
+  /// Records the loss of the next step's first shard, as `step` does: to explain it, and to time it.
+  RecordedLoss first_shard() const;
 
   /// The loss on the first `train.validation_count` samples of a held-out set, each at a noise level and with a noise
   /// of its own that are the same every time; with the first moving average (the raw weights if there is none). Unlike
@@ -69,6 +72,7 @@ class Trainer {
     Index size() const { return x0.extent(0); }
   };
   Batch draw_batch() const;
+  Var shard_loss(Tape& tape, const Batch& batch, Index first, Index last, std::span<double> each) const;
   Var shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const;
   Mode training_mode(Index first_sample) const;
   [[noreturn]] void explain_not_finite(const Batch& batch, double loss);

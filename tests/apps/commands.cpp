@@ -23,6 +23,7 @@ TEST_CASE("every command has a help with an example") {
                                                        {"data", "import", "png"},
                                                        {"data", "toy"},
                                                        {"data", "info"},
+                                                       {"explain"},
                                                        {"inspect"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--help");
@@ -103,4 +104,57 @@ TEST_CASE("inspect tells what is in a checkpoint, and refuses what it doesn't kn
     CHECK_MESSAGE(contains(outcome.out, part), part);
   CHECK(!contains(run({"inspect", unet_checkpoint()}).out, "input_blocks.0.0.weight"));
   CHECK(failed_with(run({"inspect", "meson.build"}), 1, {"meson.build"}));
+}
+
+TEST_CASE("explain: every operation of a shard, their sums, a graph; no wider than a terminal") {
+  const TemporaryFolder folder;
+  const std::string graph = folder / "tape.dot";
+  const Outcome outcome = run({"explain", "--config", "configs/mnist.toml", "--shape", "28x28x1", "--set",
+                               "train.shard_size=1", "--dot", graph});
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  for (const std::string part : {"1743170 parameters", "[28,28,1]", "[1,14,14,64]", "\ninput_blocks.4\n", " 1.qkv\n",
+                                 "conv2d", "a step of 64 shards: 122GFLOP"})
+    CHECK_MESSAGE(contains(outcome.out, part), part);
+  for (const std::string& line : split(outcome.out, '\n')) CHECK_MESSAGE(line.size() <= 80, line);
+  const std::string dot = read_text(graph);
+  CHECK(dot.starts_with("digraph tape {"));
+  CHECK(dot.ends_with("}\n"));
+  CHECK(contains(dot, "input_blocks.4.1.qkv.weight\\n[192,64,1]"));
+  CHECK(contains(dot, "attention_qkv\\n[1,196,64]"));
+  CHECK(contains(dot, " -> n"));
+}
+
+TEST_CASE("explain --time: forward and backward of every kind, the slowest first") {
+  const Outcome outcome = run({"explain", "--config", "configs/toy-moons.toml", "--time", "--runs", "2"});
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  for (const std::string part : {"linear", "silu", "GFLOP/s", "100.0%", "the shard ", "a whole step ", "1 thread"})
+    CHECK_MESSAGE(contains(outcome.out, part), part);
+  double last = 100;
+  for (const std::string& line : split(outcome.out, '\n')) CHECK_MESSAGE(line.size() <= 80, line);
+  std::string first_table = outcome.out.substr(0, outcome.out.find("not recorded"));
+  first_table.resize(std::min(first_table.rfind('\n'), first_table.rfind("smaller")));
+  for (const std::string& line : split(first_table, '\n')) {
+    if (line.find("% ") != 5) continue;
+    CHECK(std::stod(line) <= last);
+    last = std::stod(line);
+  }
+  CHECK(last < 100);
+}
+
+TEST_CASE("explain says what it can't explain") {
+  const TemporaryFolder folder;
+  const std::string config = "configs/mnist.toml";
+  const auto explain = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments{"explain", "--config", config};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  CHECK(failed_with(explain({"--set", "data.train='none.h5'"}), 1, {"none.h5", "--shape HxWxC"}));
+  CHECK(failed_with(explain({"--shape", "28x28"}), 2, {"--shape 28x28", "28x28x1"}));
+  CHECK(failed_with(explain({"--classes", "3"}), 2, {"--classes", "--shape"}));
+  CHECK(failed_with(explain({"--shape", "30x28x1"}), 2, {"30x28"}));
+  CHECK(failed_with(explain({"--shape", "28x28x1", "--dot", folder / "none/x.dot"}), 1, {"none"}));
+  CHECK(failed_with(explain({"--shape", "28x28x1", "--set", "model.class_conditional=true"}), 2, {"no labels"}));
 }

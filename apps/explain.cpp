@@ -1,0 +1,151 @@
+// reverie explain: what a training step records on its tape, what that costs, and how long it takes.
+#include <algorithm>
+#include <chrono>
+#include <iomanip>
+#include <iostream>
+
+#include "apps/cli.h"
+#include "apps/explanation.h"
+#include "apps/files.h"
+#include "data/image_set.h"
+#include "data/toy.h"
+#include "diffusion/trainer.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+struct Options {
+  std::string config_file, shape, dot;
+  std::vector<std::string> settings;
+  Index classes = 0;
+  bool time = false;
+  int runs = 10;
+};
+
+// Images or points of any content in the place of the data set: what is recorded depends on their shape alone.
+std::unique_ptr<Dataset> stand_in(const std::string& text, Index classes, Index count) {
+  long long h = 0, w = 0, c = 0;
+  int end = 0;
+  std::unique_ptr<Dataset> data;
+  if (text == "2") {
+    data = std::make_unique<PointSet>(toy("swiss_roll", count, 0));
+  } else if (std::sscanf(text.c_str(), "%5lldx%5lldx%5lld%n", &h, &w, &c, &end) == 3 &&
+             static_cast<std::size_t>(end) == text.size() && h > 0 && w > 0 && c > 0) {
+    data = std::make_unique<ImageSet>(
+        ImageSet::from(normal({.seed = 0, .stream = Stream::probe}, {count, Index{h}, Index{w}, Index{c}})));
+  } else {
+    throw UsageError("--shape ", text, ": wants HxWxC, like 28x28x1, or 2 for points");
+  }
+  for (Index i = 0; i < count && classes > 0; ++i) data->labels.push_back(i % classes);
+  for (Index k = 0; k < classes; ++k) data->class_names.push_back(std::to_string(k));
+  return data;
+}
+
+std::unique_ptr<Dataset> data_of(const Options& options, const Config& config) {
+  if (!options.shape.empty()) return stand_in(options.shape, options.classes, config.train.batch_size);
+  if (options.classes > 0) throw UsageError("--classes: wants --shape beside it; a data set knows its own classes");
+  try {
+    return open_dataset(config.data.train, 0);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw Error(error.what(), "; --shape HxWxC explains without the data");
+  }
+}
+
+// The fastest of some whole steps, in seconds.
+double step_seconds(Trainer& trainer, int runs) {
+  double best = INFINITY;
+  for (int i = 0; i <= runs; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    trainer.step();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (i > 0) best = std::min(best, seconds);  // the first warms up
+  }
+  return best;
+}
+
+void explain(const Options& options) {
+  Config config = load_config(options.config_file);
+  for (const std::string& setting : options.settings) set_config(config, setting);
+  check_config(config);
+  if (!options.dot.empty()) require_writable(options.dot);
+  const auto data = data_of(options, config);
+  Trainer trainer(config, *data);
+  const ParameterStore& parameters = trainer.model().network->parameters;
+  TensorList gradients = parameters.zeros_like();
+  const RecordedLoss shard = trainer.first_shard();
+  const TapePlan plan = plan_tape(shard, gradients);
+  if (!options.dot.empty()) write_text(options.dot, plan_graph(plan, parameters));
+
+  const Index batch = config.train.batch_size, size = std::min(config.train.shard_size, batch);
+  const Index shards = (batch + size - 1) / size;
+  Flops all;
+  for (const Flops& flops : plan.flops) all += flops;
+  const double step_flops = all.total() * static_cast<double>(batch) / static_cast<double>(size);
+  std::cout << options.config_file << ": " << config.model.network << " for samples of shape " << data->sample_shape()
+            << "\n"
+            << parameters.element_count() << " parameters in " << parameters.size() << " tensors\none shard: " << size
+            << " of the " << batch << " samples of a batch, "
+            << (options.time ? concat(threads(), threads() == 1 ? " thread" : " threads", ", fastest of ", options.runs)
+                             : std::string("forward and backward"))
+            << "\n\n";
+  if (!options.time) {
+    std::cout << plan_text(plan, parameters) << "\npeak memory of the shard, gradients included: "
+              << short_number(static_cast<double>(plan.peak_bytes)) << "B\na step of " << shards
+              << (shards == 1 ? " shard: " : " shards: ") << short_number(step_flops) << "FLOP\n";
+    if (!options.dot.empty()) std::cout << options.dot << ": the graph, for `dot -Tsvg`\n";
+    return;
+  }
+  const TapeTimes times = time_tape(shard, gradients, options.runs);
+  const double step = step_seconds(trainer, std::min(options.runs, 3));
+  const auto ms = [](double seconds) {
+    return concat(std::fixed, std::setprecision(seconds < 1 ? 2 : 0), 1e3 * seconds, " ms");
+  };
+  const auto rate = [](double flops, double seconds) {
+    return concat(std::setprecision(3), flops / seconds / 1e9, " GFLOP/s");
+  };
+  std::cout << times_text(plan, times) << "\nthe shard " << ms(times.whole.total()) << " = " << ms(times.whole.forward)
+            << " + " << ms(times.whole.backward) << " (median " << ms(times.median.total()) << "), "
+            << rate(all.total(), times.whole.total()) << "\na whole step " << ms(step) << " (" << shards
+            << (shards == 1 ? " shard, " : " shards, ") << config.train.lanes << " lanes, optimizer, averages); "
+            << rate(step_flops, step) << "\n";
+}
+
+}  // namespace
+
+void add_explain(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      program.add_subcommand("explain", "What a training step computes, keeps in memory, and takes in time");
+  command->add_option("--config", options->config_file, "Configuration to explain, e.g. configs/digits.toml")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--set", options->settings, "Change keys of the configuration, e.g. --set train.batch_size=16")
+      ->type_name("KEY=VALUE");
+  command->add_option("--shape", options->shape, "Shape of a sample (2: points) [that of the configuration's data]")
+      ->type_name("HxWxC");
+  command->add_option("--classes", options->classes, "With --shape: classes of the samples [none]")
+      ->type_name("N")
+      ->check(positive);
+  command->add_option("--dot", options->dot, "Write the recorded operations as a graph for Graphviz")
+      ->type_name("FILE");
+  command->add_flag("--time", options->time, "Time the operations instead, forward and backward; the slowest first");
+  command->add_option("--runs", options->runs, "With --time: take the fastest of N runs [10]")
+      ->type_name("N")
+      ->check(positive);
+  command->add_option("--threads", "Threads to work with; more than one share the loops of a single shard [1]")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024).description(""));
+  command->footer(
+      "example: reverie explain --config configs/mnist.toml --shape 28x28x1 \\\n"
+      "           --dot tape.dot\n"
+      "         reverie explain --config configs/mnist.toml --shape 28x28x1 --time");
+  command->callback([options, command] {
+    const CLI::Option* threads = command->get_option("--threads");
+    set_threads(threads->empty() ? 1 : threads->as<int>());
+    explain(*options);
+  });
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
