@@ -24,24 +24,37 @@ struct Plan {
 };
 
 Plan plan_of(const Options& options, bool model, bool images) {
-  if (!model && options.samples.empty()) {
+  const bool given = !options.samples.empty();
+  if (!model && !given) {
     throw UsageError("evaluate: wants --checkpoint, to measure a model, or --samples, to measure samples, or both");
   }
   if (!model && (options.count.value_or(0) > 0 || options.ode.value_or(0) > 0 || options.draw.value_or(0) > 0)) {
     throw UsageError("evaluate: --count, --ode and --draw ask a model; --checkpoint is missing");
   }
-  if (!options.samples.empty() && options.draw.value_or(0) > 0) {
+  if (given && options.draw.value_or(0) > 0) {
     throw UsageError("evaluate: --samples has samples to compare, --draw makes others; choose one");
   }
-  const bool draws = options.samples.empty() && (!images || !options.classifier.empty());
-  Plan plan{.bound = options.count.value_or(model && images ? 64 : 0),
-            .ode = options.ode.value_or(model && !images ? 1000 : 0),
-            .draw = options.draw.value_or(!draws   ? 0
-                                          : images ? 256
-                                                   : 2000)};
-  if (!options.out.empty() && plan.bound == 0)
-    throw UsageError("--out ", options.out, ": keeps the bound's terms, and --count is 0");
-  if (images && options.classifier.empty() && (plan.draw > 0 || !options.samples.empty())) {
+  if (!images && options.count.value_or(0) > 0) {
+    throw UsageError("--count: the bound is for images of 8-bit values, and ", options.data,
+                     " has points; --ode isn't");
+  }
+  const bool draws = !given && (!images || !options.classifier.empty());
+  const Plan plan{.bound = options.count.value_or(model && images ? 64 : 0),
+                  .ode = options.ode.value_or(model && !images ? 1000 : 0),
+                  .draw = options.draw.value_or(!draws   ? 0
+                                                : images ? 256
+                                                         : 2000)};
+  if (plan.bound == 0 && plan.ode == 0 && plan.draw == 0 && !given) {
+    throw UsageError("evaluate: --count, --ode and --draw are 0: there is nothing to measure");
+  }
+  if (!options.out.empty() && plan.bound == 0) {
+    throw UsageError("--out ", options.out, ": keeps the bound's terms, and there is no bound without --count");
+  }
+  const Index fewest = ComparisonOptions{}.neighbours + 1;
+  if (options.compare < fewest || (plan.draw > 0 && plan.draw < fewest)) {
+    throw UsageError("evaluate: --draw and --compare want at least ", fewest, " samples to compare");
+  }
+  if (images && options.classifier.empty() && (plan.draw > 0 || given)) {
     throw UsageError(
         "--classifier is missing: samples are compared by its features. One for these classes comes from "
         "`reverie classifier --data TRAINING-SET --out classifier.h5`");

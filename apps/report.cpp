@@ -53,7 +53,9 @@ std::string report(const LikelihoodEvaluation& likelihood, const Shape& sample) 
 std::string report(const Comparison& comparison, const Judge& judge) {
   const bool trained = std::any_of(comparison.measures.begin(), comparison.measures.end(),
                                    [](const Measure& m) { return m.training.has_value(); });
-  std::string text = print("  %-16s %8s  %-21s%s\n", "", "samples", "95% interval", trained ? " training" : "");
+  std::string text = print("  %-16s %8s  %-21s %s\n", "", "samples", "95% interval", trained ? "training" : "");
+  text.erase(text.find_last_not_of(" \n") + 1, std::string::npos);
+  text += "\n";
   for (const Measure& m : comparison.measures) {
     const std::string interval = print("%.3g to %.3g", m.samples.interval.low, m.samples.interval.high);
     text += print("  %-16s %8.3g  %-21s", m.name.c_str(), m.samples.value, interval.c_str());

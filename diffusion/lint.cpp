@@ -31,12 +31,17 @@ Values values_of(const Dataset& data) {
   return {static_cast<double>(*low), static_cast<double>(*high), std::sqrt(std::max(squares / n - mean * mean, 0.0))};
 }
 
+// A share as "26%", or "1.3%" where it is small.
+std::string percent(double share) {
+  return concat(std::setprecision(share < 0.0995 ? 2 : 3), share < 0.0995 ? 100 * share : std::round(100 * share), "%");
+}
+
 void averages(const Config::Train& train, Warnings& warnings) {
   for (const double rate : train.ema_rates) {
     const double share = Ema::share_of_start(rate, train.ema_warmup, train.steps);
     if (share <= 0.01) continue;
-    warnings.push_back(concat("the moving average of rate ", rate, " still holds ", std::setprecision(2), 100 * share,
-                              "% of the random start after ", train.steps,
+    warnings.push_back(concat("the moving average of rate ", rate, " still holds ", percent(share),
+                              " of the random start after ", train.steps,
                               " steps; samples from it will be poor (a lower train.ema_rates, or ema_warmup = true, "
                               "helps)"));
   }
@@ -51,8 +56,8 @@ void end_of_noise(const Config& config, Warnings& warnings) {
   const Formulation& formulation = find_formulation(config.diffusion.formulation);
   const double left = 1 / std::hypot(1, formulation.sigma_range(config, formulation.process(config)).max);
   if (left > 0.05) {
-    warnings.push_back(concat("the schedule ends far from noise: at its end ", std::setprecision(2), 100 * left,
-                              "% of the data (sqrt of alphas_cumprod) is left, but sampling starts from pure noise, so "
+    warnings.push_back(concat("the schedule ends far from noise: at its end ", percent(left),
+                              " of the data (sqrt of alphas_cumprod) is left, but sampling starts from pure noise, so "
                               "brightness and colours will be off (more diffusion.steps, another schedule, or "
                               "zero_terminal_snr = true with v or x0, helps)"));
   }

@@ -26,7 +26,8 @@ State combined(const State& a, std::span<const double> c, std::span<const State>
   return result;
 }
 
-// The covectors that the trace of the Jacobian is measured with: random signs, or every coordinate's unit vector.
+// The covectors that the trace of the Jacobian is measured with: random signs [Hutchinson90], or every coordinate's
+// unit vector.
 std::vector<Tensor> make_probes(const Shape& shape, const OdeOptions& options) {
   std::vector<Tensor> probes;
   const Index width = shape.size() / shape[0];

@@ -45,4 +45,17 @@ std::vector<ParameterInfo> all_parameters(std::span<const Line> table) {
   return all;
 }
 
+/// What parameters the lines of a table have, and their values if the caller says nothing: "sigmoid: start = -3, end =
+/// 3; ...", for those who write configurations.
+template <class Line>
+std::string parameters_in(std::span<const Line> table) {
+  std::string all;
+  for (const Line& line : table) {
+    std::string own;
+    for (const ParameterInfo& p : line.parameters) own += concat(own.empty() ? "" : ", ", p.name, " = ", p.value);
+    if (!own.empty()) all += concat(all.empty() ? "" : "; ", line.name, ": ", own);
+  }
+  return all;
+}
+
 }  // namespace reverie::inline REVERIE_PRECISION

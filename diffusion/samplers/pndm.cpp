@@ -5,6 +5,10 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
+// An error of eps is an error of what is transferred sqrt(ab_to / ab) times as large. Beyond this ratio (at the end of a
+// cosine chain, or where nothing of the data is left) the step is DDIM's, by an x_0 that clamping keeps in bounds.
+constexpr double largest_growth = 400;
+
 // The transfer, exact where the noise is: from alpha_bar ab to ab_to with the noise eps in x. [Liu22] eq. 11
 Tensor transfer(const Tensor& x, const Var& eps, double ab, double ab_to) {
   const Var x0 = (x - std::sqrt(1 - ab) * eps) / std::sqrt(ab);
@@ -25,7 +29,7 @@ Tensor sample_pndm(const Sampling& sampling, Tensor x) {
     const X0AndEps here = predict_x0_and_eps(sampling, x, t);
     if (t == 0) {  // of another length than the others, to where the data is
       x = here.x0.value();
-    } else if (ab == 0) {  // x is noise alone, and all that is known of the data is in x_0
+    } else if (ab_prev > largest_growth * ab) {
       x = (std::sqrt(ab_prev) * here.x0 + std::sqrt(1 - ab_prev) * here.eps).value();
     } else {
       eps.insert(eps.begin(), here.eps);

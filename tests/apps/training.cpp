@@ -56,6 +56,7 @@ TEST_CASE("metrics: the training loss every log_every steps, the validation loss
   CHECK(lines.front().starts_with("{\"step\":0,\"validation_loss\":"));
   CHECK(lines[1].starts_with("{\"step\":10,\"loss\":"));
   CHECK(contains(lines[1], "\"gradient_norm\":"));
+  for (const char* quarter : {"loss_q1", "loss_q2", "loss_q3", "loss_q4"}) CHECK(contains(lines[1], quarter));
   CHECK(contains(lines[1], "\"learning_rate\":"));
   CHECK(lines.back().starts_with("{\"step\":400,\"validation_loss\":"));
   const auto validation_loss = [](const std::string& line) { return std::stod(line.substr(line.rfind(':') + 1)); };

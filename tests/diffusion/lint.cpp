@@ -44,6 +44,7 @@ TEST_CASE("a sound configuration is not warned of") { CHECK(warnings(sound()) ==
 TEST_CASE("what will probably be regretted is warned of, with the remedy") {
   CHECK(contains(warnings_with({"train.steps=500", "train.ema_rates=[0.9999]", "train.ema_warmup=false"}),
                  "ema_warmup = true"));
+  CHECK(contains(warnings_with({"train.steps=30", "train.ema_rates=[0.9999]", "train.ema_warmup=false"}), "100% of"));
   CHECK(contains(warnings_with({"diffusion.schedule=scaled_linear", "diffusion.steps=500"}),
                  "26% of the data (sqrt of alphas_cumprod) is left"));
   CHECK(contains(warnings_with({"diffusion.schedule=cosine"}), "drifting brightness"));
