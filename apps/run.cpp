@@ -1,6 +1,10 @@
 #include "apps/run.h"
 
+#include <algorithm>
 #include <iomanip>
+#include <numeric>
+
+#include "diffusion/comparison.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -65,19 +69,26 @@ void Run::preview() {
 
 void Run::finish() {
   write_svg(folder_.loss_curve(), loss_curve(folder_.metrics()));
-  draw_samples(folder_.samples());
+  const Tensor samples = draw_samples(folder_.samples());
   progress_.note(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
                         folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics()));
+  if (held_out_ == nullptr || samples.rank() != 4) return;
+  std::vector<Index> first(static_cast<std::size_t>(std::min(config_.validation_count, held_out_->size())));
+  std::iota(first.begin(), first.end(), Index{0});
+  progress_.note(concat("mean brightness of the samples ", std::setprecision(3), mean_of(brightness(samples)),
+                        ", of held-out data ", mean_of(brightness(held_out_->batch(first)))));
 }
 
 // From the same starting noise each time, so that pictures of different steps can be compared.
-void Run::draw_samples(const std::string& path) {
+Tensor Run::draw_samples(const std::string& path) {
   const DiffusionModel& model = trainer_.model();
   SampleRequest request = default_request(model.config);
   request.count = config_.preview_count;
   request.seed = static_cast<std::uint64_t>(config_.seed);
   const WithValues averaged(model.network->parameters, trainer_.sampling_weights());
-  write_png(path, picture_of(generate(model, request, progress_.reporter(at_step() + "  sampling")).x));
+  const Tensor samples = generate(model, request, progress_.reporter(at_step() + "  sampling")).x;
+  write_png(path, picture_of(samples));
+  return samples;
 }
 
 void Run::stop(const std::string& command) {

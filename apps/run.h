@@ -25,7 +25,7 @@ class Run {
   void validate();  ///< the held-out loss to the metrics, if there is a held-out set
   void save();      ///< checkpoint.h5
   void preview();   ///< previews/step-000500.png
-  void finish();    ///< samples.png and loss.svg
+  void finish();    ///< samples.png and loss.svg; says how bright samples are, beside the held-out data
 
   /// After an interruption: saves what isn't saved, and says how to go on.
   void stop(const std::string& command);
@@ -36,7 +36,7 @@ class Run {
   double share() const { return static_cast<double>(trainer_.steps_done()) / static_cast<double>(config_.steps); }
   std::string at_step() const { return concat("step ", trainer_.steps_done(), "/", config_.steps); }
   std::string facts(double loss, double images_per_second) const;
-  void draw_samples(const std::string& path);
+  Tensor draw_samples(const std::string& path);  ///< returns them
 
   Trainer& trainer_;
   const Config::Train config_;

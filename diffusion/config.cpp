@@ -191,6 +191,10 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"diffusion.variance", &c.diffusion.variance, "fixed_small, fixed_large, learned or learned_range"},
       {"diffusion.loss", &c.diffusion.loss,
        "chain: mse, rescaled_mse (hybrid where the variance is learned), kl, rescaled_kl"},
+      {"diffusion.decoder_cdf", &c.diffusion.decoder_cdf,
+       "chain: the normal distribution function in the bound's last term: tanh, the approximation of published "
+       "numbers, "
+       "or exact"},
       {"diffusion.loss_weight", &c.diffusion.loss_weight,
        "chain, continuous: weight of the squared error by noise level: " + names_in(loss_weights())},
       {"diffusion.loss_weight_parameters", &c.diffusion.loss_weight_parameters,

@@ -39,7 +39,7 @@ struct Config {
     ParameterValues schedule_parameters;
     bool zero_terminal_snr = false;
     Index steps = 1000;
-    std::string prediction = "eps", variance = "fixed_small", loss = "mse";
+    std::string prediction = "eps", variance = "fixed_small", loss = "mse", decoder_cdf = "tanh";
     std::string loss_weight = "none";
     ParameterValues loss_weight_parameters;
     double huber = 0;

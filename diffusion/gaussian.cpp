@@ -24,6 +24,12 @@ Var indicator(const Tensor& x, Test test) {
 
 }  // namespace
 
+Cdf cdf_called(const std::string& name) {
+  if (name == "tanh") return Cdf::tanh;
+  if (name == "exact") return Cdf::exact;
+  throw UsageError("config: `diffusion.decoder_cdf` is \"", name, "\"; there are: tanh, exact");
+}
+
 Var normal_kl(const Var& mean1, const Var& log_variance1, const Var& mean2, const Var& log_variance2) {
   return (log_variance2 - log_variance1 + exp(log_variance1 - log_variance2) +
           square(mean1 - mean2) * exp(-log_variance2) - 1) /

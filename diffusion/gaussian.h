@@ -9,6 +9,8 @@ Var normal_kl(const Var& mean1, const Var& log_variance1, const Var& mean2, cons
 /// The distribution function of N(0, 1): the tanh approximation that published bits per dimension used (largest error
 /// 1.8e-4), or the exact one.
 enum class Cdf { tanh, exact };
+/// By name, "tanh" or "exact". Throws UsageError for another.
+Cdf cdf_called(const std::string& name);
 
 /// The z below which N(0, 1) has `share` in (0, 1): the inverse of its exact distribution function.
 double normal_quantile(double share);

@@ -26,14 +26,14 @@ Objective objective(const Config& config, const Process& process) {
   require_squared_error(loss, d.huber > 0, "diffusion.huber");
   const std::vector<double> weights =
       make_loss_weights(d.loss_weight, process.schedule, process.mean_type, d.loss_weight_parameters);
-  return [=, &loss, huber = d.huber](const NetworkFunction& network, const Var& x0, const Var& noise,
-                                     std::span<const double> u) {
+  return [=, &loss, huber = d.huber, cdf = cdf_called(d.decoder_cdf)](const NetworkFunction& network, const Var& x0,
+                                                                      const Var& noise, std::span<const double> u) {
     const Index T = process.schedule.steps();
     std::vector<Index> t;
     for (const double share : u) t.push_back(std::min(static_cast<Index>(share * static_cast<double>(T)), T - 1));
     const Var x_t = process.q_sample(x0, t, noise);
     const Var output = network(x_t, process.original_steps(t));
-    return loss.terms({process, t, x0, x_t, noise, output}, {.huber = huber, .weights = weights}).loss;
+    return loss.terms({process, t, x0, x_t, noise, output}, {.cdf = cdf, .huber = huber, .weights = weights}).loss;
   };
 }
 

@@ -116,6 +116,7 @@ TEST_CASE("an unet with dropout, flips and classes: any number of threads gives 
     const Outcome outcome = run(arguments);
     INFO(outcome.err);
     CHECK(outcome.code == 0);
+    CHECK(contains(outcome.out, "mean brightness of the samples 0."));
   };
   const std::string config = folder / "unet.toml";
   train("one", {"--config", config, "--threads", "1"});

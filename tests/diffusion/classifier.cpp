@@ -145,6 +145,17 @@ TEST_CASE("guided by a classifier, a model without classes makes the classes in 
     const auto set = samples.as_dataset();
     CHECK(mean_of(hits(recognise(noisy_one(), *set).classes, samples.labels)) > 0.9);
   }
+  for (const char* formulation : {"continuous", "edm", "flow"}) {
+    CAPTURE(formulation);
+    config.diffusion.formulation = formulation;
+    const DiffusionModel other(config, {{8, 8, 1}, {}});
+    SampleRequest same = request;
+    same.sampler = "heun";
+    same.steps = 12;
+    same.classifier = guidance_by(noisy_one(), other, 8);
+    const Samples samples = generate(other, same);
+    CHECK(mean_of(hits(recognise(noisy_one(), *samples.as_dataset()).classes, samples.labels)) > 0.9);
+  }
   request.classifier.scale = 0;
   const Samples unguided = generate(model, request);
   CHECK(mean_of(hits(recognise(noisy_one(), *unguided.as_dataset()).classes, unguided.labels)) < 0.8);

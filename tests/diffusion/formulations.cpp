@@ -200,6 +200,8 @@ TEST_CASE("what doesn't go together is refused before training") {
   CHECK(contains(checked("chain", {"diffusion.loss=kl", "diffusion.loss_weight=min_snr"}), "diffusion.loss_weight"));
   CHECK(contains(checked("chain", {"diffusion.loss=rescaled_kl", "diffusion.huber=1"}), "diffusion.huber"));
   CHECK(contains(checked("chain", {"diffusion.formulation_parameters={sigma_data=1}"}), "sigma_data"));
+  CHECK(checked("chain", {"diffusion.decoder_cdf=exact"}) == "nothing");
+  CHECK(contains(checked("chain", {"diffusion.decoder_cdf=erf"}), "tanh, exact"));
   CHECK(contains(checked("edm", {"diffusion.variance=learned"}), "fixed_small"));
   CHECK(contains(checked("flow", {"diffusion.loss_weight=snr"}), "weighting of its own"));
   CHECK(checked("continuous", {"diffusion.loss_weight=min_snr", "diffusion.prediction=v"}) == "nothing");
