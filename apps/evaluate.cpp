@@ -1,4 +1,5 @@
 // reverie evaluate: what a model is worth on data that it hasn't seen, and how its samples compare with them.
+#include <cmath>
 #include <iostream>
 
 #include "apps/files.h"
@@ -49,6 +50,9 @@ Plan plan_of(const Options& options, bool model, bool images) {
   }
   if (!options.out.empty() && plan.bound == 0) {
     throw UsageError("--out ", options.out, ": keeps the bound's terms, and there is no bound without --count");
+  }
+  if (!(options.tolerance > 0 && std::isfinite(options.tolerance))) {
+    throw UsageError("--tolerance ", options.tolerance, ": wants a number above 0");
   }
   const Index fewest = ComparisonOptions{}.neighbours + 1;
   if (options.compare < fewest || (plan.draw > 0 && plan.draw < fewest)) {
@@ -182,8 +186,7 @@ void add_evaluate(CLI::App& program) {
       ->type_name("N")
       ->check(not_negative);
   command->add_option("--tolerance", options->tolerance, "Of the ODE's steps, per value and per dimension [1e-3]")
-      ->type_name("X")
-      ->check(positive);
+      ->type_name("X");
   command
       ->add_option(
           "--probes", options->probes,

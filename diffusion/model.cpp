@@ -1,6 +1,7 @@
 #include "diffusion/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "data/image_set.h"
@@ -161,6 +162,9 @@ void check_request(const DiffusionModel& model, const SampleRequest& request) {
   if (model.conditional() && !guiding.empty() && guiding != model.data.class_names) {
     throw UsageError("sampling: the classifier's ", guiding.size(), " classes are not the model's ",
                      model.null_class());
+  }
+  if (!std::isfinite(request.classifier.scale)) {
+    throw UsageError("sampling: the classifier's scale is ", request.classifier.scale, "; it must be a number");
   }
   if (!(request.guidance_rescale >= 0 && request.guidance_rescale <= 1)) {
     throw UsageError("sampling: guidance rescale is ", request.guidance_rescale, "; it must be from 0 to 1");

@@ -121,6 +121,8 @@ TEST_CASE("images: drawn samples or a set of them against data, on the features 
   CHECK(!contains(from_file.out, "variational bound"));
 
   CHECK(failed_with(evaluate({}), 2, {"--checkpoint", "--samples"}));
+  CHECK(failed_with(evaluate({"--checkpoint", unet_checkpoint(), "--ode", "2", "--tolerance", "0"}), 2,
+                    {"--tolerance 0"}));
   CHECK(failed_with(evaluate({"--checkpoint", unet_checkpoint(), "--count", "0"}), 2, {"nothing to measure"}));
   CHECK(failed_with(evaluate({"--samples", samples, "--classifier", classifier, "--compare", "5"}), 2, {"at least 6"}));
   CHECK(failed_with(evaluate({"--checkpoint", unet_checkpoint(), "--samples", samples, "--draw", "9"}), 2,

@@ -84,6 +84,7 @@ TEST_CASE("guidance by a classifier that the program trained, for models with an
     CHECK(ImageSet::load(folder / "guided.h5").images != ImageSet::load(folder / "plain.h5").images);
     CHECK(contains(ImageSet::load(folder / "guided.h5").source, "guided by a classifier"));
   }
+  CHECK(failed_with(sample("x.h5", {"--classifier", noisy, "--classifier-scale", "nan"}), 2, {"scale"}));
   CHECK(failed_with(sample("x.h5", {"--classifier", clean}), 2, {"reverie classifier --noisy"}));
   CHECK(failed_with(sample("x.h5", {"--classifier", folder / "none.h5"}), 1, {"none.h5"}));
   CHECK(failed_with(sample("x.h5", {"--classifier", unet_checkpoint()}), 1, {"is not a classifier"}));
