@@ -12,6 +12,7 @@ void add_sample(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_classifier(CLI::App& program);
 void add_data(CLI::App& program);
+void add_convert(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_explain(CLI::App& program);
 

@@ -71,6 +71,30 @@ std::string describe(const Classifier& classifier) {
          line("for", classifier.noisy ? "images at any noise level: guidance" : "clean images: evaluation");
 }
 
+std::string in_words(const StateDict& dict) {
+  Index elements = 0;
+  std::map<std::string, Index> types;
+  for (const auto& [name, tensor] : dict.tensors) {
+    elements += tensor.shape.size();
+    ++types[info(tensor.dtype).name];
+  }
+  std::string text;
+  for (const auto& [type, count] : types) text += concat(text.empty() ? "" : ", ", count, " ", type);
+  return concat(dict.tensors.size(), " tensors (", text, "), ", elements, " numbers");
+}
+
+std::string describe(const StateDict& dict, bool all) {
+  std::string text = line("state dict", in_words(dict));
+  for (const auto& [key, value] : dict.metadata) {
+    const std::size_t end = value.find('\n');
+    text += line(key.c_str(), " ", value.substr(0, end), end == std::string::npos ? "" : " ...");
+  }
+  if (!all) return text + "  (--all lists the tensors)\n";
+  for (const auto& [name, tensor] : dict.tensors)
+    text += concat("  ", name, "  ", info(tensor.dtype).name, " ", tensor.shape, "\n");
+  return text;
+}
+
 std::string describe(const Checkpoint& checkpoint, bool all) {
   const Config& config = checkpoint.config;
   std::string text = line("checkpoint", "after step ", checkpoint.step, " of ", config.train.steps, ", format version ",

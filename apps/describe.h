@@ -2,6 +2,7 @@
 #include <string>
 
 #include "data/dataset.h"
+#include "data/state_dict.h"
 #include "diffusion/checkpoint.h"
 #include "diffusion/classifier.h"
 
@@ -10,6 +11,10 @@ namespace reverie::inline REVERIE_PRECISION {
 /// What is in a data set, in some lines: kind, shape, origin, classes, range of the values.
 std::string describe(const Dataset& data);
 std::string describe(const Classifier& classifier);
+/// What is in a state dict; with `all`, every tensor's name, type and shape too.
+std::string describe(const StateDict& dict, bool all);
+/// "3 tensors (2 float32, 1 int64), 2080 numbers"
+std::string in_words(const StateDict& dict);
 /// What is in a checkpoint; with `all`, every tensor's name and shape too.
 std::string describe(const Checkpoint& checkpoint, bool all);
 

@@ -5,53 +5,21 @@
 #include <iostream>
 
 #include "apps/cli.h"
+#include "apps/data_shape.h"
 #include "apps/explanation.h"
 #include "apps/files.h"
-#include "data/image_set.h"
-#include "data/toy.h"
 #include "diffusion/trainer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 struct Options {
-  std::string config_file, shape, dot;
+  std::string config_file, dot;
   std::vector<std::string> settings;
-  Index classes = 0;
+  DataShape data;
   bool time = false;
   int runs = 10;
 };
-
-// Images or points of any content in the place of the data set: what is recorded depends on their shape alone.
-std::unique_ptr<Dataset> stand_in(const std::string& text, Index classes, Index count) {
-  long long h = 0, w = 0, c = 0;
-  int end = 0;
-  std::unique_ptr<Dataset> data;
-  if (text == "2") {
-    data = std::make_unique<PointSet>(toy("swiss_roll", count, 0));
-  } else if (std::sscanf(text.c_str(), "%5lldx%5lldx%5lld%n", &h, &w, &c, &end) == 3 &&
-             static_cast<std::size_t>(end) == text.size() && h > 0 && w > 0 && c > 0) {
-    data = std::make_unique<ImageSet>(
-        ImageSet::from(normal({.seed = 0, .stream = Stream::probe}, {count, Index{h}, Index{w}, Index{c}})));
-  } else {
-    throw UsageError("--shape ", text, ": wants HxWxC, like 28x28x1, or 2 for points");
-  }
-  for (Index i = 0; i < count && classes > 0; ++i) data->labels.push_back(i % classes);
-  for (Index k = 0; k < classes; ++k) data->class_names.push_back(std::to_string(k));
-  return data;
-}
-
-std::unique_ptr<Dataset> data_of(const Options& options, const Config& config) {
-  if (!options.shape.empty()) return stand_in(options.shape, options.classes, config.train.batch_size);
-  if (options.classes > 0) throw UsageError("--classes: wants --shape beside it; a data set knows its own classes");
-  try {
-    return open_dataset(config.data.train, 0);
-  } catch (const UsageError&) {
-    throw;
-  } catch (const Error& error) {
-    throw Error(error.what(), "; --shape HxWxC explains without the data");
-  }
-}
 
 // The fastest of some whole steps, in seconds.
 double step_seconds(Trainer& trainer, int runs) {
@@ -70,7 +38,7 @@ void explain(const Options& options) {
   for (const std::string& setting : options.settings) set_config(config, setting);
   check_config(config);
   if (!options.dot.empty()) require_writable(options.dot);
-  const auto data = data_of(options, config);
+  const auto data = options.data.samples(config);
   Trainer trainer(config, *data);
   const ParameterStore& parameters = trainer.model().network->parameters;
   TensorList gradients = parameters.zeros_like();
@@ -123,11 +91,7 @@ void add_explain(CLI::App& program) {
       ->required();
   command->add_option("--set", options->settings, "Change keys of the configuration, e.g. --set train.batch_size=16")
       ->type_name("KEY=VALUE");
-  command->add_option("--shape", options->shape, "Shape of a sample (2: points) [that of the configuration's data]")
-      ->type_name("HxWxC");
-  command->add_option("--classes", options->classes, "With --shape: classes of the samples [none]")
-      ->type_name("N")
-      ->check(positive);
+  add_data_shape(command, options->data);
   command->add_option("--dot", options->dot, "Write the recorded operations as a graph for Graphviz")
       ->type_name("FILE");
   command->add_flag("--time", options->time, "Time the operations instead, forward and backward; the slowest first");

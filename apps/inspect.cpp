@@ -8,13 +8,12 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 std::string description(const std::string& path, bool all) {
+  if (!Hdf5File::is_hdf5(path)) return describe(read_state_dict(path), all);
   if (is_classifier(path)) return describe(*read_classifier(path));
   const Hdf5File file = Hdf5File::open(path);
-  if (file.has_attribute("/", "format")) return describe(read_checkpoint(path), all);
+  if (is_checkpoint(path)) return describe(read_checkpoint(path), all);
   if (file.has("images") || file.has("points")) return describe(*load_dataset(path));
-  throw Error(path,
-              ": is an HDF5 file, but no checkpoint, classifier, image set (dataset `images`) or point set "
-              "(`points`)");
+  return describe(read_state_dict(path), all);
 }
 
 void inspect(const std::string& path, bool all) { std::cout << path << "\n" << description(path, all); }
@@ -28,9 +27,9 @@ void add_inspect(CLI::App& program) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      program.add_subcommand("inspect", "What is in a checkpoint, a classifier, an image set or a point set");
+      program.add_subcommand("inspect", "What is in a checkpoint, a file of weights, a classifier or a data set");
   command->add_option("file", options->file, "The file")->type_name("FILE")->required();
-  command->add_flag("--all", options->all, "Checkpoints: list every tensor too");
+  command->add_flag("--all", options->all, "Checkpoints and weights: list every tensor");
   add_threads(command);
   command->footer("example: reverie inspect runs/demo/checkpoint.h5");
   command->callback([options] { inspect(options->file, options->all); });

@@ -20,6 +20,7 @@ void add_subcommands(CLI::App& program) {
   add_evaluate(program);
   add_classifier(program);
   add_data(program);
+  add_convert(program);
   add_inspect(program);
   add_explain(program);
   program.footer(

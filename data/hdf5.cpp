@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "data/atomic_file.h"
+#include "data/hdf5_types.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -120,6 +121,15 @@ class Values {
       default:
         return "other";
     }
+  }
+
+  StoredTensor stored() const {
+    const auto dtype = dtype_of(type_);
+    if (!dtype) objects_.fail(name_, "is ", type_name(), ", wants numbers that PyTorch has");
+    StoredTensor values{*dtype, shape_, {}};
+    values.bytes.resize(static_cast<std::size_t>(shape_.size() * info(*dtype).bytes));
+    read(Handle(make_hdf5_type(*dtype), H5Tclose), values.bytes.data());
+    return values;
   }
 
   void read(hid_t memory_type, void* out, hid_t memory_space = H5S_ALL, hid_t file_space = H5S_ALL) const {
@@ -279,7 +289,8 @@ void set_attribute(const Objects& objects, const std::string& object, const std:
   const Handle owner = objects.object(object), space = make_space(shape);
   if (H5Aexists(owner, name.c_str()) > 0) H5Adelete(owner, name.c_str());
   const Handle attribute(H5Acreate2(owner, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  if (attribute < 0 || H5Awrite(attribute, type, value) < 0) {
+  // HDF5 refuses the null pointer of an empty list.
+  if (attribute < 0 || (shape.size() > 0 && H5Awrite(attribute, type, value) < 0)) {
     objects.fail(object, "can't be given the attribute `", name, "`");
   }
 }
@@ -307,6 +318,11 @@ std::vector<const char*> pointers(const std::vector<std::string>& strings) {
 void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 }  // namespace
+
+bool Hdf5File::is_hdf5(const std::string& path) {
+  silence_hdf5();
+  return std::filesystem::is_regular_file(path) && H5Fis_hdf5(path.c_str()) > 0;
+}
 
 Hdf5File Hdf5File::open(const std::string& path) {
   silence_hdf5();
@@ -401,6 +417,10 @@ std::vector<std::string> Hdf5File::read_strings(const std::string& name) const {
   return Values::of_dataset({path_, file_}, name, is_string, "strings").strings();
 }
 
+StoredTensor Hdf5File::read_stored(const std::string& name) const {
+  return Values::of_dataset({path_, file_}, name).stored();
+}
+
 void Hdf5File::write_tensor(const std::string& dataset, const Tensor& values) {
   write_values({path_, file_}, dataset, values.shape(), values.size(), native(values.data()), values.data());
 }
@@ -422,6 +442,17 @@ void Hdf5File::write_strings(const std::string& dataset, const std::vector<std::
   write_values({path_, file_}, dataset, {std::ssize(texts)}, std::ssize(texts), text_type(), texts.data());
 }
 
+void Hdf5File::write_stored(const std::string& dataset, const StoredTensor& values) {
+  // HDF5 takes "a/b" for b in the group a, "." for the group itself, and a name to end at a zero.
+  const std::string parts = "/" + dataset + "/";
+  if (parts.find("//") != std::string::npos || parts.find("/./") != std::string::npos ||
+      dataset.find('\0') != std::string::npos)
+    throw Error(path_, ": a dataset can't be called `", dataset, "`");
+  const Handle type(make_hdf5_type(values.dtype), H5Tclose);
+  write_values({path_, file_}, dataset, values.shape, std::ssize(values.bytes) / info(values.dtype).bytes, type,
+               values.bytes.data());
+}
+
 std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
   std::vector<std::string> names;
   H5Aiterate2(Objects{path_, file_}.object(object), H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name<H5A_info_t>,
@@ -431,6 +462,11 @@ std::vector<std::string> Hdf5File::attributes(const std::string& object) const {
 
 bool Hdf5File::has_attribute(const std::string& object, const std::string& name) const {
   return H5Aexists(Objects{path_, file_}.object(object), name.c_str()) > 0;
+}
+
+bool Hdf5File::attribute_is_string(const std::string& object, const std::string& name) const {
+  const Values values = Values::of_attribute({path_, file_}, object, name, any_type, "anything");
+  return values.type_name() == "string" && values.shape().size() == 1;
 }
 
 std::string Hdf5File::read_string_attribute(const std::string& object, const std::string& name) const {

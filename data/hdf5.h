@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/tensor.h"
+#include "data/state_dict.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -14,6 +14,8 @@ namespace reverie::inline REVERIE_PRECISION {
 /// thread-safe as it is commonly built: use files from one thread at a time, all of them.
 class Hdf5File {
  public:
+  /// Whether there is a file, and it is HDF5.
+  static bool is_hdf5(const std::string& path);
   /// Opens for reading. Throws Error for a file that is missing, not HDF5, truncated or damaged.
   static Hdf5File open(const std::string& path);
   /// Starts a new file, in place of any that was there. It is put together in memory and written by close(): the HDF5
@@ -45,6 +47,8 @@ class Hdf5File {
   std::vector<std::uint8_t> read_uint8(const std::string& dataset) const;
   std::vector<std::uint8_t> read_uint8(const std::string& dataset, Index first, Index last) const;
   std::vector<std::string> read_strings(const std::string& dataset) const;
+  /// Integers, floats (bfloat16 too) and h5py's booleans, no bit changed; any other type is an Error.
+  StoredTensor read_stored(const std::string& dataset) const;
 
   /// Each makes a new dataset, and the groups on the way to it. Throws Error if the name is taken.
   /// Integers are compressed (chunks of whole rows, shuffle, gzip) unless they are few; reals are stored as they are.
@@ -53,9 +57,12 @@ class Hdf5File {
   void write_int64(const std::string& dataset, const Shape& shape, const std::vector<Index>& values);
   void write_uint8(const std::string& dataset, const Shape& shape, const std::vector<std::uint8_t>& values);
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< UTF-8
+  /// Under types that h5py knows: booleans are its enumeration, bfloat16 a float that it reads as float32.
+  void write_stored(const std::string& dataset, const StoredTensor& values);
 
   std::vector<std::string> attributes(const std::string& object) const;
   bool has_attribute(const std::string& object, const std::string& name) const;
+  bool attribute_is_string(const std::string& object, const std::string& name) const;  ///< a single one
   /// A single string, whether of fixed or variable length, null-terminated, null-padded or space-padded.
   std::string read_string_attribute(const std::string& object, const std::string& name) const;
   std::vector<std::string> read_strings_attribute(const std::string& object, const std::string& name) const;

@@ -8,6 +8,11 @@ namespace {
 
 constexpr const char* format = "reverie checkpoint";
 
+bool has_format(const Hdf5File& file) {
+  return file.has_attribute("/", "format") && file.attribute_is_string("/", "format") &&
+         file.read_string_attribute("/", "format") == format;
+}
+
 }  // namespace
 
 std::string ema_group(double rate) { return concat("ema/", rate); }
@@ -62,11 +67,11 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   });
 }
 
+bool is_checkpoint(const std::string& path) { return Hdf5File::is_hdf5(path) && has_format(Hdf5File::open(path)); }
+
 Checkpoint read_checkpoint(const std::string& path) {
   const Hdf5File file = Hdf5File::open(path);
-  if (!file.has_attribute("/", "format") || file.read_string_attribute("/", "format") != format) {
-    throw Error(path, ": is not a reverie checkpoint");
-  }
+  if (!has_format(file)) throw Error(path, ": is not a reverie checkpoint");
   const Index version = file.read_int_attribute("/", "version");
   if (version != Checkpoint::version) {
     throw Error(path, ": is a checkpoint of version ", version, "; this program reads version ", Checkpoint::version);

@@ -36,6 +36,8 @@ TensorMap named(const ParameterStore& parameters, const TensorList& tensors);
 
 /// Writes beside, flushes to disk, renames: the file is always a whole checkpoint.
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+/// Whether a file is a checkpoint of reverie's, of any version.
+bool is_checkpoint(const std::string& path);
 /// Throws Error for a file that is missing, truncated, no checkpoint, or of another version.
 Checkpoint read_checkpoint(const std::string& path);
 

@@ -228,7 +228,8 @@ void write_classifier(const std::string& path, const Classifier& classifier) {
 
 bool is_classifier(const std::string& path) {
   const Hdf5File file = Hdf5File::open(path);
-  return file.has_attribute("/", "format") && file.read_string_attribute("/", "format") == format;
+  return file.has_attribute("/", "format") && file.attribute_is_string("/", "format") &&
+         file.read_string_attribute("/", "format") == format;
 }
 
 std::unique_ptr<Classifier> read_classifier(const std::string& path) {

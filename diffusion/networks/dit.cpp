@@ -58,6 +58,11 @@ Dit::Dit(const DitOptions& options, std::uint64_t seed)
       last_(parameters.root() / "final_layer" / "linear", options.hidden,
             options.patch_size * options.patch_size * options.out_channels, zeros()) {}
 
+std::map<std::string, Tensor> Dit::constants(const Shape& sample_shape) const {
+  const Index rows = sample_shape[0] / options_.patch_size, columns = sample_shape[1] / options_.patch_size;
+  return {{"pos_embed", grid_embedding(rows, columns, options_.hidden).reshape({1, rows * columns, options_.hidden})}};
+}
+
 Var Dit::operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode&) const {
   const Index patch = options_.patch_size, hidden = options_.hidden;
   if (x.rank() != 4 || x.extent(3) != options_.in_channels) {

@@ -27,6 +27,8 @@ class Dit : public Network {
   Dit(const DitOptions& options, std::uint64_t seed);
   Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
                  const Mode& mode) const override;
+  /// `pos_embed`, [1, rows columns, hidden].
+  std::map<std::string, Tensor> constants(const Shape& sample_shape) const override;
 
  private:
   DitOptions options_;

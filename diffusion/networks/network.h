@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +18,9 @@ class Network {
   /// between steps); labels: N class numbers, empty where the network has no classes. Several threads may call at once.
   virtual Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
                          const Mode& mode) const = 0;
+
+  /// Fixed tensors that published state dicts of such a network hold beside its parameters, for samples of this shape.
+  virtual std::map<std::string, Tensor> constants(const Shape& /*sample_shape*/) const { return {}; }
 
   ParameterStore parameters;
 };

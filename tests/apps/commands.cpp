@@ -6,6 +6,7 @@
 #include "data/image_set.h"
 #include "data/png.h"
 #include "data/point_set.h"
+#include "data/state_dict.h"
 #include "diffusion/checkpoint.h"
 #include "tests/apps/program.h"
 
@@ -24,6 +25,7 @@ TEST_CASE("every command has a help with an example") {
                                                        {"data", "toy"},
                                                        {"data", "info"},
                                                        {"explain"},
+                                                       {"convert"},
                                                        {"inspect"}};
   for (std::vector<std::string> command : commands) {
     command.push_back("--help");
@@ -157,4 +159,62 @@ TEST_CASE("explain says what it can't explain") {
   CHECK(failed_with(explain({"--shape", "30x28x1"}), 2, {"30x28"}));
   CHECK(failed_with(explain({"--shape", "28x28x1", "--dot", folder / "none/x.dot"}), 1, {"none"}));
   CHECK(failed_with(explain({"--shape", "28x28x1", "--set", "model.class_conditional=true"}), 2, {"no labels"}));
+}
+
+TEST_CASE("convert: a checkpoint's weights to safetensors and back, to the bit, and samples from what comes back") {
+  const TemporaryFolder folder;
+  const std::string config = std::filesystem::path(unet_checkpoint()).parent_path() / "config.toml";
+  const Outcome out = run({"convert", unet_checkpoint(), "--out", folder / "a.safetensors"});
+  INFO(out.err);
+  REQUIRE(out.code == 0);
+  CHECK(contains(out.out, " float32), "));
+  CHECK(run({"convert", folder / "a.safetensors", "--out", folder / "b.h5"}).code == 0);
+  CHECK(run({"convert", folder / "b.h5", "--config", config, "--out", folder / "c.h5"}).code == 0);
+  CHECK(run({"convert", folder / "b.h5", "--config", config, "--shape", "8x8x1", "--classes", "2", "--out",
+             folder / "d.h5"})
+            .code == 0);
+  CHECK(run({"convert", folder / "d.h5", "--weights", "raw", "--out", folder / "d.safetensors"}).code == 0);
+  CHECK(read_state_dict(folder / "d.safetensors").tensors == read_state_dict(folder / "a.safetensors").tensors);
+  const TensorMap ema = read_checkpoint(unet_checkpoint()).tensors.at("ema/0.5");
+  const TensorMap back = read_checkpoint(folder / "c.h5").tensors.at("weights");
+  REQUIRE(back.size() == ema.size());
+  for (const auto& [name, tensor] : ema)
+    CHECK(std::equal(tensor.values().begin(), tensor.values().end(), back.at(name).values().begin()));
+
+  const auto sample = [&](const std::string& checkpoint, const std::string& file) {
+    CHECK(run({"sample", "--checkpoint", checkpoint, "--count", "3", "--out", folder / file}).code == 0);
+    return ImageSet::load(folder / file).images;
+  };
+  CHECK(sample(folder / "c.h5", "c-samples.h5") == sample(unet_checkpoint(), "samples.h5"));
+
+  for (const std::string file : {"a.safetensors", "b.h5"}) {
+    const Outcome inspected = run({"inspect", folder / file, "--all"});
+    CHECK(inspected.code == 0);
+    CHECK(contains(inspected.out, "input_blocks.0.0.weight  float32 [32,1,3,3]"));
+    CHECK(contains(inspected.out, "format"));
+  }
+}
+
+TEST_CASE("convert says what it can't convert, and leaves nothing behind") {
+  const TemporaryFolder folder;
+  const std::string config = std::filesystem::path(unet_checkpoint()).parent_path() / "config.toml";
+  REQUIRE(run({"convert", unet_checkpoint(), "--out", folder / "a.safetensors"}).code == 0);
+  const auto convert = [&](const std::string& from, std::vector<std::string> more) {
+    std::vector<std::string> arguments{"convert", from};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  const std::string a = folder / "a.safetensors", x = folder / "x.h5";
+  CHECK(failed_with(convert(folder / "none", {"--out", x}), 1, {"none", "No such file"}));
+  CHECK(failed_with(convert("meson.build", {"--out", x}), 1, {"meson.build", "no safetensors file"}));
+  CHECK(failed_with(convert(a, {"--out", folder / "x.pt"}), 2, {"x.pt", ".safetensors, .h5"}));
+  CHECK(failed_with(convert(a, {"--config", config, "--out", folder / "x.safetensors"}), 2, {"wants", ".h5"}));
+  CHECK(failed_with(convert(a, {"--out", unet_checkpoint()}), 2, {"is a checkpoint already"}));
+  CHECK(failed_with(convert(a, {"--weights", "raw", "--out", x}), 2, {"--weights raw", "no checkpoint"}));
+  CHECK(failed_with(convert(a, {"--round", "--out", x}), 2, {"--round", "--config is missing"}));
+  CHECK(failed_with(convert(a, {"--prefix", "module.", "--out", x}), 2, {"no name begins with `module.`"}));
+  CHECK(failed_with(convert(a, {"--config", config, "--set", "model.num_res_blocks=2", "--out", x}), 1,
+                    {"a.safetensors", "lacks", "another network"}));
+  CHECK(failed_with(convert(unet_checkpoint(), {"--weights", "ema:0.7", "--out", x}), 2, {"ema/0.7"}));
+  CHECK(folder.files() == 1);
 }

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "autograd/flops.h"
 #include "autograd/op_case.h"
 #include "diffusion/losses.h"
 #include "diffusion/model.h"
@@ -51,6 +52,7 @@ TEST_CASE("every operation that a training step of any network records has a che
     for (const Record& r : tape.records()) {
       CAPTURE(r.op);
       CHECK(checked.contains(r.op));
+      CHECK(flops(r).forward >= 0);
     }
   };
   const double t[] = {1, 8};

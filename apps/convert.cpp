@@ -1,0 +1,100 @@
+// reverie convert: weights from one kind of file to another: safetensors, HDF5, reverie's checkpoints.
+#include <filesystem>
+#include <iostream>
+
+#include "apps/cli.h"
+#include "apps/data_shape.h"
+#include "apps/describe.h"
+#include "apps/files.h"
+#include "diffusion/conversion.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+struct Options {
+  std::string from, out, config_file, weights, prefix;
+  std::vector<std::string> settings;
+  DataShape data;
+  bool round = false;
+};
+
+StateDict read(const Options& options) {
+  StateDict dict;
+  if (is_checkpoint(options.from)) {
+    const Checkpoint checkpoint = read_checkpoint(options.from);
+    const bool averaged = !checkpoint.config.train.ema_rates.empty();
+    dict =
+        state_dict_of(checkpoint, options.weights.empty() ? averaged ? "ema" : "raw" : options.weights, options.from);
+  } else {
+    if (!options.weights.empty())
+      throw UsageError("--weights ", options.weights, ": ", options.from,
+                       " is no checkpoint, it has one set of weights");
+    dict = read_state_dict(options.from);
+  }
+  return options.prefix.empty() ? dict : without_prefix(dict, options.prefix, options.from);
+}
+
+Checkpoint make_checkpoint(const StateDict& dict, const Options& options) {
+  Config config = load_config(options.config_file);
+  for (const std::string& setting : options.settings) set_config(config, setting);
+  check_config(config);
+  return checkpoint_with(dict, config, options.data.facts(config), options.from,
+                         options.round ? Rounding::allow : Rounding::refuse);
+}
+
+void convert(const Options& options) {
+  const bool to_checkpoint = !options.config_file.empty();
+  if (to_checkpoint && is_safetensors_name(options.out))
+    throw UsageError(options.out, ": a checkpoint is an HDF5 file; wants a name that ends in .h5");
+  if (!to_checkpoint) {
+    is_safetensors_name(options.out);
+    for (const auto& [flag, given] : {std::pair{"--set", !options.settings.empty()},
+                                      std::pair{"--round", options.round}, std::pair{"--shape", options.data.given()}})
+      if (given) throw UsageError(flag, ": only a checkpoint needs it; --config is missing");
+  }
+  require_writable(options.out);
+  if (std::filesystem::exists(options.out) && is_checkpoint(options.out))
+    throw UsageError(options.out, ": is a checkpoint already, which may hold a training run; choose another --out");
+  const StateDict dict = read(options);
+  if (to_checkpoint) {
+    const Checkpoint checkpoint = make_checkpoint(dict, options);
+    write_checkpoint(options.out, checkpoint);
+    std::cout << options.out << ": a checkpoint of " << checkpoint.config.model.network << " with the weights of "
+              << options.from << ": " << in_words(dict) << "\n";
+  } else {
+    write_state_dict(options.out, dict);
+    std::cout << options.out << ": " << in_words(dict) << ", to the bit those of " << options.from << "\n";
+  }
+}
+
+}  // namespace
+
+void add_convert(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      program.add_subcommand("convert", "Weights from one file to another: safetensors, HDF5 state dicts, checkpoints");
+  command->add_option("file", options->from, "Weights: safetensors, an HDF5 state dict, or a checkpoint")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--out", options->out, "The file to write: .safetensors, or .h5")->type_name("FILE")->required();
+  command
+      ->add_option("--config", options->config_file,
+                   "Write a checkpoint, of the network and process that this configuration describes")
+      ->type_name("FILE");
+  command->add_option("--set", options->settings, "With --config: change keys of it")->type_name("KEY=VALUE");
+  add_data_shape(command, options->data);
+  command->add_option("--weights", options->weights, "Which weights of a checkpoint [ema]")
+      ->type_name("ema|raw|ema:RATE");
+  command->add_option("--prefix", options->prefix, "Take the tensors with this prefix, and take it away: module.")
+      ->type_name("TEXT");
+  command->add_flag("--round", options->round,
+                    "With --config: numbers that float32 can't hold become the nearest, instead of an error");
+  add_threads(command);
+  command->footer(
+      "example: reverie convert runs/demo/checkpoint.h5 --out demo.safetensors\n"
+      "         reverie convert mnist.safetensors --config configs/mnist.toml \\\n"
+      "           --shape 28x28x1 --out mnist.h5");
+  command->callback([options] { convert(*options); });
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,70 @@
+#include "apps/data_shape.h"
+
+#include <cstdio>
+
+#include "data/image_set.h"
+#include "data/toy.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+Shape parse(const std::string& text) {
+  if (text == "2") return {2};
+  long long h = 0, w = 0, c = 0;
+  int end = 0;
+  const bool whole = std::sscanf(text.c_str(), "%5lldx%5lldx%5lld%n", &h, &w, &c, &end) == 3 &&
+                     static_cast<std::size_t>(end) == text.size();
+  if (!whole || h < 1 || w < 1 || c < 1)
+    throw UsageError("--shape ", text, ": wants HxWxC, like 28x28x1, or 2 for points");
+  return {Index{h}, Index{w}, Index{c}};
+}
+
+std::unique_ptr<Dataset> open(const Config& config) {
+  try {
+    return open_dataset(config.data.train, 0);
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw Error(error.what(), "; --shape HxWxC does without the data");
+  }
+}
+
+}  // namespace
+
+DataFacts DataShape::facts(const Config& config) const {
+  if (shape.empty()) {
+    if (classes > 0) throw UsageError("--classes: wants --shape beside it; a data set knows its own classes");
+    const auto data = open(config);
+    return {data->sample_shape(), data->class_names};
+  }
+  DataFacts facts{parse(shape), {}};
+  for (Index k = 0; k < classes; ++k) facts.class_names.push_back(std::to_string(k));
+  return facts;
+}
+
+std::unique_ptr<Dataset> DataShape::samples(const Config& config) const {
+  if (!given()) return open(config);
+  const DataFacts known = facts(config);
+  const Index count = config.train.batch_size;
+  std::unique_ptr<Dataset> data;
+  if (known.sample_shape.rank() == 1) {
+    data = std::make_unique<PointSet>(toy("swiss_roll", count, 0));
+  } else {
+    const Shape& s = known.sample_shape;
+    data = std::make_unique<ImageSet>(ImageSet::from(normal({.stream = Stream::probe}, {count, s[0], s[1], s[2]})));
+  }
+  data->class_names = known.class_names;
+  data->labels.clear();
+  for (Index i = 0; i < count && classes > 0; ++i) data->labels.push_back(i % classes);
+  return data;
+}
+
+void add_data_shape(CLI::App* command, DataShape& options) {
+  command->add_option("--shape", options.shape, "Shape of a sample (2: points) [that of the configuration's data]")
+      ->type_name("HxWxC");
+  command->add_option("--classes", options.classes, "With --shape: how many classes the samples have [none]")
+      ->type_name("N")
+      ->check(positive);
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION
