@@ -60,8 +60,8 @@ void explain(const Options& options) {
             << "\n\n";
   if (!options.time) {
     std::cout << plan_text(plan, parameters) << "\npeak memory of the shard, gradients included: "
-              << short_number(static_cast<double>(plan.peak_bytes)) << "B\na step of " << shards
-              << (shards == 1 ? " shard: " : " shards: ") << short_number(step_flops) << "FLOP\n";
+              << short_number(static_cast<double>(plan.peak_bytes), "B") << "\na step of " << shards
+              << (shards == 1 ? " shard: " : " shards: ") << short_number(step_flops, "FLOP") << "\n";
     if (!options.dot.empty()) std::cout << options.dot << ": the graph, for `dot -Tsvg`\n";
     return;
   }

@@ -152,13 +152,13 @@ std::string time_table(const TapePlan& plan, const TapeTimes& times, std::string
 
 }  // namespace
 
-std::string short_number(double value) {
-  const char* units = " kMGTP";
-  std::size_t unit = 0;
-  for (; std::abs(value) >= 999.5 && unit < 5; ++unit) value /= 1000;
-  const int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  std::string text = fixed(value, decimals, 0);
-  return unit == 0 ? text : text + units[unit];
+std::string short_number(double value, const std::string& unit) {
+  const char* prefixes = " kMGTP";
+  std::size_t prefix = 0;
+  for (; std::abs(value) >= 999.5 && prefix < 5; ++prefix) value /= 1000;
+  const int decimals = prefix == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  const std::string text = fixed(value, decimals, 0), of = prefix == 0 ? "" : std::string(1, prefixes[prefix]);
+  return unit.empty() ? text + of : text + " " + of + unit;
 }
 
 std::string plan_text(const TapePlan& plan, const ParameterStore& parameters) {

@@ -6,8 +6,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// 802816 -> "803k": three digits and k, M, G, T for thousands, millions, ...
-std::string short_number(double value);
+/// 802816 -> "803k", with a unit "803 kB": three digits and k, M, G, T for thousands, millions, ...
+std::string short_number(double value, const std::string& unit = "");
 
 /// Every operation of a plan, a line each: its place on the tape, bytes kept, floating-point operations, shape, what it
 /// was computed from, and the layer of `parameters` that it belongs to (its block stands above); then the sums by kind,

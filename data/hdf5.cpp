@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -127,7 +128,12 @@ class Values {
     const auto dtype = dtype_of(type_);
     if (!dtype) objects_.fail(name_, "is ", type_name(), ", wants numbers that PyTorch has");
     StoredTensor values{*dtype, shape_, {}};
-    values.bytes.resize(static_cast<std::size_t>(shape_.size() * info(*dtype).bytes));
+    const Index bytes = shape_.size() * info(*dtype).bytes;
+    try {
+      values.bytes.resize(static_cast<std::size_t>(bytes));
+    } catch (const std::bad_alloc&) {
+      objects_.fail(name_, "of shape ", shape_, " needs ", bytes, " bytes of memory, more than there is");
+    }
     read(Handle(make_hdf5_type(*dtype), H5Tclose), values.bytes.data());
     return values;
   }
@@ -206,6 +212,15 @@ class Values {
     if (rank > Shape::max_rank) objects.fail(name_, "has ", rank, " axes; ", Shape::max_rank, " is the most");
     std::array<hsize_t, Shape::max_rank> extents{};
     H5Sget_simple_extent_dims(space_, extents.data(), nullptr);
+    // A damaged or hostile file may claim any size: its bytes, and those of a product on the way, must be countable.
+    constexpr hsize_t most = hsize_t{1} << 56;
+    hsize_t elements = 1;
+    for (int axis = 0; axis < rank; ++axis) {
+      const hsize_t extent = extents[static_cast<std::size_t>(axis)];
+      if (extent > most / std::max<hsize_t>(elements, 1))
+        objects.fail(name_, "claims to have more numbers than can be");
+      elements *= extent;
+    }
     shape_ = Shape(std::vector<Index>(extents.begin(), extents.begin() + rank));
   }
 

@@ -57,6 +57,9 @@ Json parse_header(const Reader& reader, const std::vector<char>& text) {
   };
   Json header = Json::parse(text.begin(), text.end(), watch, false);
   if (!header.is_object()) reader.fail("is no safetensors file: its header is not a JSON object");
+  for (const std::string& name : names)
+    if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < ' '; }))
+      reader.fail("the header has a name with control characters");
   if (!twice.empty()) reader.fail("the header names `", twice, "` twice");
   return header;
 }

@@ -116,7 +116,7 @@ TEST_CASE("explain: every operation of a shard, their sums, a graph; no wider th
   INFO(outcome.err);
   REQUIRE(outcome.code == 0);
   for (const std::string part : {"1743170 parameters", "[28,28,1]", "[1,14,14,64]", "\ninput_blocks.4\n", " 1.qkv\n",
-                                 "conv2d", "a step of 64 shards: 122GFLOP"})
+                                 "conv2d", "a step of 64 shards: 122 GFLOP"})
     CHECK_MESSAGE(contains(outcome.out, part), part);
   for (const std::string& line : split(outcome.out, '\n')) CHECK_MESSAGE(line.size() <= 80, line);
   const std::string dot = read_text(graph);
@@ -216,5 +216,7 @@ TEST_CASE("convert says what it can't convert, and leaves nothing behind") {
   CHECK(failed_with(convert(a, {"--config", config, "--set", "model.num_res_blocks=2", "--out", x}), 1,
                     {"a.safetensors", "lacks", "another network"}));
   CHECK(failed_with(convert(unet_checkpoint(), {"--weights", "ema:0.7", "--out", x}), 2, {"ema/0.7"}));
+  for (const std::string name : {"x.h5", "x.safetensors"})  // a full disk
+    CHECK(failed_with(run({"convert", a, "--out", folder / name}, {.largest_file = 100000}), 1, {name}));
   CHECK(folder.files() == 1);
 }

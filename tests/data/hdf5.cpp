@@ -1,6 +1,7 @@
 #include "data/hdf5.h"
 
 #include <doctest/doctest.h>
+#include <hdf5.h>
 
 #include "tests/helpers.h"
 
@@ -151,4 +152,25 @@ TEST_CASE("HDF5: a full disk is an error") {
   Hdf5File file = Hdf5File::create("/dev/full");
   file.write_tensor("values", Tensor::zeros({100'000}));
   CHECK(error_of([&] { file.close(); }) == "/dev/full: can't be written: No space left on device");
+}
+
+TEST_CASE("HDF5: a dataset that claims to be larger than anything can be is named") {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const std::vector<hsize_t>& extents) {
+    const std::string path = folder / "huge.h5";
+    const std::vector<hsize_t> chunk(extents.size(), 16);  // chunks that nobody wrote take no room
+    const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr);
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
+    H5Dclose(H5Dcreate2(file, "w", H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Fclose(file);
+    return error_of([&] { Hdf5File::open(path).read_stored("w"); });
+  };
+  CHECK(refusal({16, 16}) == "nothing");
+  CHECK(
+      contains(refusal({hsize_t{1} << 40, hsize_t{1} << 40}), "huge.h5: `w` claims to have more numbers than can be"));
+  CHECK(contains(refusal({hsize_t{1} << 55}), "huge.h5: `w` of shape [36028797018963968] needs"));
 }

@@ -100,6 +100,7 @@ TEST_CASE("safetensors: nothing that a file says is believed unseen") {
   CHECK(contains(refusal(with_length(R"({"w":3})", "")), "`w` is no JSON object"));
   CHECK(contains(refusal(with_length(R"({"__metadata__":[]})", "")), "`__metadata__` is no JSON object"));
   CHECK(contains(refusal(with_length(R"({"__metadata__":{"a":1}})", "")), "`a` is no string"));
+  CHECK(contains(refusal(with_length(R"({"a\nb":3})", "")), "control characters"));
   const std::string w = R"("w":{)" + entry("U8", "[1]", "[0,1]") + "}";
   CHECK(contains(refusal(with_length("{" + w + "," + w + "}", "x")), "`w` twice"));
 }
