@@ -7,10 +7,12 @@
 
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <ctime>
 
 #include "benchmarks/peak.h"
 #include "tensor/kernels/conv_direct.h"
+#include "tensor/kernels/conv_thin.h"
 #include "tensor/kernels/conv_winograd.h"
 #include "tensor/kernels/kept_weights.h"
 #include "tensor/parallel.h"
@@ -60,6 +62,8 @@ const Method methods[] = {
      kernels::direct_conv2d_backward_weight},
     {"winograd", kernels::winograd_applies, kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
      kernels::winograd_conv2d_backward_weight},
+    {"thin", kernels::thin_backward_applies, kernels::thin_conv2d_forward, kernels::thin_conv2d_backward_data,
+     kernels::thin_conv2d_backward_weight},
 };
 
 void convolution(benchmark::State& state, const Method& method, Pass pass, const kernels::ConvShape& s) {
@@ -94,7 +98,7 @@ void operation(benchmark::State& state, const std::vector<Shape>& shapes, bool b
 
 void add_convolutions() {
   struct Size {
-    Index side, in, out;
+    Index side, in, out, stride = 1;
   };
   for (const Size& size : {Size{28, 32, 32},
                            {28, 96, 32},
@@ -105,14 +109,21 @@ void add_convolutions() {
                            {16, 128, 128},
                            {32, 128, 64},
                            {8, 128, 128},
-                           {4, 128, 128}}) {
-    const kernels::ConvShape s{8, size.side, size.side, size.in, size.out, 3, 3, 1, 1, 1};
+                           {4, 128, 128},
+                           {28, 32, 32, 2},
+                           {14, 64, 64, 2},
+                           {32, 64, 64, 2},
+                           {28, 1, 32},
+                           {28, 32, 2},
+                           {32, 3, 64},
+                           {32, 64, 6}}) {
+    const kernels::ConvShape s{8, size.side, size.side, size.in, size.out, 3, 3, size.stride, 1, 1};
     for (const Method& method : methods) {
       if (!method.applies(s)) continue;
       for (const auto& [pass, name] :
            {std::pair{Pass::forward, "forward"}, {Pass::data, "data"}, {Pass::weight, "weight"}}) {
-        const std::string label =
-            concat("conv3x3/", size.side, "x", size.side, "x", size.in, "->", size.out, "/", method.name, "/", name);
+        const std::string label = concat("conv3x3/", size.side, "x", size.side, "x", size.in, "->", size.out,
+                                         size.stride > 1 ? "/stride2/" : "/", method.name, "/", name);
         benchmark::RegisterBenchmark(label.c_str(), convolution, method, pass, s);
       }
     }
@@ -132,8 +143,10 @@ void add_operations() {
   add("softmax/6272x196", {{6272, 196}}, 0, [](In in) { return softmax(in[0]); });
   add("attention/196x64x4", {tokens, tokens, tokens}, 4.0 * 8 * 196 * 196 * 64,
       [](In in) { return attention(in[0], in[1], in[2], 4); });
-  add("linear/1568x64->192", {{1568, 64}, {192, 64}, {192}}, 2.0 * 1568 * 64 * 192,
-      [](In in) { return linear(in[0], in[1], in[2]); });
+  for (const auto& [rows, in, out] : {std::array<Index, 3>{1568, 64, 192}, {6272, 96, 32}, {2048, 128, 384}}) {
+    add(concat("linear/", rows, "x", in, "->", out), {{rows, in}, {out, in}, {out}},
+        2 * static_cast<double>(rows * in * out), [](In in) { return linear(in[0], in[1], in[2]); });
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "autograd/op_case.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/broadcast.h"
+#include "tensor/kernels/linear.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -53,25 +54,18 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
     throw ShapeError("linear: input ", x.shape(), " does not fit weight ", weight.shape(), " [out,in]");
   }
   const Index out = weight.extent(0), in = weight.extent(1), rows = x.shape().product(0, x.rank() - 1);
-  const bool biased = bias.value().defined();
+  if (bias.value().defined()) require_shape("linear", "the bias", bias.shape(), {out});
+  const kernels::LinearShape s{rows, in, out};
   Tensor y = Tensor::uninitialized(x.shape().with(-1, out));
-  if (biased) {
-    require_shape("linear", "the bias", bias.shape(), {out});
-    kernels::broadcast_copy(bias.value(), y);
-  }
-  parallel_gemm(no, yes, rows, out, in, 1, x.value().data(), in, weight.value().data(), in, biased ? 1 : 0, y.data(),
-                out);
-  return record("linear", std::move(y), {x, weight, bias},
-                [x = Kept(x), weight = weight.value(), rows, out, in](Gradients& g) {
-                  const real* dy = g.output().data();
-                  g.compute(0, [&](Tensor& dx, bool accumulate) {
-                    parallel_gemm(no, no, rows, in, out, 1, dy, out, weight.data(), in, accumulate ? 1 : 0, dx.data(),
-                                  in);
-                  });
-                  if (Tensor* dw = g.wanted(1))
-                    parallel_gemm(yes, no, out, in, rows, 1, dy, out, x.value().data(), in, 1, dw->data(), in);
-                  if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
-                });
+  kernels::linear_forward(s, x.value().data(), weight.value(), bias.value().defined() ? &bias.value() : nullptr,
+                          y.data());
+  return record("linear", std::move(y), {x, weight, bias}, [x = Kept(x), weight = weight.value(), s](Gradients& g) {
+    const real* dy = g.output().data();
+    g.compute(
+        0, [&](Tensor& dx, bool accumulate) { kernels::linear_backward_data(s, weight, dy, accumulate, dx.data()); });
+    if (Tensor* dw = g.wanted(1)) kernels::linear_backward_weight(s, x.value().data(), dy, *dw);
+    if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
+  });
 }
 
 OpCases matmul_cases() {

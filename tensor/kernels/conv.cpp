@@ -5,7 +5,9 @@
 
 #include "tensor/gemm.h"
 #include "tensor/kernels/conv_direct.h"
+#include "tensor/kernels/conv_thin.h"
 #include "tensor/kernels/conv_winograd.h"
+#include "tensor/kernels/linear.h"
 #include "tensor/parallel.h"
 
 // A convolution as a matrix product. Each output pixel sees a patch of kh x kw x I values; written as the rows of a
@@ -174,20 +176,32 @@ void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
   for (const auto& sum : sums) add_unpacked(s, sum.data(), dweight);
 }
 
+// A pointwise convolution without groups is a linear layer on pixels.
+static bool is_linear(const ConvShape& s) { return is_pointwise(s) && s.groups == 1; }
+static LinearShape linear_shape(const ConvShape& s) {
+  return {s.batch * s.in_height * s.in_width, s.in_channels, s.out_channels};
+}
+
 void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
+  if (is_linear(s)) return linear_forward(linear_shape(s), x.data(), weight, bias, y.data());
   if (winograd_applies(s)) return winograd_conv2d_forward(s, x, weight, bias, y);
+  if (thin_forward_applies(s)) return thin_conv2d_forward(s, x, weight, bias, y);
   if (direct_applies(s)) return direct_conv2d_forward(s, x, weight, bias, y);
   plain_conv2d_forward(s, x, weight, bias, y);
 }
 
 void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate, Tensor& dx) {
+  if (is_linear(s)) return linear_backward_data(linear_shape(s), weight, dy.data(), accumulate, dx.data());
   if (winograd_applies(s)) return winograd_conv2d_backward_data(s, weight, dy, accumulate, dx);
+  if (thin_backward_applies(s)) return thin_conv2d_backward_data(s, weight, dy, accumulate, dx);
   if (direct_applies(s)) return direct_conv2d_backward_data(s, weight, dy, accumulate, dx);
   plain_conv2d_backward_data(s, weight, dy, accumulate, dx);
 }
 
 void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+  if (is_linear(s)) return linear_backward_weight(linear_shape(s), x.data(), dy.data(), dweight);
   if (winograd_applies(s)) return winograd_conv2d_backward_weight(s, x, dy, dweight);
+  if (thin_backward_applies(s)) return thin_conv2d_backward_weight(s, x, dy, dweight);
   if (direct_applies(s)) return direct_conv2d_backward_weight(s, x, dy, dweight);
   plain_conv2d_backward_weight(s, x, dy, dweight);
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/blocks.h"
 #include "tensor/kernels/kept_weights.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
@@ -232,7 +232,7 @@ void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& we
 }
 
 void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
-                                Tensor& dx) {
+                                 Tensor& dx) {
   const std::vector<Correlation> correlations = data_correlations(s);
   const Tensor packed = prepared(weight, WeightForm::direct_data, s.stride * 256 + s.padding, [&] {
     Tensor w = Tensor::uninitialized({packed_size(s.in_channels, s.out_channels, s.kernel_height * s.kernel_width)});

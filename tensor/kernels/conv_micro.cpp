@@ -132,9 +132,62 @@ HWY_ATTR void outer_sum(const OuterSum& t) {
   }
 }
 
+// The lanes run along the channels; what is left over goes one by one.
+template <Index Pixels, Index Outputs>
+HWY_ATTR void dots_of(const Dots& t) {
+  const Vector d;
+  hn::Vec<Vector> sum[Pixels][Outputs];
+  real rest[Pixels][Outputs] = {};
+#pragma GCC unroll 8
+  for (Index p = 0; p < Pixels; ++p) {
+#pragma GCC unroll 8
+    for (Index o = 0; o < Outputs; ++o) sum[p][o] = hn::Zero(d);
+  }
+  for (Index row = 0; row < t.rows; ++row) {
+    for (Index column = 0; column < t.columns; ++column) {
+      const real* x = t.x + row * t.x_row + column * t.channels;
+      const real* weight = t.weight + row * t.weight_row + column * Outputs * t.channels;
+      Index i = 0;
+      for (; i + lanes <= t.channels; i += lanes) {
+        hn::Vec<Vector> value[Pixels];
+#pragma GCC unroll 8
+        for (Index p = 0; p < Pixels; ++p) value[p] = hn::LoadU(d, x + p * t.x_pixel + i);
+#pragma GCC unroll 8
+        for (Index o = 0; o < Outputs; ++o) {
+          const auto w = hn::LoadU(d, weight + o * t.channels + i);
+#pragma GCC unroll 8
+          for (Index p = 0; p < Pixels; ++p) sum[p][o] = hn::MulAdd(value[p], w, sum[p][o]);
+        }
+      }
+      for (; i < t.channels; ++i) {
+        for (Index p = 0; p < Pixels; ++p) {
+          for (Index o = 0; o < Outputs; ++o) rest[p][o] += x[p * t.x_pixel + i] * weight[o * t.channels + i];
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (Index p = 0; p < Pixels; ++p) {
+#pragma GCC unroll 8
+    for (Index o = 0; o < Outputs; ++o) {
+      real* y = t.y + p * Outputs + o;
+      const real value = hn::GetLane(hn::SumOfLanes(d, sum[p][o])) + rest[p][o] + (t.bias != nullptr ? t.bias[o] : 0);
+      *y = t.accumulate ? *y + value : value;
+    }
+  }
+}
+
+template <Index... Outputs>
+void dots_for(const Dots& t, std::integer_sequence<Index, Outputs...>) {
+  static constexpr void (*one[])(const Dots&) = {dots_of<1, Outputs + 1>...};
+  static constexpr void (*four[])(const Dots&) = {dots_of<4, Outputs + 1>...};
+  (t.pixels == 1 ? one : four)[t.outputs - 1](t);
+}
+void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); }
+
 }  // namespace
 
-ConvMicro describe_conv() { return {output_block, max_pixels, product, outer_sum}; }
+ConvMicro describe_conv() { return {output_block, max_pixels, product, outer_sum, dots}; }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

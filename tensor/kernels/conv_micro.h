@@ -1,6 +1,4 @@
 #pragma once
-#include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "tensor/real.h"
@@ -10,22 +8,6 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// Channels that lie together in a packed input, in which the micro-kernels read: its pixels lie so many reals apart, a
 /// number that the compiler knows, and every address in the inner loops is a register plus a constant.
 inline constexpr Index channel_block = 16;
-
-inline Index blocks_of(Index count, Index block) { return (count + block - 1) / block; }
-
-/// The longest tile, of equally long ones as far as that goes, if `count` is cut into tiles of at most `most`.
-inline Index even_tile(Index count, Index most) { return blocks_of(count, std::max<Index>(1, blocks_of(count, most))); }
-
-/// Copies the `count` channels that a block has, with zeros for the rest; all zeros for a pixel outside of the image
-/// (null).
-inline void copy_block(const real* from, Index count, real* to) {
-  if (from != nullptr && count == channel_block) {
-    std::memcpy(to, from, channel_block * sizeof(real));  // a number that the compiler knows: vectors, not a call
-    return;
-  }
-  std::fill_n(to, channel_block, real(0));
-  if (from != nullptr) std::copy_n(from, count, to);
-}
 
 /// A row of pixels by a block of output channels: for pixels p and channels c,
 ///     y[y_at[p] + c] (+)= bias[c] + sum over steps s and channels i of x[steps[s] + p channel_block + i]
@@ -55,12 +37,30 @@ struct OuterSum {
   bool accumulate;  ///< sum += instead of sum =
 };
 
+/// A few outputs, each a dot product of all channels that some taps see: for pixels p and outputs o,
+///     y[p outputs + o] (+)= bias[o] + sum over rows, columns and channels of
+///         x[row x_row + column channels + p x_pixel + channel] weight[row weight_row + (column outputs + o) channels +
+///         channel].
+struct Dots {
+  const real* x;
+  Index x_row, x_pixel;
+  Index rows, columns, channels;
+  const real* weight;
+  Index weight_row;
+  Index pixels;  ///< 1 or 4
+  real* y;
+  Index outputs;  ///< at most 8
+  const real* bias;
+  bool accumulate;
+};
+
 /// The micro-kernels for the processor at hand, chosen when first asked for.
 struct ConvMicro {
   Index output_block;  ///< output channels of a tile: some vectors, one or more whole channel blocks
   Index max_pixels;    ///< pixels of a tile: what the registers hold
   void (*product)(const Product&);
   void (*outer_sum)(const OuterSum&);
+  void (*dots)(const Dots&);
 };
 const ConvMicro& conv_micro();
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/blocks.h"
 #include "tensor/kernels/kept_weights.h"
 #include "tensor/kernels/winograd_micro.h"
 #include "tensor/parallel.h"
@@ -196,11 +196,11 @@ void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& 
 }
 
 void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
-                                Tensor& dx) {
+                                   Tensor& dx) {
   const Tensor u =
       prepared(weight, WeightForm::winograd_data, 0, [&] { return transformed(weight, Taps::turned_round(s)); });
-  correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u.data(), nullptr,
-            accumulate, dx.data());
+  correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u.data(), nullptr, accumulate,
+            dx.data());
 }
 
 void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {

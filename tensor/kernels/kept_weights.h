@@ -8,7 +8,7 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// What kernels make of a weight before they multiply by it: its numbers in another order, or transformed.
-enum class WeightForm { direct_forward, direct_data, winograd_forward, winograd_data };
+enum class WeightForm { direct_forward, direct_data, winograd_forward, winograd_data, thin_forward, thin_data, linear_forward, linear_data };
 
 /// The weight in a `form`, of which there may be some (`variant`: a stride, say). It is made here and now, unless a
 /// KeptWeights holds the weight and it has been made before.

@@ -1,0 +1,53 @@
+#pragma once
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/kernels/conv_micro.h"
+#include "tensor/tensor.h"
+
+/// How numbers are laid out for the micro-kernels: in blocks of channels, so that every address in their inner loops is
+/// a register plus a number that the compiler knows.
+namespace reverie::inline REVERIE_PRECISION::kernels {
+
+inline Index blocks_of(Index count, Index block) { return (count + block - 1) / block; }
+
+/// The length of tiles if `count` is cut into as few as possible of at most `most`, and evenly.
+inline Index even_tile(Index count, Index most) { return blocks_of(count, std::max<Index>(1, blocks_of(count, most))); }
+
+/// Copies the `count` channels that a block has, with zeros for the rest; all zeros for a pixel outside of the image
+/// (null).
+inline void copy_block(const real* from, Index count, real* to) {
+  if (from != nullptr && count == channel_block) {
+    std::memcpy(to, from, channel_block * sizeof(real));  // a number that the compiler knows: vectors, not a call
+    return;
+  }
+  std::fill_n(to, channel_block, real(0));
+  if (from != nullptr) std::copy_n(from, count, to);
+}
+
+/// Rows `stride` apart of `channels` numbers -> [blocks][rows][width], zeros to the end of the last block; `width` is
+/// some channel blocks.
+inline void rows_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width, real* to) {
+  for (Index row = 0; row < rows; ++row, from += stride) {
+    for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
+      const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
+      copy_block(count > 0 ? from + channel : nullptr, count,
+                 to + (channel / width * rows + row) * width + channel % width);
+    }
+  }
+}
+
+/// The weights `at(k, c)` of inputs k and outputs c -> [output blocks][input blocks][channel_block][output block],
+/// zeros beyond the edges: a Product's weights, with a step for each block of inputs.
+template <class At>
+Tensor weights_to_blocks(Index inputs, Index outputs, At at) {
+  const Index width = conv_micro().output_block, height = blocks_of(inputs, channel_block) * channel_block;
+  Tensor packed = Tensor::zeros({blocks_of(outputs, width) * height * width});
+  for (Index c = 0; c < outputs; ++c) {
+    real* to = packed.data() + c / width * height * width + c % width;
+    for (Index k = 0; k < inputs; ++k) to[k * width] = at(k, c);
+  }
+  return packed;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels

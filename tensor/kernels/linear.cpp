@@ -1,0 +1,122 @@
+#include "tensor/kernels/linear.h"
+
+#include <vector>
+
+#include "tensor/gemm.h"
+#include "tensor/kernels/blocks.h"
+#include "tensor/kernels/kept_weights.h"
+#include "tensor/parallel.h"
+#include "tensor/scratch.h"
+
+// Matrix products with the convolutions' micro-kernels: the weights come from KeptWeights, packed, and any vector
+// extension that the processor has is used, whatever the BLAS library knows of it.
+namespace reverie::inline REVERIE_PRECISION::kernels {
+namespace {
+
+constexpr Index panel_rows = 112;  // of x that go through together, and stay in the first-level cache while they do
+
+// Too few of anything to fill the registers, or nearly nothing to do.
+bool small(const LinearShape& s) { return s.in < 8 || s.out < 8 || s.rows < 4; }
+
+// y (+)= x times weights in blocks, [in, out].
+void multiply(Index rows, Index in, Index out, const real* x, const Tensor& weight, const real* bias, bool accumulate,
+              real* y) {
+  const ConvMicro& micro = conv_micro();
+  const Index blocks = blocks_of(in, channel_block);
+  parallel_for(rows, panel_rows, [&](Index first, Index last) {
+    const Index count = last - first, tile = even_tile(count, micro.max_pixels);
+    Scratch scratch;
+    real* panel = scratch.take(blocks * count * channel_block);
+    rows_to_blocks(x + first * in, count, in, in, channel_block, panel);
+    std::vector<Index> steps, y_at;
+    for (Index block = 0; block < blocks; ++block) steps.push_back(block * count * channel_block);
+    for (Index row = 0; row < tile; ++row) y_at.push_back(row * out);
+    for (Index channel = 0; channel < out; channel += micro.output_block) {
+      for (Index row = 0; row < count; row += tile) {
+        micro.product({.x = panel + row * channel_block,
+                       .steps = steps,
+                       .weight = weight.data() + channel * blocks * channel_block,
+                       .pixels = std::min(tile, count - row),
+                       .y = y + (first + row) * out + channel,
+                       .y_at = y_at.data(),
+                       .channels = std::min(micro.output_block, out - channel),
+                       .bias = bias != nullptr ? bias + channel : nullptr,
+                       .accumulate = accumulate});
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void linear_forward(const LinearShape& s, const real* x, const Tensor& weight, const Tensor* bias, real* y) {
+  if (small(s)) {
+    for (Index row = 0; bias != nullptr && row < s.rows; ++row) std::copy_n(bias->data(), s.out, y + row * s.out);
+    return parallel_gemm(Trans::no, Trans::yes, s.rows, s.out, s.in, 1, x, s.in, weight.data(), s.in,
+                         bias != nullptr ? 1 : 0, y, s.out);
+  }
+  const Tensor packed = prepared(weight, WeightForm::linear_forward, 0, [&] {
+    return weights_to_blocks(s.in, s.out, [&](Index i, Index o) { return weight[o * s.in + i]; });
+  });
+  multiply(s.rows, s.in, s.out, x, packed, bias != nullptr ? bias->data() : nullptr, false, y);
+}
+
+void linear_backward_data(const LinearShape& s, const Tensor& weight, const real* dy, bool accumulate, real* dx) {
+  if (small(s)) {
+    return parallel_gemm(Trans::no, Trans::no, s.rows, s.in, s.out, 1, dy, s.out, weight.data(), s.in,
+                         accumulate ? 1 : 0, dx, s.in);
+  }
+  const Tensor packed = prepared(weight, WeightForm::linear_data, 0, [&] {
+    return weights_to_blocks(s.out, s.in, [&](Index o, Index i) { return weight[o * s.in + i]; });
+  });
+  multiply(s.rows, s.out, s.in, dy, packed, nullptr, accumulate, dx);
+}
+
+// The rows are cut into parts, each with a sum of its own, that are added in their order.
+void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
+  if (small(s) || s.rows < 64) {  // sums over few rows: their tiles would be read and written more than computed
+    return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, 1, dweight.data(), s.in);
+  }
+  const ConvMicro& micro = conv_micro();
+  const Index out_blocks = blocks_of(s.out, channel_block), in_blocks = blocks_of(s.in, micro.output_block);
+  const Index tile = channel_block * micro.output_block, size = out_blocks * in_blocks * tile;
+  const Index part_rows = even_tile(
+      s.rows, std::max<Index>(panel_rows, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));
+  const Index parts = blocks_of(s.rows, part_rows);
+  Scratch scratch;
+  real* sums = scratch.take(parts * size);
+  parallel_for(s.rows, part_rows, [&](Index begin, Index end) {
+    real* sum = sums + begin / part_rows * size;
+    for (Index first = begin; first < end; first += panel_rows) {
+      const Index rows = std::min(panel_rows, end - first);
+      Scratch local;
+      real* dy_panel = local.take(out_blocks * rows * channel_block);
+      real* x_panel = local.take(in_blocks * rows * micro.output_block);
+      rows_to_blocks(dy + first * s.out, rows, s.out, s.out, channel_block, dy_panel);
+      rows_to_blocks(x + first * s.in, rows, s.in, s.in, micro.output_block, x_panel);
+      for (Index i = 0; i < in_blocks; ++i) {
+        for (Index o = 0; o < out_blocks; ++o) {
+          micro.outer_sum({.x = dy_panel + o * rows * channel_block,
+                           .x_row = 0,
+                           .dy = x_panel + i * rows * micro.output_block,
+                           .rows = 1,
+                           .columns = rows,
+                           .sum = sum + (i * out_blocks + o) * tile,
+                           .accumulate = first > begin});
+        }
+      }
+    }
+  });
+  for (Index part = 0; part < parts; ++part) {
+    for (Index o = 0; o < s.out; ++o) {
+      for (Index i = 0; i < s.in; i += micro.output_block) {
+        const real* from =
+            sums + part * size + (i / micro.output_block * out_blocks * channel_block + o) * micro.output_block;
+        real* to = dweight.data() + o * s.in + i;
+        for (Index k = 0; k < std::min(micro.output_block, s.in - i); ++k) to[k] += from[k];
+      }
+    }
+  }
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels
