@@ -52,6 +52,7 @@ class Hdf5File {
 
   /// Each makes a new dataset, and the groups on the way to it. Throws Error if the name is taken.
   /// Integers are compressed (chunks of whole rows, shuffle, gzip) unless they are few; reals are stored as they are.
+  /// All has checksums, so that damage is an Error when it is read.
   void write_tensor(const std::string& dataset, const Tensor& values);
   void write_doubles(const std::string& dataset, const Shape& shape, const std::vector<double>& values);
   void write_int64(const std::string& dataset, const Shape& shape, const std::vector<Index>& values);

@@ -27,40 +27,35 @@ std::vector<fs::path> entries(const fs::path& folder, bool folders) {
   return found;
 }
 
-/// How much of each old pixel goes into each new one, along one axis: the old range [begin, begin + length) in `count`
-/// parts.
-struct Part {
-  Index first;
-  std::vector<double> weights;
-};
-std::vector<Part> area_parts(double begin, double length, Index count) {
-  std::vector<Part> parts;
+}  // namespace
+
+std::vector<PixelShare> area_shares(double begin, double length, Index count) {
+  std::vector<PixelShare> shares;
   for (Index i = 0; i < count; ++i) {
-    const double low = begin + length * static_cast<double>(i) / static_cast<double>(count);
+    // Rounding may put the begin of the whole a hair below 0.
+    const double low = std::max(0.0, begin + length * static_cast<double>(i) / static_cast<double>(count));
     const double high = low + length / static_cast<double>(count);
-    Part part{static_cast<Index>(std::floor(low)), {}};
-    for (Index pixel = part.first; static_cast<double>(pixel) < high - 1e-9; ++pixel) {
+    PixelShare share{static_cast<Index>(std::floor(low)), {}};
+    for (Index pixel = share.first; static_cast<double>(pixel) < high - 1e-9; ++pixel) {
       const double left = std::max(low, static_cast<double>(pixel)),
                    right = std::min(high, static_cast<double>(pixel + 1));
-      part.weights.push_back((right - left) * static_cast<double>(count) / length);
+      share.weights.push_back((right - left) * static_cast<double>(count) / length);
     }
-    parts.push_back(part);
+    shares.push_back(share);
   }
-  return parts;
+  return shares;
 }
-
-}  // namespace
 
 Picture crop_and_resample(const Picture& picture, Index height, Index width) {
   const auto old_h = static_cast<double>(picture.height), old_w = static_cast<double>(picture.width);
   const double scale = std::min(old_h / static_cast<double>(height), old_w / static_cast<double>(width));
   const double crop_h = scale * static_cast<double>(height), crop_w = scale * static_cast<double>(width);
-  const auto rows = area_parts((old_h - crop_h) / 2, crop_h, height),
-             columns = area_parts((old_w - crop_w) / 2, crop_w, width);
+  const auto rows = area_shares((old_h - crop_h) / 2, crop_h, height),
+             columns = area_shares((old_w - crop_w) / 2, crop_w, width);
   Picture out(height, width, picture.channels);
   for (Index y = 0; y < height; ++y) {
     for (Index x = 0; x < width; ++x) {
-      const Part &row = rows[static_cast<std::size_t>(y)], &column = columns[static_cast<std::size_t>(x)];
+      const PixelShare &row = rows[static_cast<std::size_t>(y)], &column = columns[static_cast<std::size_t>(x)];
       for (Index c = 0; c < picture.channels; ++c) {
         double sum = 0;
         for (std::size_t i = 0; i < row.weights.size(); ++i) {

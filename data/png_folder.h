@@ -14,6 +14,15 @@ struct PngFolderOptions {
 /// damaged file, and, unless a size is asked for, at the first file that is not as large as the first of all.
 ImageSet read_png_folder(const std::string& folder, const PngFolderOptions& options = {});
 
+/// Neighbouring pixels from `first` on, and which share of a new pixel each of them is.
+struct PixelShare {
+  Index first;
+  std::vector<double> weights;
+};
+/// Along one axis: the stretch [begin, begin + length) of old pixels cut into `count` new ones, each a mean of the old
+/// ones that it covers.
+std::vector<PixelShare> area_shares(double begin, double length, Index count);
+
 /// The largest part of the given proportions from the middle of the picture, resampled: each new pixel is the mean over
 /// the area that it covers.
 Picture crop_and_resample(const Picture& picture, Index height, Index width);

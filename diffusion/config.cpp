@@ -3,6 +3,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -65,7 +66,8 @@ T number(const toml::node& node, const std::string& where) {
     if (node.is_integer()) return static_cast<T>(node.as_integer()->get());
     throw UsageError(where, " wants a whole number");
   } else {
-    if (node.is_number()) return node.value<double>().value();
+    const double value = node.value<double>().value_or(NAN);
+    if (std::isfinite(value)) return value;
     throw UsageError(where, " wants a number");
   }
 }
@@ -149,6 +151,10 @@ std::string listed(const std::vector<T>& list) {
 
 void require_config(bool holds, const char* key, const std::string& what) {
   if (!holds) throw UsageError("config: `", key, "` ", what);
+}
+
+void require_range(const char* key, Index value, Index least, Index most) {
+  require_config(value >= least && value <= most, key, concat("is ", value, "; it must be from ", least, " to ", most));
 }
 
 std::vector<ConfigField> config_fields(Config& c) {
@@ -322,12 +328,21 @@ void check_config(const Config& c) {
                  "train.optimizer", "must be adamw, adam or sgd");
   find_network(c.model.network).check(c.model);
   require_config(!c.data.train.empty(), "data.train", "is missing: the set to train on");
-  require_config(c.train.steps > 0, "train.steps", "must be at least 1");
-  require_config(c.train.batch_size > 0, "train.batch_size", "must be at least 1");
-  require_config(c.train.shard_size > 0, "train.shard_size", "must be at least 1");
-  require_config(c.train.lanes > 0 && c.train.lanes <= 1024, "train.lanes", "must be from 1 to 1024");
+  require_range("train.steps", c.train.steps, 1, 1'000'000'000);
+  require_range("train.batch_size", c.train.batch_size, 1, 1'000'000);
+  require_range("train.shard_size", c.train.shard_size, 1, 1'000'000);
+  require_range("train.lanes", c.train.lanes, 1, 1024);
+  const OptimizerOptions& optimizer = c.train.optimizer;
+  for (const auto& [key, decay] : {std::pair{"train.beta1", optimizer.beta1},
+                                   {"train.beta2", optimizer.beta2},
+                                   {"train.momentum", optimizer.momentum}}) {
+    require_config(decay >= 0 && decay < 1, key, "must be in [0, 1)");
+  }
+  require_config(optimizer.eps > 0, "train.eps", "must be positive");
+  require_config(optimizer.weight_decay >= 0, "train.weight_decay", "can't be negative");
   require_config(c.train.learning_rate.base > 0, "train.learning_rate", "must be positive");
   require_config(c.train.learning_rate.warmup_steps >= 0, "train.warmup_steps", "can't be negative");
+  require_config(c.train.learning_rate.final_fraction >= 0, "train.final_fraction", "can't be negative");
   require_config(c.train.clip_norm >= 0, "train.clip_norm", "can't be negative");
   require_config(
       std::all_of(c.train.ema_rates.begin(), c.train.ema_rates.end(), [](double r) { return r >= 0 && r < 1; }),
@@ -339,8 +354,8 @@ void check_config(const Config& c) {
   require_config(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
   require_config(c.train.validate_every >= 0 && c.train.preview_every >= 0, "train.validate_every",
                  "and `train.preview_every` can't be negative");
-  require_config(c.train.validation_count > 0 && c.train.preview_count > 0, "train.validation_count",
-                 "and `train.preview_count` must be at least 1");
+  require_config(c.train.validation_count > 0, "train.validation_count", "must be at least 1");
+  require_range("train.preview_count", c.train.preview_count, 1, 10'000);
 }
 
 std::string config_text(const Config& config, bool explain) {

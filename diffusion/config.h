@@ -95,6 +95,8 @@ void set_config(Config& config, const std::string& assignment);
 void check_config(const Config& config);
 /// Throws UsageError "config: `KEY` WHAT" unless it holds.
 void require_config(bool holds, const char* key, const std::string& what);
+/// The same for a number from `least` to `most`, which keep a slip of the hand from filling the memory.
+void require_range(const char* key, Index value, Index least, Index most);
 /// The whole configuration as TOML; `explain` adds each key's meaning as a comment. Reading it back gives the same
 /// values.
 std::string config_text(const Config& config, bool explain = false);

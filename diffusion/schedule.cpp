@@ -201,7 +201,8 @@ std::span<const ScheduleKind> schedules() {
 
 NoiseSchedule make_schedule(const std::string& name, Index T, const ParameterValues& given) {
   const ScheduleKind& kind = find_line("schedule", schedules(), name);
-  if (T < 1) throw UsageError("schedule ", name, ": ", T, " steps; it takes at least 1");
+  constexpr Index most = 1'000'000;
+  if (T < 1 || T > most) throw UsageError("schedule ", name, ": ", T, " steps; it takes from 1 to ", most);
   return NoiseSchedule(kind.betas(T, complete("schedule " + name, kind.parameters, given)));
 }
 

@@ -41,9 +41,9 @@ LossSecondMoment::LossSecondMoment(Index T, Index history, double uniform_prob)
     : history_(static_cast<std::size_t>(history)),
       uniform_prob_(uniform_prob),
       histories_(static_cast<std::size_t>(T)) {
-  if (history < 1 || !(uniform_prob >= 0 && uniform_prob <= 1)) {
+  if (history < 1 || history > 1000 || !(uniform_prob >= 0 && uniform_prob <= 1)) {
     throw UsageError("timestep sampler loss_second_moment: history ", history, " and uniform_prob ", uniform_prob,
-                     "; the history must be at least 1 and the share from 0 to 1");
+                     "; the history must be from 1 to 1000, the share from 0 to 1");
   }
 }
 

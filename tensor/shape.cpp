@@ -12,6 +12,16 @@ Shape::Shape(std::span<const Index> extents) : rank_(static_cast<int>(extents.si
     if (extent < 0) throw ShapeError("a tensor's extent can't be negative: ", extent);
   }
   std::copy(extents.begin(), extents.end(), extents_.begin());
+  require_countable();
+}
+
+// Nothing that counts elements may overflow, whatever a file or a configuration asks for.
+void Shape::require_countable() const {
+  Index room = Index{1} << 48;
+  for (const Index extent : *this) {
+    room /= std::max<Index>(extent, 1);
+    if (room == 0) throw ShapeError("a tensor of shape ", *this, " has more elements than any memory holds");
+  }
 }
 
 std::size_t Shape::checked(int axis) const {
@@ -31,6 +41,7 @@ Index Shape::product(int first, int last) const {
 Shape Shape::with(int axis, Index extent) const {
   Shape shape = *this;
   shape.extents_[checked(axis)] = extent;
+  shape.require_countable();
   return shape;
 }
 

@@ -15,7 +15,7 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
-  /// Throws ShapeError for more than `max_rank` axes or a negative extent.
+  /// Throws ShapeError for more than `max_rank` axes, a negative extent, or 2^48 elements and more.
   explicit Shape(std::span<const Index> extents);
 
   int rank() const { return rank_; }
@@ -37,6 +37,7 @@ class Shape {
 
  private:
   std::size_t checked(int axis) const;
+  void require_countable() const;
 
   std::array<Index, max_rank> extents_{};
   int rank_ = 0;

@@ -1,6 +1,7 @@
 #include "diffusion/networks/table.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "diffusion/networks/dit.h"
 #include "diffusion/networks/mlp.h"
@@ -18,16 +19,19 @@ void check_heads(const Config::Model& m, Index channels) {
   require_config(channels % m.num_heads == 0, "model.num_heads", concat("must divide the ", channels, " channels"));
 }
 
+constexpr Index widest = 65536, deepest = 1000;
+
 void check_unet(const Config::Model& m) {
-  require_config(m.channels > 0 && m.channels % 32 == 0, "model.channels", "must be a positive multiple of 32");
+  require_range("model.channels", m.channels, 32, widest);
+  require_config(m.channels % 32 == 0, "model.channels", "must be a multiple of 32");
   const auto fits = [&](double multiple) {
     const double channels = multiple * static_cast<double>(m.channels);
-    return channels >= 32 && static_cast<double>(static_cast<Index>(channels)) == channels &&
-           static_cast<Index>(channels) % 32 == 0;
+    return channels >= 32 && channels <= widest && std::fmod(channels, 32) == 0;
   };
   require_config(!m.channel_mult.empty() && std::all_of(m.channel_mult.begin(), m.channel_mult.end(), fits),
-                 "model.channel_mult", "times `model.channels` must give multiples of 32");
-  require_config(m.num_res_blocks > 0, "model.num_res_blocks", "must be at least 1");
+                 "model.channel_mult", concat("times `model.channels` must give multiples of 32, at most ", widest));
+  require_config(m.channel_mult.size() <= 16, "model.channel_mult", "has more than 16 levels");
+  require_range("model.num_res_blocks", m.num_res_blocks, 1, deepest);
   require_config(m.num_heads > 0, "model.num_heads", "must be at least 1");
   require_config(m.dropout >= 0 && m.dropout < 1, "model.dropout", "must be in [0, 1)");
 }
@@ -68,11 +72,14 @@ NetworkPtr make_unet(const NetworkRequest& request) {
 }
 
 void check_dit(const Config::Model& m) {
-  require_config(m.hidden > 0 && m.hidden % 4 == 0, "model.hidden", "must be a positive multiple of 4");
-  require_config(m.depth > 0, "model.depth", "must be at least 1");
+  require_range("model.hidden", m.hidden, 4, widest);
+  require_config(m.hidden % 4 == 0, "model.hidden", "must be a multiple of 4");
+  require_range("model.depth", m.depth, 1, deepest);
   require_config(m.patch_size > 0, "model.patch_size", "must be at least 1");
-  require_config(m.mlp_ratio * static_cast<double>(m.hidden) >= 1, "model.mlp_ratio", "leaves the perceptron no width");
-  require_config(m.frequency_dim >= 2, "model.frequency_dim", "must be at least 2");
+  const double mlp_width = m.mlp_ratio * static_cast<double>(m.hidden);
+  require_config(mlp_width >= 1 && mlp_width <= widest, "model.mlp_ratio",
+                 concat("times `model.hidden` must be from 1 to ", widest));
+  require_range("model.frequency_dim", m.frequency_dim, 2, widest);
   check_heads(m, m.hidden);
 }
 
@@ -96,8 +103,8 @@ NetworkPtr make_dit(const NetworkRequest& request) {
 }
 
 void check_mlp(const Config::Model& m) {
-  require_config(m.hidden > 0, "model.hidden", "must be at least 1");
-  require_config(m.depth > 0, "model.depth", "must be at least 1");
+  require_range("model.hidden", m.hidden, 1, widest);
+  require_range("model.depth", m.depth, 1, deepest);
 }
 
 NetworkPtr make_mlp(const NetworkRequest& request) {

@@ -66,8 +66,43 @@ TEST_CASE("values that can't be are refused before anything starts") {
   CHECK(contains(checked("train.batch_size=0"), "train.batch_size"));
   CHECK(contains(checked("train.label_dropout=0.1"), "class_conditional"));
   CHECK(contains(checked("train.ema_rates=[1.5]"), "train.ema_rates"));
+  for (const char* assignment : {"train.beta1=1", "train.beta2=-0.1", "train.momentum=1.5", "train.eps=0",
+                                 "train.weight_decay=-1", "train.final_fraction=-1", "train.learning_rate=0"}) {
+    CHECK(contains(checked(assignment), std::string(assignment).substr(0, std::string(assignment).find('='))));
+  }
   CHECK(checked("train.steps=7") == "nothing");
   Config linear;
   linear.data.train = "data", linear.diffusion.schedule = "linear", linear.diffusion.steps = 20;
   CHECK_THROWS_AS(check_config(linear), UsageError);
+}
+
+TEST_CASE("a slip of the hand does not fill the memory: numbers have a largest value, and are finite") {
+  for (const char* key : {"train.steps", "train.batch_size", "train.shard_size", "train.lanes", "train.preview_count",
+                          "diffusion.steps", "model.channels", "model.num_res_blocks"}) {
+    Config config;
+    config.data.train = "data";
+    set_config(config, std::string(key) + "=32000000000");
+    const std::string error = error_of([&] { check_config(config); });
+    CHECK(contains(error, std::string_view(key) == "diffusion.steps" ? "schedule" : key));
+    CHECK(contains(error, "32000000000"));
+  }
+  for (const char* network : {"mlp", "dit"}) {
+    for (const char* key : {"model.hidden", "model.depth"}) {
+      Config config;
+      config.data.train = "data", config.model.network = network;
+      check_config(config);
+      set_config(config, std::string(key) + "=32000000000");
+      CHECK(contains(error_of([&] { check_config(config); }), key));
+    }
+  }
+  Config levels;
+  levels.data.train = "data", levels.model.channel_mult.assign(70, 1.0);
+  CHECK(contains(error_of([&] { check_config(levels); }), "model.channel_mult"));
+  for (const char* value : {"nan", "inf", "-inf"}) {
+    Config config;
+    for (const char* key : {"train.learning_rate", "diffusion.huber", "sample.guidance"})
+      CHECK(contains(error_of([&] { set_config(config, concat(key, "=", value)); }), "wants a number"));
+    CHECK_THROWS_AS(set_config(config, concat("train.ema_rates=[", value, "]")), UsageError);
+    CHECK_THROWS_AS(set_config(config, concat("diffusion.schedule_parameters={ tau = ", value, " }")), UsageError);
+  }
 }

@@ -241,8 +241,7 @@ TEST_CASE("every network of the table reads keys that there are, and refuses wha
   }
   Config::Model model;
   model.hidden = 126;
-  CHECK(
-      contains(error_of([&] { find_network("dit").check(model); }), "`model.hidden` must be a positive multiple of 4"));
+  CHECK(contains(error_of([&] { find_network("dit").check(model); }), "`model.hidden` must be a multiple of 4"));
   model.hidden = 20, model.num_heads = 3;
   CHECK(contains(error_of([&] { find_network("dit").check(model); }), "`model.num_heads` must divide the 20 channels"));
   model.channel_mult = {1, 1.5};

@@ -90,5 +90,6 @@ TEST_CASE("loss second moment: its state makes another one its twin; a foreign s
   CHECK(contains(error_of([&] { longer.restore(sampler.state(), "here.h5"); }), "here.h5"));
   CHECK(contains(error_of([&] { longer.restore({}, "here.h5"); }), "losses"));
   CHECK_THROWS_AS(make_timestep_sampler("loss_second_moment", 8, {{"history", 0}}), UsageError);
+  CHECK_THROWS_AS(make_timestep_sampler("loss_second_moment", 8, {{"history", 1e12}}), UsageError);
   CHECK(contains(error_of([] { make_timestep_sampler("normal", 8); }), "uniform, stratified, loss_second_moment"));
 }

@@ -37,6 +37,11 @@ TEST_CASE("what does not fit is a ShapeError that says how") {
   CHECK_THROWS_AS(Tensor::from({2}, {1, 2, 3}), ShapeError);
   CHECK_THROWS_AS(Tensor::zeros({-1}), ShapeError);
   CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), ShapeError);
+  const Index many = Index{1} << 32;
+  CHECK_THROWS_WITH_AS((Shape{many, many}),
+                       "a tensor of shape [4294967296,4294967296] has more elements than any memory holds", ShapeError);
+  CHECK_THROWS_AS((Shape{many, 1}).with(1, many), ShapeError);
+  CHECK_THROWS_AS((Shape{0, many, many}), ShapeError);  // its rows can't be counted
   CHECK_THROWS_WITH_AS(broadcast("add", {2, 3}, {2, 4}), "add: shapes [2,3] and [2,4] do not broadcast", ShapeError);
 }
 
