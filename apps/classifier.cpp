@@ -64,7 +64,9 @@ void add_classifier(CLI::App& program) {
   command->add_option("--epochs", options->training.epochs, "Times through the data [8]")
       ->type_name("N")
       ->check(positive);
-  command->add_option("--seed", options->training.seed, "Of everything random [0]")->type_name("S");
+  command->add_option("--seed", options->training.seed, "Of everything random [0]")
+      ->type_name("S")
+      ->check(not_negative);
   command->add_option("--out", options->out, "Where to write it, e.g. classifier.h5")->type_name("FILE")->required();
   add_threads(command);
   command->footer(

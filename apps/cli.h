@@ -1,5 +1,7 @@
 #pragma once
 #include <CLI/CLI.hpp>  // the one place that includes CLI11
+#include <charconv>
+#include <cmath>
 
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -37,9 +39,23 @@ class WrappedHelp : public CLI::Formatter {
   std::string make_subcommand(const CLI::App* command) const override;
 };
 
-/// Checks without a text of their own in the help.
-inline const CLI::Validator positive = CLI::PositiveNumber.description("");
-inline const CLI::Validator not_negative = CLI::NonNegativeNumber.description("");
+/// Checks of flags that count something. (CLI11's own are objects, and which file's are made first is the compiler's
+/// choice.)
+inline std::string whole_number_from(std::uint64_t least, const std::string& text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const bool whole = std::from_chars(text.data(), end, value) == std::from_chars_result{end, std::errc()};
+  return whole && value >= least ? "" : concat("\"", text, "\" is no whole number from ", least, " up");
+}
+inline constexpr auto positive = [](const std::string& text) { return whole_number_from(1, text); };
+inline constexpr auto not_negative = [](const std::string& text) { return whole_number_from(0, text); };
+
+/// Checks a number: infinities and NaN are none.
+inline constexpr auto finite = [](const std::string& text) -> std::string {
+  double value = 0;
+  const bool number = CLI::detail::lexical_cast(text, value) && std::isfinite(value);
+  return number ? "" : concat("\"", text, "\" is no number");
+};
 
 /// --threads N, which every command that works has.
 inline void add_threads(CLI::App* command) {

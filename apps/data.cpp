@@ -99,7 +99,9 @@ void add_toy(CLI::App* data) {
   for (const ToyDistribution& toy : toy_distributions()) choice += concat("\n", toy.name, ": ", toy.what);
   command->add_option("distribution", options->distribution, choice)->type_name("NAME")->required();
   command->add_option("--count", options->count, "How many points [10000]")->type_name("N")->check(positive);
-  command->add_option("--seed", options->seed, "Point i is a function of the seed and i [0]")->type_name("S");
+  command->add_option("--seed", options->seed, "Point i is a function of the seed and i [0]")
+      ->type_name("S")
+      ->check(not_negative);
   add_output(command, *options);
   command->footer("example: reverie data toy two_moons --count 10000 --seed 1 --out moons.h5");
   command->callback([options] {

@@ -186,7 +186,8 @@ void add_evaluate(CLI::App& program) {
       ->type_name("N")
       ->check(not_negative);
   command->add_option("--tolerance", options->tolerance, "Of the ODE's steps, per value and per dimension [1e-3]")
-      ->type_name("X");
+      ->type_name("X")
+      ->check(finite);
   command
       ->add_option(
           "--probes", options->probes,
@@ -215,7 +216,7 @@ void add_evaluate(CLI::App& program) {
       ->add_option("--training", options->training,
                    "What the model was trained on, to look for copies of it [the checkpoint's data.train]")
       ->type_name("SET");
-  command->add_option("--seed", options->seed, "Of everything random [0]")->type_name("S");
+  command->add_option("--seed", options->seed, "Of everything random [0]")->type_name("S")->check(not_negative);
   add_threads(command);
   command->footer(
       "example: reverie evaluate --checkpoint runs/demo/checkpoint.h5 \\\n"

@@ -33,7 +33,8 @@ void add_parameters(CLI::App* command, const std::vector<ParameterInfo>& paramet
         ->add_option_function<double>(
             flag, [&values, name = parameter.name](double value) { values[name] = value; },
             parameter.meaning + otherwise)
-        ->type_name("X");
+        ->type_name("X")
+        ->check(finite);
   }
 }
 
@@ -59,16 +60,21 @@ void add_sampling(CLI::App* command, SamplingFlags& flags) {
   command
       ->add_option("--guidance", flags.guidance,
                    "Classifier-free guidance: 1 is none, more exaggerates the class [sample.guidance]")
-      ->type_name("S");
+      ->type_name("S")
+      ->check(finite);
   command
       ->add_option("--guidance-rescale", flags.guidance_rescale,
                    "Share, 0 to 1, in which guided answers get their contrast back [sample.guidance_rescale]")
-      ->type_name("R");
+      ->type_name("R")
+      ->check(finite);
   command
       ->add_option("--dynamic-threshold", flags.dynamic_threshold,
                    "Share of each sample's values that must not saturate, 0 for none [sample.dynamic_threshold]")
-      ->type_name("P");
-  command->add_option("--seed", flags.seed, "Sample i is a function of the seed and i [0]")->type_name("S");
+      ->type_name("P")
+      ->check(finite);
+  command->add_option("--seed", flags.seed, "Sample i is a function of the seed and i [0]")
+      ->type_name("S")
+      ->check(not_negative);
 }
 
 std::string sampler_list() {

@@ -148,7 +148,8 @@ void add_sample(CLI::App& program) {
   command
       ->add_option("--classifier-scale", options->classifier_scale,
                    "Factor on the classifier's gradient; more is clearer and less varied [1]")
-      ->type_name("S");
+      ->type_name("S")
+      ->check(finite);
   command
       ->add_option(
           "--encode", options->encode,

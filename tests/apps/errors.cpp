@@ -35,7 +35,16 @@ TEST_CASE("wrong flags") {
   CHECK(failed_with(run({"train", "--out", "/tmp/never"}), 2, {"--config is missing"}));
   CHECK(failed_with(run({"train", "--config", "configs/toy-moons.toml"}), 2, {"--out is missing"}));
   CHECK(failed_with(run({"sample", "--out", "x.png"}), 2, {"--checkpoint"}));
-  CHECK(failed_with(run({"sample", "--checkpoint", "x", "--count", "-3", "--out", "x.png"}), 2, {"--count"}));
+  for (const char* count : {"-3", "0", "2.5", "many", "1e3", "99999999999999999999999", ""}) {
+    CHECK(failed_with(run({"sample", "--checkpoint", "x", "--count", count, "--out", "x.png"}), 2,
+                      {"--count: \"" + std::string(count) + "\" is no whole number from 1 up"}));
+  }
+  CHECK(failed_with(run({"sample", "--checkpoint", "x", "--seed", "-1", "--out", "x.png"}), 2, {"--seed", "\"-1\""}));
+  for (const char* flag : {"--guidance", "--eta", "--guidance-rescale", "--dynamic-threshold", "--sigma-max"}) {
+    for (const char* value : {"nan", "inf", "-inf", "much", ""})
+      CHECK(
+          failed_with(run({"sample", "--checkpoint", "x", flag, value, "--out", "x.png"}), 2, {flag, value, "number"}));
+  }
   CHECK(failed_with(run({"data", "toy", "three_moons", "--out", "/tmp/never.h5"}), 2, {"three_moons", "two_moons"}));
 }
 

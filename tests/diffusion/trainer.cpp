@@ -62,10 +62,10 @@ TEST_CASE("the same bits for any number of threads, on points and on images") {
   unet.model.dropout = 0.1;
   unet.train.batch_size = 6, unet.train.shard_size = 2;
   const std::pair<Config, const Dataset*> runs[] = {{small(), &moons}, {unet, &pixels}};
-  for (const auto& [config, data] : runs) {
+  for (const auto& run : runs) {
     const auto trained = [&](int thread_count) {
       set_threads(thread_count);
-      Trainer trainer(config, *data);
+      Trainer trainer(run.first, *run.second);
       for (int i = 0; i < 3; ++i) trainer.step();
       Checkpoint saved = trainer.checkpoint();
       for (auto& [group, tensors] : saved.tensors)

@@ -11,9 +11,9 @@ struct OpOutputs {
   std::vector<double> values;  ///< y, then the gradient of each input
 };
 
-namespace reverie::float32 {
+namespace reverie::inline float32 {
 std::vector<OpOutputs> op_outputs();
 }
-namespace reverie::float64 {
+namespace reverie::inline float64 {
 std::vector<OpOutputs> op_outputs();
 }

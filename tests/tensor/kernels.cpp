@@ -48,7 +48,8 @@ TEST_CASE("reducing is the transpose of broadcasting: <broadcast(a), b> = <a, re
                                            {{2, 3, 4}, {2, 3, 4}},
                                            {{1, 1, 7}, {50, 40, 7}},
                                            {{300, 1}, {300, 200}}};
-  for (const auto& [narrow, wide] : pairs) {
+  for (const auto& pair : pairs) {
+    const Shape &narrow = pair.first, &wide = pair.second;
     CAPTURE(concat(narrow));
     const Tensor a = normal({.seed = 1}, narrow), b = normal({.seed = 2}, wide);
     Tensor stretched = Tensor::zeros(wide), reduced = Tensor::zeros(narrow);
