@@ -56,8 +56,9 @@ class ParameterStore {
   /// Puts other tensors in the place of the values (and gives back what was there): how moving averages are sampled
   /// from. Throws ShapeError if they don't fit.
   TensorList exchange(TensorList values);
-  /// As long as the result lives, kernels keep what they make of the weights; nobody may change the values meanwhile.
-  kernels::KeptWeights keep_prepared() const { return kernels::KeptWeights(values()); }
+  /// As long as the result lives, kernels keep what they make of the weights (until it has been used `uses` times, if
+  /// that is known); nobody may change the values meanwhile.
+  kernels::KeptWeights keep_prepared(Index uses = 0) const { return kernels::KeptWeights(values(), uses); }
 
  private:
   friend class Scope;

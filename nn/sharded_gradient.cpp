@@ -14,7 +14,7 @@ void ShardedGradient::compute(Index batch_size,
                               const std::function<Var(Tape& tape, Index first, Index last)>& shard_loss) {
   const Index shards = (batch_size + shard_size_ - 1) / shard_size_, lanes = std::min(most_lanes_, shards);
   while (std::ssize(lanes_) < lanes) lanes_.push_back(parameters_.zeros_like());
-  const auto kept = parameters_.keep_prepared();
+  const auto kept = parameters_.keep_prepared(shards);
   parallel_tiles(lanes, [&](Index lane) {
     TensorList& gradient = lanes_[static_cast<std::size_t>(lane)];
     for (Tensor& g : gradient) g.fill(0);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/kept_weights.h"
 #include "tensor/tensor.h"
 
 /// How numbers are laid out for the micro-kernels: in blocks of channels, so that every address in their inner loops is
@@ -37,17 +38,21 @@ inline void rows_to_blocks(const real* from, Index rows, Index channels, Index s
   }
 }
 
-/// The weights `at(k, c)` of inputs k and outputs c -> [output blocks][input blocks][channel_block][output block],
-/// zeros beyond the edges: a Product's weights, with a step for each block of inputs.
+/// The recipe for weights `at(k, c)` of inputs k and outputs c as [output blocks][input blocks][channel_block][output
+/// block], zeros beyond the edges: a Product's weights, with a step for each block of inputs.
 template <class At>
-Tensor weights_to_blocks(Index inputs, Index outputs, At at) {
-  const Index width = conv_micro().output_block, height = blocks_of(inputs, channel_block) * channel_block;
-  Tensor packed = Tensor::zeros({blocks_of(outputs, width) * height * width});
-  for (Index c = 0; c < outputs; ++c) {
-    real* to = packed.data() + c / width * height * width + c % width;
-    for (Index k = 0; k < inputs; ++k) to[k * width] = at(k, c);
-  }
-  return packed;
+FormRecipe weights_in_blocks(Index inputs, Index outputs, At at) {
+  const Index width = conv_micro().output_block, blocks = blocks_of(outputs, width),
+              height = blocks_of(inputs, channel_block) * channel_block;
+  return {{blocks, height, width}, blocks, [=](Index block, real* form) {
+            const Index first = block * width, count = std::min(width, outputs - first);
+            real* to = form + block * height * width;
+            for (Index k = 0; k < height; ++k, to += width) {
+              const Index known = k < inputs ? count : 0;
+              for (Index c = 0; c < known; ++c) to[c] = at(k, first + c);
+              std::fill(to + known, to + width, real(0));
+            }
+          }};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -95,27 +95,27 @@ Index band_rows(Index height, Index row_work) {
   return even_tile(height, std::clamp<Index>((Index{1} << 24) / std::max<Index>(row_work, 1), 1, height));
 }
 
-// The weights in the order in which the micro-kernel wants them, [output blocks][input blocks][taps][channel_block]
-// [output block], zeros in channels that do not exist. The taps of a pair of channels begin at weight[o o_step + i
-// i_step].
-void pack(Index out, Index in, std::span<const Tap> taps, const real* weight, Index o_step, Index i_step,
+// The weights in the order in which the micro-kernel wants them: of a block of outputs, [input blocks][taps]
+// [channel_block][output block], zeros in channels that do not exist. The taps of a pair of channels begin at weight[o
+// o_step + i i_step].
+void pack(Index first_o, Index out, Index in, std::span<const Tap> taps, const real* weight, Index o_step, Index i_step,
           real* packed) {
   const Index output_block = conv_micro().output_block;
-  for (Index first_o = 0; first_o < out; first_o += output_block) {
-    for (Index first_i = 0; first_i < in; first_i += channel_block) {
-      for (const Tap& tap : taps) {
-        for (Index i = first_i; i < first_i + channel_block; ++i) {
-          for (Index o = first_o; o < first_o + output_block; ++o) {
-            *packed++ = o < out && i < in ? weight[o * o_step + i * i_step + tap.place] : 0;
-          }
+  for (Index first_i = 0; first_i < in; first_i += channel_block) {
+    for (const Tap& tap : taps) {
+      for (Index i = first_i; i < first_i + channel_block; ++i) {
+        for (Index o = first_o; o < first_o + output_block; ++o) {
+          *packed++ = o < out && i < in ? weight[o * o_step + i * i_step + tap.place] : 0;
         }
       }
     }
   }
 }
+Index packed_block(Index in, Index taps) {
+  return conv_micro().output_block * blocks_of(in, channel_block) * channel_block * taps;
+}
 Index packed_size(Index out, Index in, Index taps) {
-  const Index output_block = conv_micro().output_block;
-  return blocks_of(out, output_block) * output_block * blocks_of(in, channel_block) * channel_block * taps;
+  return blocks_of(out, conv_micro().output_block) * packed_block(in, taps);
 }
 
 // y[first + r step, c step] (+)= bias + sum over taps and channels of x[r stride + tap.row, c stride + tap.column]
@@ -137,7 +137,7 @@ struct Correlation {
       most = {std::max(most.row, tap.row), std::max(most.column, tap.column), 0};
     }
     const Index in_blocks = blocks_of(in.channels, channel_block), tap_count = std::ssize(taps);
-    const Index weight_block = in_blocks * tap_count * channel_block * micro.output_block;
+    const Index weight_block = packed_block(in.channels, tap_count);
     const Index at_once = images_at_once(in.count, columns), groups = blocks_of(in.count, at_once);
     const Index band = band_rows(rows, at_once * columns * tap_count * in.channels * out.channels),
                 bands = blocks_of(rows, band);
@@ -222,11 +222,13 @@ bool direct_applies(const ConvShape& s) { return s.groups == 1 && s.in_channels 
 
 void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
   const std::vector<Tap> taps = taps_of(s);
-  const Tensor packed = prepared(weight, WeightForm::direct_forward, 0, [&] {
-    Tensor w = Tensor::uninitialized({packed_size(s.out_channels, s.in_channels, std::ssize(taps))});
-    pack(s.out_channels, s.in_channels, taps, weight.data(), s.patch(), std::ssize(taps), w.data());
-    return w;
-  });
+  const Index output_block = conv_micro().output_block, blocks = blocks_of(s.out_channels, output_block),
+              block_size = packed_block(s.in_channels, std::ssize(taps));
+  const auto fill = [&](Index block, real* form) {
+    pack(block * output_block, s.out_channels, s.in_channels, taps, weight.data(), s.patch(), std::ssize(taps),
+         form + block * block_size);
+  };
+  const Tensor packed = prepared(weight, WeightForm::direct_forward, 0, {{blocks, block_size}, blocks, fill});
   const Correlation correlate{input_of(s), s.stride, taps, s.out_height(), s.out_width(), output_of(s), 0, 0, 1};
   correlate(x.data(), packed.data(), bias != nullptr ? bias->data() : nullptr, false, y.data());
 }
@@ -234,15 +236,18 @@ void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& we
 void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
                                  Tensor& dx) {
   const std::vector<Correlation> correlations = data_correlations(s);
-  const Tensor packed = prepared(weight, WeightForm::direct_data, s.stride * 256 + s.padding, [&] {
-    Tensor w = Tensor::uninitialized({packed_size(s.in_channels, s.out_channels, s.kernel_height * s.kernel_width)});
-    real* to = w.data();
+  const Index output_block = conv_micro().output_block, blocks = blocks_of(s.in_channels, output_block),
+              taps = s.kernel_height * s.kernel_width;
+  const auto fill = [&](Index block, real* form) {
     for (const Correlation& c : correlations) {
-      pack(s.in_channels, s.out_channels, c.taps, weight.data(), s.kernel_height * s.kernel_width, s.patch(), to);
-      to += packed_size(s.in_channels, s.out_channels, std::ssize(c.taps));
+      const Index block_size = packed_block(s.out_channels, std::ssize(c.taps));
+      pack(block * output_block, s.in_channels, s.out_channels, c.taps, weight.data(), taps, s.patch(),
+           form + block * block_size);
+      form += blocks * block_size;
     }
-    return w;
-  });
+  };
+  const Tensor packed = prepared(weight, WeightForm::direct_data, s.stride * 256 + s.padding,
+                                 {{blocks, packed_block(s.out_channels, taps)}, blocks, fill});
   if (!accumulate && s.stride > 1) {  // not every pixel is met by a tap
     dx.fill(0);
     accumulate = true;

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "tensor/kernels/blocks.h"
-#include "tensor/kernels/kept_weights.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
@@ -114,13 +113,11 @@ class Patches {
 
 // The weights as `multiply_pixels` wants them, [taps, out_channels, channels], from `at(number in the patch, output)`.
 template <class At>
-Tensor by_tap(const Correlation& c, At at) {
-  Tensor matrix = Tensor::uninitialized({c.taps(), c.out_channels, c.channels});
-  for (Index i = 0; i < matrix.size(); ++i) {
-    const Index channel = i % c.channels, tap = i / (c.channels * c.out_channels);
-    matrix[i] = at(tap * c.channels + channel, i / c.channels % c.out_channels);
-  }
-  return matrix;
+FormRecipe by_tap(const Correlation& c, At at) {
+  return {{c.taps(), c.out_channels, c.channels}, c.taps(), [=](Index tap, real* form) {
+            for (Index i = tap * c.out_channels * c.channels; i < (tap + 1) * c.out_channels * c.channels; ++i)
+              form[i] = at(tap * c.channels + i % c.channels, i / c.channels % c.out_channels);
+          }};
 }
 
 // Thin input: y (+)= bias + patches times weights, blocked [patch, out_channels].
@@ -248,10 +245,9 @@ void thin_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weig
   const Correlation c = forward_of(s);
   const Place place{s.in_channels, c.taps()};
   const bool patches = s.in_channels < thin;
-  const Tensor w = prepared(weight, WeightForm::thin_forward, 0, [&] {
-    const auto at = [&](Index k, Index o) { return weight[place(o, k % s.in_channels, k / s.in_channels)]; };
-    return patches ? weights_to_blocks(c.patch(), s.out_channels, at) : by_tap(c, at);
-  });
+  const auto at = [&](Index k, Index o) { return weight[place(o, k % s.in_channels, k / s.in_channels)]; };
+  const Tensor w = prepared(weight, WeightForm::thin_forward, 0,
+                            patches ? weights_in_blocks(c.patch(), s.out_channels, at) : by_tap(c, at));
   (patches ? multiply_patches : multiply_pixels)(c, x.data(), w, bias != nullptr ? bias->data() : nullptr, false,
                                                  y.data());
 }
@@ -261,12 +257,11 @@ void thin_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const T
   const Correlation c = backward_of(s);
   const Place place{s.in_channels, c.taps()};
   const bool patches = s.out_channels < thin;
-  const Tensor w = prepared(weight, WeightForm::thin_data, 0, [&] {
-    const auto at = [&](Index k, Index i) {
-      return weight[place(k % s.out_channels, i, c.taps() - 1 - k / s.out_channels)];
-    };
-    return patches ? weights_to_blocks(c.patch(), s.in_channels, at) : by_tap(c, at);
-  });
+  const auto at = [&](Index k, Index i) {
+    return weight[place(k % s.out_channels, i, c.taps() - 1 - k / s.out_channels)];
+  };
+  const Tensor w = prepared(weight, WeightForm::thin_data, 0,
+                            patches ? weights_in_blocks(c.patch(), s.in_channels, at) : by_tap(c, at));
   (patches ? multiply_patches : multiply_pixels)(c, dy.data(), w, nullptr, accumulate, dx.data());
 }
 

@@ -111,32 +111,34 @@ struct Places {
     out_blocks = blocks_of(out, output_block);
     in_blocks = blocks_of(in, channel_block);
   }
-  Index place() const { return in_blocks * channel_block * output_block; }
-  Index size() const { return out_blocks * places * place(); }
+  // Not the power of two that the channels make: places would meet in the same sets of the cache.
+  Index place() const { return in_blocks * channel_block * output_block + channel_block; }
+  Index block() const { return places * place(); }
+  Index size() const { return out_blocks * block(); }
   Index at(Index place_number, Index o, Index i) const {
     return (o / output_block * places + place_number) * place() + i * output_block + o % output_block;
   }
 };
 
-// U = G w G^T of all pairs of channels.
-Tensor transformed(const Tensor& weight, const Taps& t) {
+// U = G w G^T of all pairs of channels, a block of outputs at a time.
+FormRecipe transformed(const Tensor& weight, const Taps& t) {
   const Places p(t.out, t.in);
-  Tensor u = Tensor::zeros({p.size()});
-  real taps[9 * channel_block] = {}, places_of_block[places * channel_block];
-  for (Index first = 0; first < t.out; first += channel_block) {
-    const Index count = std::min(channel_block, t.out - first);
-    for (Index i = 0; i < t.in; ++i) {
-      for (Index c = 0; c < count; ++c) {
-        const real* from = weight.data() + (first + c) * t.out_step + i * t.in_step;
-        for (Index tap = 0; tap < 9; ++tap) taps[tap * channel_block + c] = from[t.turned ? 8 - tap : tap];
-      }
-      winograd_micro().weight(taps, places_of_block, channel_block);
-      for (Index place = 0; place < places; ++place) {
-        std::copy_n(places_of_block + place * channel_block, channel_block, u.data() + p.at(place, first, i));
-      }
-    }
-  }
-  return u;
+  return {{p.out_blocks, p.block()}, p.out_blocks, [=, w = weight.data()](Index block, real* u) {
+            real few[channel_block * 9];  // of outputs that fill no block
+            for (Index i = 0; i < p.in_blocks * channel_block; ++i) {
+              for (Index o = block * p.output_block; o < (block + 1) * p.output_block; o += channel_block) {
+                const Index count = i < t.in ? std::clamp<Index>(t.out - o, 0, channel_block) : 0;
+                const real* taps = w + o * t.out_step + i * t.in_step;
+                if (count < channel_block) {
+                  std::fill(std::begin(few), std::end(few), real(0));
+                  for (Index c = 0; c < count; ++c) std::copy_n(taps + c * t.out_step, 9, few + c * 9);
+                }
+                const bool whole = count == channel_block;
+                winograd_micro().weight(whole ? taps : few, whole ? t.out_step : 9, t.turned, u + p.at(0, o, i),
+                                        p.place());
+              }
+            }
+          }};
 }
 
 // y (+)= the correlation of x, padded by one, with transformed weights.
@@ -189,16 +191,14 @@ bool winograd_applies(const ConvShape& s) {
 }
 
 void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
-  const Tensor u =
-      prepared(weight, WeightForm::winograd_forward, 0, [&] { return transformed(weight, Taps::forward(s)); });
+  const Tensor u = prepared(weight, WeightForm::winograd_forward, 0, transformed(weight, Taps::forward(s)));
   correlate({s.batch, s.in_height, s.in_width}, s.in_channels, s.out_channels, x.data(), u.data(),
             bias != nullptr ? bias->data() : nullptr, false, y.data());
 }
 
 void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
                                    Tensor& dx) {
-  const Tensor u =
-      prepared(weight, WeightForm::winograd_data, 0, [&] { return transformed(weight, Taps::turned_round(s)); });
+  const Tensor u = prepared(weight, WeightForm::winograd_data, 0, transformed(weight, Taps::turned_round(s)));
   correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u.data(), nullptr, accumulate,
             dx.data());
 }

@@ -1,19 +1,30 @@
 #include "tensor/kernels/kept_weights.h"
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "tensor/parallel.h"
+
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
+
+// A form, made or in the making: parts [0, begun) have been begun, and `done` of them are finished.
+struct Form {
+  Tensor numbers;
+  Index uses = 0;
+  std::atomic<Index> begun = 0, done = 0;
+};
 
 // A weight that is held, how often, and its forms so far.
 struct Kept {
   Tensor weight;
   int holders = 0;
+  Index uses = 0;  // of a form, after which it is let go; 0: never
   std::mutex mutex;
-  std::map<std::pair<WeightForm, Index>, Tensor> forms;
+  std::map<std::pair<WeightForm, Index>, std::shared_ptr<Form>> forms;
 };
 
 // All weights that are held, by where their numbers lie: the handle in Kept sees to it that nothing else can lie there.
@@ -28,7 +39,7 @@ Registry& registry() {
 
 }  // namespace
 
-Tensor prepared(const Tensor& weight, WeightForm form, Index variant, const std::function<Tensor()>& make) {
+Tensor prepared(const Tensor& weight, WeightForm name, Index variant, const FormRecipe& recipe) {
   std::shared_ptr<Kept> kept;
   {
     Registry& r = registry();
@@ -36,14 +47,31 @@ Tensor prepared(const Tensor& weight, WeightForm form, Index variant, const std:
     const auto found = r.kept.find(weight.data());
     if (found != r.kept.end()) kept = found->second;
   }
-  if (!kept || kept->weight.shape() != weight.shape()) return make();
-  const std::lock_guard lock(kept->mutex);
-  Tensor& prepared = kept->forms[{form, variant}];
-  if (!prepared.defined()) prepared = make();
-  return prepared;
+  if (!kept || kept->weight.shape() != weight.shape()) {
+    Tensor numbers = Tensor::uninitialized(recipe.shape);
+    parallel_tiles(recipe.parts, [&](Index part) { recipe.fill(part, numbers.data()); });
+    return numbers;
+  }
+  std::shared_ptr<Form> form;
+  {
+    const std::lock_guard lock(kept->mutex);
+    const auto place = kept->forms.try_emplace({name, variant}).first;
+    if (!place->second) {
+      place->second = std::make_shared<Form>();
+      place->second->numbers = Tensor::uninitialized(recipe.shape);
+    }
+    form = place->second;
+    if (++form->uses == kept->uses) kept->forms.erase(place);
+  }
+  for (Index part = 0; (part = form->begun++) < recipe.parts;) {
+    recipe.fill(part, form->numbers.data());
+    if (++form->done == recipe.parts) form->done.notify_all();
+  }
+  for (Index done = 0; (done = form->done) < recipe.parts;) form->done.wait(done);
+  return form->numbers;
 }
 
-KeptWeights::KeptWeights(const std::vector<Tensor>& weights) : weights_(weights) {
+KeptWeights::KeptWeights(const std::vector<Tensor>& weights, Index uses) : weights_(weights) {
   Registry& r = registry();
   const std::unique_lock lock(r.mutex);
   for (const Tensor& weight : weights_) {
@@ -51,7 +79,9 @@ KeptWeights::KeptWeights(const std::vector<Tensor>& weights) : weights_(weights)
     if (!kept) {
       kept = std::make_shared<Kept>();
       kept->weight = weight;
+      kept->uses = uses;
     }
+    if (kept->uses != uses) kept->uses = 0;  // holders of two minds
     ++kept->holders;
   }
 }

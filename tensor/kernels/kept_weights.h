@@ -8,17 +8,35 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// What kernels make of a weight before they multiply by it: its numbers in another order, or transformed.
-enum class WeightForm { direct_forward, direct_data, winograd_forward, winograd_data, thin_forward, thin_data, linear_forward, linear_data };
+enum class WeightForm {
+  direct_forward,
+  direct_data,
+  winograd_forward,
+  winograd_data,
+  thin_forward,
+  thin_data,
+  linear_forward,
+  linear_data
+};
+
+/// How a form is made: a tensor, in parts that several threads fill at once. `fill` must not throw.
+struct FormRecipe {
+  Shape shape;
+  Index parts;
+  std::function<void(Index part, real* form)> fill;
+};
 
 /// The weight in a `form`, of which there may be some (`variant`: a stride, say). It is made here and now, unless a
-/// KeptWeights holds the weight and it has been made before.
-Tensor prepared(const Tensor& weight, WeightForm form, Index variant, const std::function<Tensor()>& make);
+/// KeptWeights holds the weight and it has been made before; whoever asks while it is being made helps.
+Tensor prepared(const Tensor& weight, WeightForm form, Index variant, const FormRecipe& recipe);
 
 /// As long as one lives, these weights' prepared forms are kept and used again: all shards of a training step, all
 /// steps of a sampler then pay for them once. Nobody may change the weights meanwhile. Safe to use from many threads.
 class KeptWeights {
  public:
-  explicit KeptWeights(const std::vector<Tensor>& weights);
+  /// Where it is known that each form will be asked for `uses` times, its memory is given back after the last; 0 keeps
+  /// all forms.
+  explicit KeptWeights(const std::vector<Tensor>& weights, Index uses = 0);
   ~KeptWeights();
   KeptWeights(const KeptWeights&) = delete;
   KeptWeights& operator=(const KeptWeights&) = delete;

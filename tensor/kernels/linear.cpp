@@ -4,7 +4,6 @@
 
 #include "tensor/gemm.h"
 #include "tensor/kernels/blocks.h"
-#include "tensor/kernels/kept_weights.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
@@ -55,9 +54,8 @@ void linear_forward(const LinearShape& s, const real* x, const Tensor& weight, c
     return parallel_gemm(Trans::no, Trans::yes, s.rows, s.out, s.in, 1, x, s.in, weight.data(), s.in,
                          bias != nullptr ? 1 : 0, y, s.out);
   }
-  const Tensor packed = prepared(weight, WeightForm::linear_forward, 0, [&] {
-    return weights_to_blocks(s.in, s.out, [&](Index i, Index o) { return weight[o * s.in + i]; });
-  });
+  const auto at = [&](Index i, Index o) { return weight[o * s.in + i]; };
+  const Tensor packed = prepared(weight, WeightForm::linear_forward, 0, weights_in_blocks(s.in, s.out, at));
   multiply(s.rows, s.in, s.out, x, packed, bias != nullptr ? bias->data() : nullptr, false, y);
 }
 
@@ -66,9 +64,8 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
     return parallel_gemm(Trans::no, Trans::no, s.rows, s.in, s.out, 1, dy, s.out, weight.data(), s.in,
                          accumulate ? 1 : 0, dx, s.in);
   }
-  const Tensor packed = prepared(weight, WeightForm::linear_data, 0, [&] {
-    return weights_to_blocks(s.out, s.in, [&](Index o, Index i) { return weight[o * s.in + i]; });
-  });
+  const auto at = [&](Index o, Index i) { return weight[o * s.in + i]; };
+  const Tensor packed = prepared(weight, WeightForm::linear_data, 0, weights_in_blocks(s.out, s.in, at));
   multiply(s.rows, s.out, s.in, dy, packed, nullptr, accumulate, dx);
 }
 

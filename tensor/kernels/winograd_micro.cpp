@@ -17,7 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Lanes = hn::CappedTag<real, 16>;
 using Vec = hn::Vec<Lanes>;
 
-constexpr int step = static_cast<int>(hn::MaxLanes(Lanes()));
+constexpr int lanes = static_cast<int>(hn::MaxLanes(Lanes()));
 
 HWY_INLINE HWY_ATTR Vec load(const real* p) { return hn::LoadU(Lanes(), p); }
 HWY_INLINE HWY_ATTR void store(Vec v, real* p) { hn::StoreU(v, Lanes(), p); }
@@ -105,7 +105,7 @@ HWY_INLINE HWY_ATTR void square(Load load_element, Line line, Store store_elemen
 }
 
 HWY_ATTR void input(const real* const* pixels, Index channel, real* v, Index stride) {
-  for (Index lane = 0; lane < channel_block; lane += step) {
+  for (Index lane = 0; lane < channel_block; lane += lanes) {
     square<6, 6>([&](int k) HWY_ATTR { return load(pixels[k] + channel + lane); }, input_line,
                  [&](Vec x, int k) HWY_ATTR { store(x, v + k * stride + lane); });
   }
@@ -113,7 +113,7 @@ HWY_ATTR void input(const real* const* pixels, Index channel, real* v, Index str
 
 HWY_ATTR void output(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
                      Index channel) {
-  for (Index lane = 0; lane < channel_block; lane += step) {
+  for (Index lane = 0; lane < channel_block; lane += lanes) {
     const Vec shift = bias != nullptr ? load(bias + channel + lane) : hn::Zero(Lanes());
     square<6, 4>([&](int k) HWY_ATTR { return load(m + k * stride + lane); }, output_line,
                  [&](Vec x, int k) HWY_ATTR {
@@ -124,21 +124,24 @@ HWY_ATTR void output(const real* m, Index stride, const real* bias, bool accumul
 }
 
 HWY_ATTR void gradient(const real* const* pixels, Index channel, real* d, Index stride) {
-  for (Index lane = 0; lane < channel_block; lane += step) {
+  for (Index lane = 0; lane < channel_block; lane += lanes) {
     square<4, 6>([&](int k) HWY_ATTR { return load(pixels[k] + channel + lane); }, gradient_line,
                  [&](Vec x, int k) HWY_ATTR { store(x, d + k * stride + lane); });
   }
 }
 
-HWY_ATTR void weight(const real* taps, real* u, Index stride) {
-  for (Index lane = 0; lane < channel_block; lane += step) {
-    square<3, 6>([&](int k) HWY_ATTR { return load(taps + k * channel_block + lane); }, weight_line,
-                 [&](Vec x, int k) HWY_ATTR { store(x, u + k * stride + lane); });
+HWY_ATTR void weight(const real* taps, Index step, bool turned, real* u, Index stride) {
+  const hn::RebindToSigned<Lanes> integers;
+  const auto places = hn::Mul(hn::Iota(integers, 0), hn::Set(integers, static_cast<hn::TFromD<decltype(integers)>>(step)));
+  for (Index lane = 0; lane < channel_block; lane += lanes) {
+    const real* from = taps + lane * step;
+    square<3, 6>([&](int k) HWY_ATTR { return hn::GatherIndex(Lanes(), from + (turned ? 8 - k : k), places); },
+                 weight_line, [&](Vec x, int k) HWY_ATTR { store(x, u + k * stride + lane); });
   }
 }
 
 HWY_ATTR void weight_gradient(const real* s, Index stride, real* taps) {
-  for (Index lane = 0; lane < channel_block; lane += step) {
+  for (Index lane = 0; lane < channel_block; lane += lanes) {
     square<6, 3>([&](int k) HWY_ATTR { return load(s + k * stride + lane); }, weight_gradient_line,
                  [&](Vec x, int k) HWY_ATTR { store(x, taps + k * channel_block + lane); });
   }

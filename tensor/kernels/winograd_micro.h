@@ -12,8 +12,9 @@ struct WinogradMicro {
   void (*output)(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels, Index channel);
   /// D = A dy A^T: a tile of 4x4 gradients; the transpose of `output`.
   void (*gradient)(const real* const* pixels, Index channel, real* d, Index stride);
-  /// U = G w G^T: nine taps [3][3][channel_block].
-  void (*weight)(const real* taps, real* u, Index stride);
+  /// U = G w G^T: the nine taps of each channel lie together, row by row or `turned` round, `step` reals from the next
+  /// channel's.
+  void (*weight)(const real* taps, Index step, bool turned, real* u, Index stride);
   /// dw = G^T S G: the transpose of `weight`.
   void (*weight_gradient)(const real* s, Index stride, real* taps);
 };

@@ -7,39 +7,66 @@
 #include "autograd/ops.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
+#include "tensor/storage.h"
 
 using namespace reverie;
 using kernels::KeptWeights;
 using kernels::prepared;
 using kernels::WeightForm;
 
+namespace {
+
+// Asks for a form of four numbers, each made as a part of its own: the sum of the weight and `variant`.
+struct Asker {
+  std::atomic<int> made = 0;  // parts
+  real operator()(const Tensor& weight, WeightForm form, Index variant) {
+    const auto fill = [&](Index part, real* numbers) {
+      ++made;
+      numbers[part] = static_cast<real>(variant);
+      for (const real value : weight.values()) numbers[part] += value;
+    };
+    const Tensor form_now = prepared(weight, form, variant, {{4}, 4, fill});
+    for (const real value : form_now.values()) CHECK(value == form_now[0]);
+    return form_now[0];
+  }
+};
+
+}  // namespace
+
 TEST_CASE("a held weight is prepared once a form and variant, by many threads at once; any other each time") {
   const Tensor held = Tensor::full({6, 4}, 1), other = Tensor::full({6, 4}, 2);
-  std::atomic<int> made = 0;
-  const auto sum_of = [&](const Tensor& weight, WeightForm form, Index variant) {
-    return prepared(weight, form, variant,
-                    [&] {
-                      ++made;
-                      real sum = static_cast<real>(variant);
-                      for (const real value : weight.values()) sum += value;
-                      return Tensor::scalar(sum);
-                    })
-        .item();
-  };
+  Asker sum_of;
   {
     const KeptWeights kept({held});
     const KeptWeights again({held, held});  // as when two networks share a weight
     parallel_tiles(64, [&](Index i) { CHECK(sum_of(held, WeightForm::direct_forward, i % 2) == 24 + i % 2); });
-    CHECK(made == 2);
+    CHECK(sum_of.made == 8);
     CHECK(sum_of(held, WeightForm::direct_data, 0) == 24);
-    CHECK(made == 3);
+    CHECK(sum_of.made == 12);
     CHECK(sum_of(held.rows(0, 3), WeightForm::direct_data, 0) == 12);  // begins where `held` does, and is another
-    CHECK(made == 4);
+    CHECK(sum_of.made == 16);
     for (int i = 0; i < 3; ++i) CHECK(sum_of(other, WeightForm::direct_forward, 0) == 48);
-    CHECK(made == 7);
+    CHECK(sum_of.made == 28);
   }
   for (int i = 0; i < 3; ++i) CHECK(sum_of(held, WeightForm::direct_forward, 0) == 24);
-  CHECK(made == 10);
+  CHECK(sum_of.made == 40);
+}
+
+TEST_CASE("a form is let go after as many uses as were announced, by all holders alike") {
+  const Tensor held = Tensor::full({6, 4}, 1);
+  Asker sum_of;
+  const KeptWeights kept({held}, 2);
+  for (int i = 0; i < 2; ++i) CHECK(sum_of(held, WeightForm::direct_forward, 0) == 24);
+  CHECK(sum_of.made == 4);
+  const Index before = memory_use().live_bytes;
+  CHECK(sum_of(held, WeightForm::direct_forward, 0) == 24);
+  CHECK(sum_of.made == 8);
+  CHECK(memory_use().live_bytes == before + 4 * static_cast<Index>(sizeof(real)));
+  CHECK(sum_of(held, WeightForm::direct_forward, 0) == 24);
+  CHECK(memory_use().live_bytes == before);
+  const KeptWeights other({held});  // which announces nothing
+  for (int i = 0; i < 5; ++i) CHECK(sum_of(held, WeightForm::direct_forward, 0) == 24);
+  CHECK(sum_of.made == 12);
 }
 
 TEST_CASE("convolutions see new weights as soon as nobody keeps the old ones, and the same bits either way") {
