@@ -183,6 +183,29 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const rea
   });
 }
 
+// Of a block of output and one of input channels the sum over tiles, [places][channel_block][output block].
+struct PairSum {
+  real* sum;
+
+  // Not the power of two that the channels make: places would meet in the same sets of the cache.
+  static Index place() { return channel_block * conv_micro().output_block + channel_block; }
+
+  // dweight += G^T sum G, for the channels from first_o and first_i on.
+  void add_to(Tensor& dweight, Index first_o, Index first_i) const {
+    const Index width = conv_micro().output_block, in = dweight.extent(1), count = std::min(channel_block, in - first_i);
+    for (Index o = 0; o < std::min(width, dweight.extent(0) - first_o); o += channel_block) {
+      real taps[channel_block * 9 * channel_block];  // [inputs][taps][outputs]
+      for (Index i = 0; i < count; ++i)
+        winograd_micro().weight_gradient(sum + i * width + o, place(), taps + i * 9 * channel_block);
+      for (Index c = 0; c < std::min(channel_block, dweight.extent(0) - first_o - o); ++c) {
+        real* to = dweight.data() + ((first_o + o + c) * in + first_i) * 9;
+#pragma omp simd
+        for (Index k = 0; k < count * 9; ++k) to[k] += taps[k * channel_block + c];
+      }
+    }
+  }
+};
+
 }  // namespace
 
 bool winograd_applies(const ConvShape& s) {
@@ -207,59 +230,51 @@ void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const 
   const ConvMicro& micro = conv_micro();
   const Tiles tiles{s.batch, s.in_height, s.in_width};
   const Index in = s.in_channels, out = s.out_channels;
-  const Places p(out, in);
+  const Index in_blocks = blocks_of(in, channel_block), out_blocks = blocks_of(out, micro.output_block);
   // At most eight parts, each a run of groups of tiles with a sum of its own; added up in their order at the end.
   const Index group =
-      group_tiles(tiles.count(), places * (p.in_blocks * channel_block + p.out_blocks * p.output_block));
+      group_tiles(tiles.count(), places * (in_blocks * channel_block + out_blocks * micro.output_block));
   const Index groups = blocks_of(tiles.count(), group);
   const Index part_tiles =
       even_tile(groups, blocks_of(groups, std::clamp<Index>(tiles.count() * places * in * out >> 28, 1, 8))) * group;
   const Index parts = blocks_of(tiles.count(), part_tiles);
+  const Index pairs = out_blocks * in_blocks, sum_size = places * PairSum::place();  // pairs of blocks
   Scratch scratch;
-  real* sums = scratch.take(parts * p.size());
+  real* sums = scratch.take((parts == 1 && groups == 1 ? 1 : parts * pairs) * sum_size);
   parallel_tiles(parts, [&](Index part) {
-    real* sum = sums + part * p.size();
-    for (Index first = part * part_tiles; first < std::min(tiles.count(), (part + 1) * part_tiles); first += group) {
-      const Index last = std::min({first + group, tiles.count(), (part + 1) * part_tiles}), count = last - first;
-      const Index v_place = p.in_blocks * count * channel_block + channel_block;
-      const Index d_place = p.out_blocks * count * p.output_block + channel_block;
+    const Index end = std::min(tiles.count(), (part + 1) * part_tiles);
+    for (Index first = part * part_tiles; first < end; first += group) {
+      const Index last = std::min(first + group, end), count = last - first;
+      const Index v_place = in_blocks * count * channel_block + channel_block;
+      const Index d_place = out_blocks * count * micro.output_block + channel_block;
       Scratch local;
       real* v = local.take(places * v_place);
       real* d = local.take(places * d_place);
-      if (out % p.output_block != 0) std::fill_n(d, places * d_place, real(0));  // channels that only fill up
+      if (out % micro.output_block != 0) std::fill_n(d, places * d_place, real(0));  // channels that only fill up
       transform(x.data(), tiles, in, first, last, 6, 1, winograd_micro().input, v_place, channel_block, v);
-      transform(dy.data(), tiles, out, first, last, 4, 0, winograd_micro().gradient, d_place, p.output_block, d);
-      for (Index o = 0; o < p.out_blocks; ++o) {
+      transform(dy.data(), tiles, out, first, last, 4, 0, winograd_micro().gradient, d_place, micro.output_block, d);
+      for (Index pair = 0; pair < pairs; ++pair) {
+        const Index o = pair / in_blocks, i = pair % in_blocks;
+        real* sum = sums + (parts == 1 && groups == 1 ? 0 : part * pairs + pair) * sum_size;
         for (Index place = 0; place < places; ++place) {
-          for (Index i = 0; i < p.in_blocks; ++i) {
-            micro.outer_sum({.x = v + place * v_place + i * count * channel_block,
-                             .x_row = 0,
-                             .dy = d + place * d_place + o * count * p.output_block,
-                             .rows = 1,
-                             .columns = count,
-                             .sum = sum + p.at(place, o * p.output_block, i * channel_block),
-                             .accumulate = first > part * part_tiles});
-          }
+          micro.outer_sum({.x = v + place * v_place + i * count * channel_block,
+                           .x_row = 0,
+                           .dy = d + place * d_place + o * count * micro.output_block,
+                           .rows = 1,
+                           .columns = count,
+                           .sum = sum + place * PairSum::place(),
+                           .accumulate = first > part * part_tiles});
         }
+        if (parts == 1 && last == end) PairSum{sum}.add_to(dweight, o * micro.output_block, i * channel_block);
       }
     }
   });
-  real of_block[places * channel_block], taps[9 * channel_block];
-  for (Index first = 0; first < out; first += channel_block) {
-    for (Index i = 0; i < in; ++i) {
-      for (Index place = 0; place < places; ++place) {
-        const real* from = sums + p.at(place, first, i);
-        real* to = of_block + place * channel_block;
-        std::copy_n(from, channel_block, to);
-        for (Index part = 1; part < parts; ++part) {
-          for (Index c = 0; c < channel_block; ++c) to[c] += from[part * p.size() + c];
-        }
-      }
-      winograd_micro().weight_gradient(of_block, channel_block, taps);
-      for (Index c = 0; c < std::min(channel_block, out - first); ++c) {
-        for (Index tap = 0; tap < 9; ++tap) dweight[((first + c) * in + i) * 9 + tap] += taps[tap * channel_block + c];
-      }
+  for (Index pair = 0; parts > 1 && pair < pairs; ++pair) {
+    real* sum = sums + pair * sum_size;
+    for (Index part = 1; part < parts; ++part) {
+      for (Index k = 0; k < sum_size; ++k) sum[k] += sum[part * pairs * sum_size + k];
     }
+    PairSum{sum}.add_to(dweight, pair / in_blocks * micro.output_block, pair % in_blocks * channel_block);
   }
 }
 
