@@ -20,9 +20,10 @@ constexpr Index key_block = 128;
 
 // Rows [first, first + count) of a head times `scale`, turned to columns: to[width,B]; zeros for queries that don't exist.
 void columns(const real* rows, Index stride, Index count, Index width, real scale, Index B, real* to) {
-  std::fill_n(to, width * B, real(0));
-  for (Index j = 0; j < count; ++j) {
-    for (Index d = 0; d < width; ++d) to[d * B + j] = scale * rows[j * stride + d];
+  for (Index d = 0; d < width; ++d) {
+#pragma omp simd
+    for (Index j = 0; j < count; ++j) to[d * B + j] = scale * rows[j * stride + d];
+    std::fill_n(to + d * B + count, B - count, real(0));
   }
 }
 

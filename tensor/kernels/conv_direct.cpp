@@ -315,6 +315,7 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
                                .rows = std::min(chunk, out.height - row),
                                .columns = columns,
                                .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
+                               .sum_row = micro.output_block,
                                .accumulate = true});
             }
           }

@@ -101,12 +101,12 @@ HWY_ATTR void outer_sum(const OuterSum& t) {
   constexpr Index at_once = max_pixels >= 8 ? 8 : max_pixels >= 4 ? 4 : max_pixels >= 2 ? 2 : 1;
   for (Index first = 0; first < channel_block; first += at_once) {
     hn::Vec<Vector> sum[at_once][vectors];
-    real* target = t.sum + first * output_block;
+    real* target = t.sum + first * t.sum_row;
 #pragma GCC unroll 8
     for (Index i = 0; i < at_once; ++i) {
 #pragma GCC unroll 16
       for (Index v = 0; v < vectors; ++v) {
-        sum[i][v] = t.accumulate ? hn::LoadU(d, target + i * output_block + v * lanes) : hn::Zero(d);
+        sum[i][v] = t.accumulate ? hn::LoadU(d, target + i * t.sum_row + v * lanes) : hn::Zero(d);
       }
     }
     const real* dy = t.dy;
@@ -127,7 +127,7 @@ HWY_ATTR void outer_sum(const OuterSum& t) {
 #pragma GCC unroll 8
     for (Index i = 0; i < at_once; ++i) {
 #pragma GCC unroll 16
-      for (Index v = 0; v < vectors; ++v) hn::StoreU(sum[i][v], d, target + i * output_block + v * lanes);
+      for (Index v = 0; v < vectors; ++v) hn::StoreU(sum[i][v], d, target + i * t.sum_row + v * lanes);
     }
   }
 }

@@ -26,14 +26,15 @@ struct Product {
 };
 
 /// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
-///     sum[i,c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i] dy[(r columns + p) output_block
-///     + c].
+///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i]
+///     dy[(r columns + p) output_block + c].
 struct OuterSum {
   const real* x;
   Index x_row;
   const real* dy;
   Index rows, columns;
-  real* sum;        ///< [channel_block][output block]
+  real* sum;  ///< [channel_block] rows of an output block
+  Index sum_row;
   bool accumulate;  ///< sum += instead of sum =
 };
 

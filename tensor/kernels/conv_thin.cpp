@@ -210,6 +210,7 @@ void correlate_patches(const Correlation& c, const real* x, const real* pixels_o
                            .rows = 1,
                            .columns = pixels,
                            .sum = sums + part * size + (o * k_blocks + k) * tile,
+                           .sum_row = micro.output_block,
                            .accumulate = true});
         }
       }

@@ -263,6 +263,7 @@ void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const 
                            .rows = 1,
                            .columns = count,
                            .sum = sum + place * PairSum::place(),
+                           .sum_row = micro.output_block,
                            .accumulate = first > part * part_tiles});
         }
         if (parts == 1 && last == end) PairSum{sum}.add_to(dweight, o * micro.output_block, i * channel_block);

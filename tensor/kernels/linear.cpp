@@ -22,7 +22,7 @@ void multiply(Index rows, Index in, Index out, const real* x, const Tensor& weig
               real* y) {
   const ConvMicro& micro = conv_micro();
   const Index blocks = blocks_of(in, channel_block);
-  parallel_for(rows, panel_rows, [&](Index first, Index last) {
+  parallel_for(rows, even_tile(rows, panel_rows), [&](Index first, Index last) {
     const Index count = last - first, tile = even_tile(count, micro.max_pixels);
     Scratch scratch;
     real* panel = scratch.take(blocks * count * channel_block);
@@ -69,49 +69,51 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
   multiply(s.rows, s.out, s.in, dy, packed, nullptr, accumulate, dx);
 }
 
-// The rows are cut into parts, each with a sum of its own, that are added in their order.
+// The rows are cut into parts. A single one adds to dW at once, if only whole blocks do; otherwise each has a sum of its
+// own, and they are added in their order.
 void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
   if (small(s) || s.rows < 64) {  // sums over few rows: their tiles would be read and written more than computed
     return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, 1, dweight.data(), s.in);
   }
   const ConvMicro& micro = conv_micro();
-  const Index out_blocks = blocks_of(s.out, channel_block), in_blocks = blocks_of(s.in, micro.output_block);
-  const Index tile = channel_block * micro.output_block, size = out_blocks * in_blocks * tile;
+  const Index width = micro.output_block, out_blocks = blocks_of(s.out, channel_block), in_blocks = blocks_of(s.in, width);
+  const Index padded = in_blocks * width, size = out_blocks * channel_block * padded;
   const Index part_rows = even_tile(
       s.rows, std::max<Index>(panel_rows, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));
   const Index parts = blocks_of(s.rows, part_rows);
+  const bool at_once = parts == 1 && size == s.out * s.in;
   Scratch scratch;
-  real* sums = scratch.take(parts * size);
+  real* sums = at_once ? dweight.data() : scratch.take(parts * size);
   parallel_for(s.rows, part_rows, [&](Index begin, Index end) {
     real* sum = sums + begin / part_rows * size;
-    for (Index first = begin; first < end; first += panel_rows) {
-      const Index rows = std::min(panel_rows, end - first);
+    const Index panel = even_tile(end - begin, panel_rows);
+    for (Index first = begin; first < end; first += panel) {
+      const Index rows = std::min(panel, end - first);
       Scratch local;
       real* dy_panel = local.take(out_blocks * rows * channel_block);
-      real* x_panel = local.take(in_blocks * rows * micro.output_block);
+      real* x_panel = local.take(in_blocks * rows * width);
       rows_to_blocks(dy + first * s.out, rows, s.out, s.out, channel_block, dy_panel);
-      rows_to_blocks(x + first * s.in, rows, s.in, s.in, micro.output_block, x_panel);
+      rows_to_blocks(x + first * s.in, rows, s.in, s.in, width, x_panel);
       for (Index i = 0; i < in_blocks; ++i) {
         for (Index o = 0; o < out_blocks; ++o) {
           micro.outer_sum({.x = dy_panel + o * rows * channel_block,
                            .x_row = 0,
-                           .dy = x_panel + i * rows * micro.output_block,
+                           .dy = x_panel + i * rows * width,
                            .rows = 1,
                            .columns = rows,
-                           .sum = sum + (i * out_blocks + o) * tile,
-                           .accumulate = first > begin});
+                           .sum = sum + o * channel_block * padded + i * width,
+                           .sum_row = padded,
+                           .accumulate = at_once || first > begin});
         }
       }
     }
   });
-  for (Index part = 0; part < parts; ++part) {
+  for (Index part = 0; part < parts && !at_once; ++part) {
     for (Index o = 0; o < s.out; ++o) {
-      for (Index i = 0; i < s.in; i += micro.output_block) {
-        const real* from =
-            sums + part * size + (i / micro.output_block * out_blocks * channel_block + o) * micro.output_block;
-        real* to = dweight.data() + o * s.in + i;
-        for (Index k = 0; k < std::min(micro.output_block, s.in - i); ++k) to[k] += from[k];
-      }
+      const real* from = sums + part * size + o * padded;
+      real* to = dweight.data() + o * s.in;
+#pragma omp simd
+      for (Index i = 0; i < s.in; ++i) to[i] += from[i];
     }
   }
 }
