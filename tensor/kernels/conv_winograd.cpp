@@ -44,10 +44,10 @@ struct Tiles {
   }
 };
 
-// Tiles that go through together: as many as keep `tile_reals` for each of them in about half of the second-level
-// cache, but at least enough for the micro-kernel to use a weight some dozen times.
+// Tiles that go through together: as many as keep `tile_reals` for each of them in about a quarter of the second-level
+// cache (weights and images want the rest), but at least enough for the micro-kernel to use a weight some dozen times.
 Index group_tiles(Index tiles, Index tile_reals) {
-  constexpr Index cache_reals = (Index{1} << 20) / static_cast<Index>(sizeof(real));
+  constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real));
   const Index most = conv_micro().max_pixels;
   return even_tile(tiles, std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most);
 }
