@@ -1,6 +1,9 @@
 // The time and memory of a whole training step, or of a forward pass as sampling makes it; one line of JSON.
-//   build/benchmarks/train_step --network mnist|cifar|mlp [--batch B] [--threads N] [--steps K] [--forward]
-// Peers in PyTorch, and the comparison with them, are in benchmarks/peers/.
+//   build/benchmarks/train_step --network mnist|cifar|mlp [--batch B] [--image S] [--channels C] [--threads N]
+//                               [--steps K] [--forward]
+// `ms` is the median; `gflop` counts the operations by their formulas, whatever the kernels do; `peak_share` is the
+// share of what the threads' multiply-adds could do, measured beside it; `peak_mb` the most memory that the process
+// had. Peers in PyTorch, and the comparison with them, are in benchmarks/peers/.
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
@@ -87,31 +90,35 @@ std::vector<double> timed(Index steps, const std::function<void()>& call) {
   return times;
 }
 
+// By the operations' formulas, of all samples of a batch.
+double step_flops(const Trainer& trainer, const Config& config, bool forward) {
+  TensorList gradients = trainer.model().network->parameters.zeros_like();
+  Flops shard;
+  for (const Flops& flops : plan_tape(trainer.first_shard(), gradients).flops) shard += flops;
+  const double shards = static_cast<double>(config.train.batch_size) /
+                        static_cast<double>(std::min(config.train.shard_size, config.train.batch_size));
+  return (forward ? shard.forward : shard.total()) * shards;
+}
+
 double peak_megabytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+struct Options {
   std::string network;
-  Index batch = 0, steps = 10;
-  int thread_count = 0;
+  Index batch = 0, image = 0, channels = 0, steps = 10;
   bool forward = false;
-  CLI::App program("Time and memory of a training step");
-  program.add_option("--network", network, "mnist, cifar or mlp")->required()->check(CLI::IsMember(tasks));
-  program.add_option("--batch", batch, "Samples a step [64, 16 and 256]")->check(CLI::PositiveNumber);
-  program.add_option("--threads", thread_count, "Threads [one a core]")->check(CLI::PositiveNumber);
-  program.add_option("--steps", steps, "Steps to time [10]")->check(CLI::PositiveNumber);
-  program.add_flag("--forward", forward, "The network's forward pass alone, as sampling makes it");
-  CLI11_PARSE(program, argc, argv);
-  set_threads(thread_count);
+};
 
-  const Task& task = tasks.at(network);
-  Config config = parse_config(task.config, network);
-  if (batch > 0) config.train.batch_size = batch;
+void measure(const Options& options) {
+  Task task = tasks.at(options.network);
+  Config config = parse_config(task.config, options.network);
+  if (options.batch > 0) config.train.batch_size = options.batch;
+  const bool images = task.sample.rank() == 4;
+  if (options.image > 0 && images) task.sample = task.sample.with(1, options.image).with(2, options.image);
+  if (options.channels > 0) (images ? config.model.channels : config.model.hidden) = options.channels;
   const auto data = random_set(task.sample, config.train.batch_size);
   Trainer trainer(config, *data);
 
@@ -123,9 +130,38 @@ int main(int argc, char** argv) {
     });
   };
   std::optional<kernels::KeptWeights> kept;  // as a sampler has it, all its way
-  if (forward) kept.emplace(trainer.model().network->parameters.values());
-  const std::vector<double> times = timed(steps, [&] { forward ? ask() : static_cast<void>(trainer.step()); });
+  if (options.forward) kept.emplace(trainer.model().network->parameters.values());
+  const std::vector<double> times =
+      timed(options.steps, [&] { options.forward ? ask() : static_cast<void>(trainer.step()); });
   const double median = times[times.size() / 2];
-  std::printf("{\"ms\": %.3f, \"ms_min\": %.3f, \"ms_max\": %.3f, \"peak_mb\": %.1f}\n", median, times.front(),
-              times.back(), peak_megabytes());
+  const double megabytes = peak_megabytes();  // before the shard's plan adds to it
+  const double gflop = step_flops(trainer, config, options.forward) / 1e9, gflops = gflop / median * 1e3;
+  std::printf(
+      "{\"ms\": %.3f, \"ms_min\": %.3f, \"ms_max\": %.3f, \"gflop\": %.4g, \"gflops\": %.4g, \"peak_share\": %.3f, "
+      "\"peak_mb\": %.1f}\n",
+      median, times.front(), times.back(), gflop, gflops, gflops / (threads() * fma_peak()), megabytes);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  int thread_count = 0;
+  CLI::App program("Time and memory of a training step");
+  program.add_option("--network", options.network, "mnist, cifar or mlp")->required()->check(CLI::IsMember(tasks));
+  program.add_option("--batch", options.batch, "Samples a step [64, 16 and 256]")->check(CLI::PositiveNumber);
+  program.add_option("--image", options.image, "Height and width of images [28 and 32]")->check(CLI::PositiveNumber);
+  program.add_option("--channels", options.channels, "Channels of the first level, or of all layers [32, 64 and 128]")
+      ->check(CLI::PositiveNumber);
+  program.add_option("--threads", thread_count, "Threads [one a core]")->check(CLI::PositiveNumber);
+  program.add_option("--steps", options.steps, "Steps to time [10]")->check(CLI::PositiveNumber);
+  program.add_flag("--forward", options.forward, "The network's forward pass alone, as sampling makes it");
+  CLI11_PARSE(program, argc, argv);
+  set_threads(thread_count);
+  try {
+    measure(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "train_step: %s\n", error.what());
+    return 1;
+  }
 }

@@ -237,6 +237,8 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"train.checkpoint_every", &c.train.checkpoint_every, "updates between checkpoints"},
       {"train.preview_every", &c.train.preview_every, "updates between preview pictures; 0 for none"},
       {"train.preview_count", &c.train.preview_count, "samples in a preview"},
+      {"kernels.conv", &c.kernels.conv,
+       "3x3 convolutions: direct, winograd (faster, errors of 1e-5) or auto, the faster for each shape"},
       {"sample.sampler", &c.sample.sampler, "sampler of previews, and of `reverie sample` if it isn't told another"},
       {"sample.steps", &c.sample.steps, "steps of the sampler; 0 for the whole chain"},
       {"sample.sampler_parameters", &c.sample.sampler_parameters,
@@ -309,7 +311,18 @@ void set_config(Config& config, const std::string& assignment) {
   assign(*field, *table.get("value"), origin);
 }
 
+kernels::ConvKernels conv_kernels(const Config& c) {
+  using kernels::ConvKernels;
+  static const std::map<std::string, ConvKernels> known = {
+      {"auto", ConvKernels::automatic}, {"direct", ConvKernels::direct}, {"winograd", ConvKernels::winograd}};
+  const auto found = known.find(c.kernels.conv);
+  require_config(found != known.end(), "kernels.conv",
+                 concat("is `", c.kernels.conv, "`; it must be auto, direct or winograd"));
+  return found->second;
+}
+
 void check_config(const Config& c) {
+  conv_kernels(c);
   const Formulation& formulation = find_formulation(c.diffusion.formulation);
   formulation_parameters(c);
   formulation.objective(c, formulation.process(c));

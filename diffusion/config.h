@@ -6,6 +6,7 @@
 
 #include "diffusion/schedule.h"
 #include "nn/optimizer.h"
+#include "tensor/kernels/conv.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -61,6 +62,10 @@ struct Config {
           preview_count = 16;
   } train;
 
+  struct Kernels {
+    std::string conv = "auto";
+  } kernels;
+
   struct Sample {
     std::string sampler = "ddpm";
     Index steps = 0;
@@ -93,6 +98,8 @@ Config load_config(const std::string& path);
 void set_config(Config& config, const std::string& assignment);
 /// Checks what single keys can't show: names in tables, ranges, values that don't go together. Throws UsageError.
 void check_config(const Config& config);
+/// What `kernels.conv` means.
+kernels::ConvKernels conv_kernels(const Config& config);
 /// Throws UsageError "config: `KEY` WHAT" unless it holds.
 void require_config(bool holds, const char* key, const std::string& what);
 /// The same for a number from `least` to `most`, which keep a slip of the hand from filling the memory.

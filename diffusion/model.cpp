@@ -105,7 +105,9 @@ DiffusionModel::DiffusionModel(const Config& config, const DataFacts& data)
       data(data),
       formulation(find_formulation(config.diffusion.formulation)),
       network(make_network(config, data)),
-      process(formulation.process(config)) {}
+      process(formulation.process(config)) {
+  kernels::use_conv_kernels(conv_kernels(config));
+}
 
 Denoiser DiffusionModel::denoiser(Model network, bool clip) const {
   return off_tape(formulation.denoiser(config, process, off_tape(std::move(network)), clip));

@@ -13,6 +13,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 /// A diffusion model: a network and the process that it serves, built from a configuration for data of some shape.
 struct DiffusionModel {
+  /// From now on convolutions use the kernels that the configuration names, in the whole program.
   /// Throws UsageError where the configuration and the data do not go together (an unet for points, classes without
   /// labels, an image size that can't be halved, ...).
   DiffusionModel(const Config& config, const DataFacts& data);

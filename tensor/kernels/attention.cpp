@@ -11,14 +11,15 @@
 
 // Queries go through in blocks of B (two vectors), keys in blocks whose scores [keys,B] stay in the first-level cache.
 // The softmax is put together from block to block: with the largest score m so far and the sum l of e^(s - m), a block
-// with a larger score m' first scales what there is by e^(m - m'). The backward pass computes the scores again, and with
-// log_sum = m + ln l has the probabilities at once. [Dao22] algs. 1 and 4
+// with a larger score m' first scales what there is by e^(m - m'). The backward pass computes the scores again, and
+// with log_sum = m + ln l has the probabilities at once. [Dao22] algs. 1 and 4
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
 constexpr Index key_block = 128;
 
-// Rows [first, first + count) of a head times `scale`, turned to columns: to[width,B]; zeros for queries that don't exist.
+// Rows [first, first + count) of a head times `scale`, turned to columns: to[width,B]; zeros for queries that don't
+// exist.
 void columns(const real* rows, Index stride, Index count, Index width, real scale, Index B, real* to) {
   for (Index d = 0; d < width; ++d) {
 #pragma omp simd
@@ -86,13 +87,14 @@ void attention_forward(Index width, HeadView<const real> q, HeadView<const real>
   });
 }
 
-// With p = e^(s - log_sum):  dv = p^T dy,  dp = dy v^T,  ds = p (dp - sum_d dy y),  dq = ds k / sqrt(width),  dk = ds^T q
-// / sqrt(width).
+// With p = e^(s - log_sum):  dv = p^T dy,  dp = dy v^T,  ds = p (dp - sum_d dy y),  dq = ds k / sqrt(width),  dk = ds^T
+// q / sqrt(width).
 void attention_backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
                         HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
                         HeadView<real> dk, HeadView<real> dv) {
   const AttentionMicro& micro = attention_micro();
-  const Index heads = log_sum.extent(1), B = micro.queries, padded = (width + micro.lanes - 1) / micro.lanes * micro.lanes;
+  const Index heads = log_sum.extent(1), B = micro.queries,
+              padded = (width + micro.lanes - 1) / micro.lanes * micro.lanes;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
   parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;

@@ -98,9 +98,8 @@ HWY_ATTR void spread_to(const real* p, Index padded, const real* q, real* dk) {
 }
 
 void spread(const real* p, Index keys, Index padded, const real* q, real* dk) {
-  for_tiles(keys, [&](Index first, auto rows) {
-    spread_to<rows>(p + first * queries, padded, q, dk + first * padded);
-  });
+  for_tiles(keys,
+            [&](Index first, auto rows) { spread_to<rows>(p + first * queries, padded, q, dk + first * padded); });
 }
 
 // Plain loops over a number of queries that the compiler knows: it keeps what belongs to the queries in registers. The

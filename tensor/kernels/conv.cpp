@@ -1,6 +1,7 @@
 #include "tensor/kernels/conv.h"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "tensor/gemm.h"
@@ -182,9 +183,17 @@ static LinearShape linear_shape(const ConvShape& s) {
   return {s.batch * s.in_height * s.in_width, s.in_channels, s.out_channels};
 }
 
+static std::atomic<ConvKernels> choice = ConvKernels::automatic;
+void use_conv_kernels(ConvKernels wanted) { choice = wanted; }
+
+static bool use_winograd(const ConvShape& s) {
+  if (choice == ConvKernels::direct || !winograd_applies(s)) return false;
+  return choice == ConvKernels::winograd || s.batch * s.in_height * s.in_width >= 128;  // too few would fill no tile
+}
+
 void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
   if (is_linear(s)) return linear_forward(linear_shape(s), x.data(), weight, bias, y.data());
-  if (winograd_applies(s)) return winograd_conv2d_forward(s, x, weight, bias, y);
+  if (use_winograd(s)) return winograd_conv2d_forward(s, x, weight, bias, y);
   if (thin_forward_applies(s)) return thin_conv2d_forward(s, x, weight, bias, y);
   if (direct_applies(s)) return direct_conv2d_forward(s, x, weight, bias, y);
   plain_conv2d_forward(s, x, weight, bias, y);
@@ -192,7 +201,7 @@ void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, c
 
 void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate, Tensor& dx) {
   if (is_linear(s)) return linear_backward_data(linear_shape(s), weight, dy.data(), accumulate, dx.data());
-  if (winograd_applies(s)) return winograd_conv2d_backward_data(s, weight, dy, accumulate, dx);
+  if (use_winograd(s)) return winograd_conv2d_backward_data(s, weight, dy, accumulate, dx);
   if (thin_backward_applies(s)) return thin_conv2d_backward_data(s, weight, dy, accumulate, dx);
   if (direct_applies(s)) return direct_conv2d_backward_data(s, weight, dy, accumulate, dx);
   plain_conv2d_backward_data(s, weight, dy, accumulate, dx);
@@ -200,7 +209,7 @@ void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor
 
 void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
   if (is_linear(s)) return linear_backward_weight(linear_shape(s), x.data(), dy.data(), dweight);
-  if (winograd_applies(s)) return winograd_conv2d_backward_weight(s, x, dy, dweight);
+  if (use_winograd(s)) return winograd_conv2d_backward_weight(s, x, dy, dweight);
   if (thin_backward_applies(s)) return thin_conv2d_backward_weight(s, x, dy, dweight);
   if (direct_applies(s)) return direct_conv2d_backward_weight(s, x, dy, dweight);
   plain_conv2d_backward_weight(s, x, dy, dweight);

@@ -11,7 +11,7 @@ bool direct_applies(const ConvShape& shape);
 void direct_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias,
                            Tensor& y);
 void direct_conv2d_backward_data(const ConvShape& shape, const Tensor& weight, const Tensor& dy, bool accumulate,
-                                Tensor& dx);
+                                 Tensor& dx);
 void direct_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

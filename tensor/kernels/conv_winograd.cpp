@@ -192,7 +192,8 @@ struct PairSum {
 
   // dweight += G^T sum G, for the channels from first_o and first_i on.
   void add_to(Tensor& dweight, Index first_o, Index first_i) const {
-    const Index width = conv_micro().output_block, in = dweight.extent(1), count = std::min(channel_block, in - first_i);
+    const Index width = conv_micro().output_block, in = dweight.extent(1),
+                count = std::min(channel_block, in - first_i);
     for (Index o = 0; o < std::min(width, dweight.extent(0) - first_o); o += channel_block) {
       real taps[channel_block * 9 * channel_block];  // [inputs][taps][outputs]
       for (Index i = 0; i < count; ++i)

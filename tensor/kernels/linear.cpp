@@ -69,14 +69,15 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
   multiply(s.rows, s.out, s.in, dy, packed, nullptr, accumulate, dx);
 }
 
-// The rows are cut into parts. A single one adds to dW at once, if only whole blocks do; otherwise each has a sum of its
-// own, and they are added in their order.
+// The rows are cut into parts. A single one adds to dW at once, if only whole blocks do; otherwise each has a sum of
+// its own, and they are added in their order.
 void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
   if (small(s) || s.rows < 64) {  // sums over few rows: their tiles would be read and written more than computed
     return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, 1, dweight.data(), s.in);
   }
   const ConvMicro& micro = conv_micro();
-  const Index width = micro.output_block, out_blocks = blocks_of(s.out, channel_block), in_blocks = blocks_of(s.in, width);
+  const Index width = micro.output_block, out_blocks = blocks_of(s.out, channel_block),
+              in_blocks = blocks_of(s.in, width);
   const Index padded = in_blocks * width, size = out_blocks * channel_block * padded;
   const Index part_rows = even_tile(
       s.rows, std::max<Index>(panel_rows, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));

@@ -132,7 +132,8 @@ HWY_ATTR void gradient(const real* const* pixels, Index channel, real* d, Index 
 
 HWY_ATTR void weight(const real* taps, Index step, bool turned, real* u, Index stride) {
   const hn::RebindToSigned<Lanes> integers;
-  const auto places = hn::Mul(hn::Iota(integers, 0), hn::Set(integers, static_cast<hn::TFromD<decltype(integers)>>(step)));
+  const auto places =
+      hn::Mul(hn::Iota(integers, 0), hn::Set(integers, static_cast<hn::TFromD<decltype(integers)>>(step)));
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     const real* from = taps + lane * step;
     square<3, 6>([&](int k) HWY_ATTR { return hn::GatherIndex(Lanes(), from + (turned ? 8 - k : k), places); },

@@ -190,6 +190,26 @@ TEST_CASE("Winograd's kernels agree with the plain ones, at channels and sizes t
   }
 }
 
+TEST_CASE("whoever asks for direct or for Winograd's kernels gets them") {
+  const kernels::ConvShape wide{2, 8, 8, 16, 16, 3, 3, 1, 1, 1}, few{1, 8, 8, 16, 16, 3, 3, 1, 1, 1};
+  const auto forward = [](auto function, const kernels::ConvShape& s) {
+    Tensor y = Tensor::zeros(s.y());
+    function(s, draw(s.x(), 0), draw(s.weight(), 1), nullptr, y);
+    return std::vector<real>(y.values().begin(), y.values().end());
+  };
+  for (const auto& s : {wide, few}) {
+    const auto direct = forward(kernels::direct_conv2d_forward, s),
+               winograd = forward(kernels::winograd_conv2d_forward, s);
+    REQUIRE(direct != winograd);
+    kernels::use_conv_kernels(kernels::ConvKernels::direct);
+    CHECK(forward(kernels::conv2d_forward, s) == direct);
+    kernels::use_conv_kernels(kernels::ConvKernels::winograd);
+    CHECK(forward(kernels::conv2d_forward, s) == winograd);
+    kernels::use_conv_kernels(kernels::ConvKernels::automatic);
+    CHECK(forward(kernels::conv2d_forward, s) == (s.batch == 2 ? winograd : direct));
+  }
+}
+
 TEST_CASE("the fast kernels have the same bits for any number of threads") {
   const kernels::ConvShape s{6, 20, 20, 64, 96, 3, 3, 1, 1, 1};
   const Tensor x = draw(s.x(), 0), w = draw(s.weight(), 1), dy = draw(s.y(), 2);
