@@ -44,8 +44,7 @@ class Optimizer {
 
   /// One update of every parameter with the gradient times `gradient_scale` (what clipping asks for), and of the moving
   /// averages, in one pass over memory.
-  void step(const TensorList& gradients, double learning_rate, double gradient_scale = 1,
-            std::span<Ema> averages = {});
+  void step(const TensorList& gradients, double learning_rate, double gradient_scale = 1, std::span<Ema> averages = {});
 
   // The state, for checkpoints: moments by name ("m", "v"; empty lists where the optimizer has none) and updates so
   // far.

@@ -5,7 +5,8 @@
 #include "autograd/op_case.h"
 
 // y = p v,  p = softmax(q k^T / sqrt(C / heads)), head by head.                                       [Vaswani17] eq. 1
-// The backward formulas stand beside their loops in tensor/kernels/attention.cpp. Keeps q, k, v, y and a number for each query.
+// The backward formulas stand beside their loops in tensor/kernels/attention.cpp. Keeps q, k, v, y and a number for
+// each query.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 

@@ -38,9 +38,8 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dOptions
   kernels::conv2d_forward(s, x.value(), weight.value(), bias.value().defined() ? &bias.value() : nullptr, y);
   return record("conv2d", std::move(y), {x, weight, bias}, [s, x = Kept(x), weight = weight.value()](Gradients& g) {
     if (Tensor* dw = g.wanted(1)) kernels::conv2d_backward_weight(s, x.value(), g.output(), *dw);
-    g.compute(0, [&](Tensor& dx, bool accumulate) {
-      kernels::conv2d_backward_data(s, weight, g.output(), accumulate, dx);
-    });
+    g.compute(
+        0, [&](Tensor& dx, bool accumulate) { kernels::conv2d_backward_data(s, weight, g.output(), accumulate, dx); });
     if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
   });
 }

@@ -55,9 +55,8 @@ Var dropout_mask(const Var& x, const Tensor& mask, double p) {
   const auto keep = [scale = static_cast<real>(1 / (1 - p))](real x, real mask) { return x * (mask * scale); };
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::map(y, keep, x.value(), mask);
-  return record("dropout_mask", std::move(y), {x}, [mask, keep](Gradients& g) {
-    pointwise_gradient(g, 0, keep, g.output(), mask);
-  });
+  return record("dropout_mask", std::move(y), {x},
+                [mask, keep](Gradients& g) { pointwise_gradient(g, 0, keep, g.output(), mask); });
 }
 
 // Row i is drawn from sample key.sample + i, so that it does not matter which rows share a shard.

@@ -4,8 +4,8 @@
 #include "tensor/kernels/group_norm.h"
 
 // With z = (x - mean) / sqrt(variance + eps):  y = z weight + bias. The backward formulas stand beside their loops in
-// tensor/kernels/norm.cpp and group_norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or row
-// (the others); group norm's y is cheap to make again from them, so that nobody needs to keep it.
+// tensor/kernels/norm.cpp and group_norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or
+// row (the others); group norm's y is cheap to make again from them, so that nobody needs to keep it.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -66,9 +66,9 @@ Var group_norm_and(const char* op, const Var& x, const Var& weight, const Var& b
   }
   if (modulation.value().defined())
     require_shape(op, "the modulation", modulation.shape(), {x.extent(0), 2 * channels});
-  const auto call = std::make_shared<const GroupNormCall>(GroupNormCall{
-      Kept(x), per_channel(op, "weight", weight, channels, 1), per_channel(op, "bias", bias, channels, 0),
-      modulation.value(), groups, silu, kernels::group_norm_moments(x.value(), groups, eps)});
+  const auto call = std::make_shared<const GroupNormCall>(
+      GroupNormCall{Kept(x), per_channel(op, "weight", weight, channels, 1), per_channel(op, "bias", bias, channels, 0),
+                    modulation.value(), groups, silu, kernels::group_norm_moments(x.value(), groups, eps)});
   return remade(record(op, call->y(), {x, weight, bias, modulation}, [call](Gradients& g) { call->backward(g); }),
                 [call] { return call->y(); });
 }

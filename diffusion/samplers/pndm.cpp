@@ -5,8 +5,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// An error of eps is an error of what is transferred sqrt(ab_to / ab) times as large. Beyond this ratio (at the end of a
-// cosine chain, or where nothing of the data is left) the step is DDIM's, by an x_0 that clamping keeps in bounds.
+// An error of eps is an error of what is transferred sqrt(ab_to / ab) times as large. Beyond this ratio (at the end of
+// a cosine chain, or where nothing of the data is left) the step is DDIM's, by an x_0 that clamping keeps in bounds.
 constexpr double largest_growth = 400;
 
 // The transfer, exact where the noise is: from alpha_bar ab to ab_to with the noise eps in x. [Liu22] eq. 11

@@ -114,7 +114,6 @@ struct Places {
   // Not the power of two that the channels make: places would meet in the same sets of the cache.
   Index place() const { return in_blocks * channel_block * output_block + channel_block; }
   Index block() const { return places * place(); }
-  Index size() const { return out_blocks * block(); }
   Index at(Index place_number, Index o, Index i) const {
     return (o / output_block * places + place_number) * place() + i * output_block + o % output_block;
   }

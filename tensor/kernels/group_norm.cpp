@@ -29,9 +29,8 @@ struct Blocks {
   // body(block, offset of its first element, its positions) for the blocks of a sample
   template <class Body>
   void for_each(Index sample, Body body) const {
-    parallel_tiles(per_sample, [&](Index block) {
-      body(block, (sample * positions + block * rows) * channels, rows_of(block));
-    });
+    parallel_tiles(per_sample,
+                   [&](Index block) { body(block, (sample * positions + block * rows) * channels, rows_of(block)); });
   }
 };
 

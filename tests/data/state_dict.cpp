@@ -71,7 +71,7 @@ TEST_CASE("HDF5 state dicts have types that others know, and anything but number
 TEST_CASE("HDF5 names: what would be another object's is refused") {
   const TemporaryFolder folder;
   for (const std::string& name : {std::string(), std::string("."), std::string("a/./b"), std::string("/a"),
-                                 std::string("a/"), std::string("a//b"), std::string("a\0b", 3)}) {
+                                  std::string("a/"), std::string("a//b"), std::string("a\0b", 3)}) {
     StateDict dict;
     dict.tensors[name] = to_stored(Tensor::scalar(1));
     CHECK_MESSAGE(contains(error_of([&] { write_state_dict(folder / "x.h5", dict); }), "can't be called"), name);
