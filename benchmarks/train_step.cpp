@@ -117,7 +117,10 @@ void measure(const Options& options) {
   Config config = parse_config(task.config, options.network);
   if (options.batch > 0) config.train.batch_size = options.batch;
   const bool images = task.sample.rank() == 4;
-  if (options.image > 0 && images) task.sample = task.sample.with(1, options.image).with(2, options.image);
+  if (options.image > 0 && images) {
+    task.sample = task.sample.with(1, options.image).with(2, options.image);
+    config.model.attention_resolutions = {options.image / 4};
+  }
   if (options.channels > 0) (images ? config.model.channels : config.model.hidden) = options.channels;
   const auto data = random_set(task.sample, config.train.batch_size);
   Trainer trainer(config, *data);
@@ -150,7 +153,9 @@ int main(int argc, char** argv) {
   CLI::App program("Time and memory of a training step");
   program.add_option("--network", options.network, "mnist, cifar or mlp")->required()->check(CLI::IsMember(tasks));
   program.add_option("--batch", options.batch, "Samples a step [64, 16 and 256]")->check(CLI::PositiveNumber);
-  program.add_option("--image", options.image, "Height and width of images [28 and 32]")->check(CLI::PositiveNumber);
+  program
+      .add_option("--image", options.image, "Height and width of images, with attention at a quarter of it [28 and 32]")
+      ->check(CLI::PositiveNumber);
   program.add_option("--channels", options.channels, "Channels of the first level, or of all layers [32, 64 and 128]")
       ->check(CLI::PositiveNumber);
   program.add_option("--threads", thread_count, "Threads [one a core]")->check(CLI::PositiveNumber);
