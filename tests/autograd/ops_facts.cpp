@@ -101,7 +101,7 @@ TEST_CASE("attention by hand: softmax(q k^T / sqrt(d)) v of each head, and the s
   // The last are more than any kernel's blocks of queries, keys and channels, and no multiple of them.
   for (const Size& size : {Size{4, 5, 2, 3}, {1, 1, 1, 1}, {37, 11, 3, 16}, {70, 300, 2, 35}}) {
     const auto [queries, keys, heads, width] = size;
-    CAPTURE(queries);
+    CAPTURE(size.queries);
     const Shape qs{2, queries, heads * width}, ks{2, keys, heads * width};
     const Tensor q = draw(qs, 1), k = draw(ks, 2), v = draw(ks, 3), dy = draw(qs, 4);
     const auto fused = [&](const auto& in) { return attention(in[0], in[1], in[2], size.heads); };
