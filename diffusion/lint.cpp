@@ -76,7 +76,7 @@ void end_of_noise(const Config& config, Warnings& warnings) {
 void losses(const Config& config, Warnings& warnings) {
   const Config::Diffusion& d = config.diffusion;
   if (d.formulation == "chain" && kind(variance_type(d.variance)).learned && d.loss == "mse") {
-    warnings.push_back(
+    warnings.emplace_back(
         "diffusion.loss = \"mse\" with a learned variance gives the bound's term its full weight, which "
         "makes gradients noisy; \"rescaled_mse\" keeps it small");
   }
@@ -121,7 +121,7 @@ void range(const Config& config, const Dataset& data, Warnings& warnings) {
 
 void labels_and_batches(const Config& config, const Dataset& data, Warnings& warnings) {
   if (config.model.class_conditional && config.train.label_dropout == 0) {
-    warnings.push_back(
+    warnings.emplace_back(
         "train.label_dropout is 0: samples of a class can be drawn, but not guided towards it "
         "(0.1 leaves that open)");
   }
