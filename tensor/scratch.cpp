@@ -1,13 +1,13 @@
 #include "tensor/scratch.h"
 
 #include <algorithm>
-#include <new>
 #include <vector>
+
+#include "tensor/pool.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-constexpr std::align_val_t cache_line{64};
 constexpr Index least_block = 1 << 18;
 
 // A thread's blocks, filled from the first on; `block` and `used` say how far.
@@ -21,7 +21,7 @@ struct Arena {
   Index used = 0;
 
   ~Arena() {
-    for (const Block& b : blocks) ::operator delete(b.data, cache_line);
+    for (const Block& b : blocks) pool().give_back(b.data);
   }
 };
 thread_local Arena arena;
@@ -45,7 +45,7 @@ real* Scratch::take(Index count) {
   if (arena.block == arena.blocks.size()) {
     const Index size = std::max(count, least_block);
     arena.blocks.reserve(arena.blocks.size() + 1);  // what throws comes first
-    auto* data = static_cast<real*>(::operator new(static_cast<std::size_t>(size) * sizeof(real), cache_line));
+    auto* data = static_cast<real*>(pool().take(static_cast<std::size_t>(size) * sizeof(real)));
     arena.blocks.push_back({data, size});
   }
   real* place = arena.blocks[arena.block].data + arena.used;

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <new>
 
+#include "tensor/pool.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-constexpr std::size_t cache_line = 64;
+constexpr std::size_t cache_line = 64, large = std::size_t{1} << 15;
 std::atomic<Index> live{0}, peak{0};
 
 void count(Index bytes) {
@@ -22,11 +24,12 @@ void count(Index bytes) {
 
 std::shared_ptr<real[]> allocate(Index count_reals) {
   const auto bytes = static_cast<std::size_t>(count_reals) * sizeof(real);
-  void* block = scalable_aligned_malloc(bytes == 0 ? cache_line : bytes, cache_line);
+  void* block =
+      bytes >= large ? pool().take(bytes) : scalable_aligned_malloc(bytes == 0 ? cache_line : bytes, cache_line);
   if (block == nullptr) throw std::bad_alloc();
   count(static_cast<Index>(bytes));
   return {static_cast<real*>(block), [bytes](real* p) {
-            scalable_aligned_free(p);
+            bytes >= large ? pool().give_back(p) : scalable_aligned_free(p);
             count(-static_cast<Index>(bytes));
           }};
 }

@@ -5,9 +5,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// `count` uninitialised reals, aligned to a cache line. The memory comes from oneTBB's scalable allocator, which keeps
-/// what is freed for the next step: the system's allocator would return large blocks and pay for page faults every
-/// time.
+/// `count` uninitialised reals, aligned to a cache line: large blocks from the pool, which keeps what is freed for the
+/// next step, small ones from oneTBB's scalable allocator.
 std::shared_ptr<real[]> allocate(Index count);
 
 /// What all tensors hold at this moment, and the most that they held since `reset_peak_bytes`.
