@@ -197,8 +197,14 @@ struct PairSum {
       real taps[channel_block * 9 * channel_block];  // [inputs][taps][outputs]
       for (Index i = 0; i < count; ++i)
         winograd_micro().weight_gradient(sum + i * width + o, place(), taps + i * 9 * channel_block);
-      for (Index c = 0; c < std::min(channel_block, dweight.extent(0) - first_o - o); ++c) {
-        real* to = dweight.data() + ((first_o + o + c) * in + first_i) * 9;
+      const Index outs = std::min(channel_block, dweight.extent(0) - first_o - o);
+      real* block = dweight.data() + ((first_o + o) * in + first_i) * 9;
+      if (outs == channel_block && count == channel_block) {
+        winograd_micro().add_taps(taps, in * 9, block);
+        continue;
+      }
+      for (Index c = 0; c < outs; ++c) {
+        real* to = block + c * in * 9;
 #pragma omp simd
         for (Index k = 0; k < count * 9; ++k) to[k] += taps[k * channel_block + c];
       }

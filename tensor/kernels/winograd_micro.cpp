@@ -130,14 +130,57 @@ HWY_ATTR void gradient(const real* const* pixels, Index channel, real* d, Index 
   }
 }
 
+// Rows become columns. The square's numbers in their order have an address of twice log2(lanes) bits, row before
+// column; a round of sorting all pairs of vectors into even and odd ones turns it by one bit.
+HWY_INLINE HWY_ATTR void transpose(Vec (&rows)[lanes]) {
+  if constexpr (lanes > 1) {
+#pragma GCC unroll 4
+    for (int round = 1; round < lanes; round *= 2) {
+      Vec sorted[lanes];
+#pragma GCC unroll 8
+      for (int i = 0; i < lanes / 2; ++i) {
+        sorted[i] = hn::ConcatEven(Lanes(), rows[2 * i + 1], rows[2 * i]);
+        sorted[i + lanes / 2] = hn::ConcatOdd(Lanes(), rows[2 * i + 1], rows[2 * i]);
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) rows[i] = sorted[i];
+    }
+  }
+}
+
+// The nine taps of `lanes` channels, `step` apart, tap by tap.
+HWY_INLINE HWY_ATTR void load_taps(const real* taps, Index step, Vec (&tap)[9]) {
+  constexpr int at_once = lanes > 9 ? 9 : lanes;
+  const auto mask = hn::FirstN(Lanes(), at_once);
+#pragma GCC unroll 9
+  for (int first = 0; first + at_once <= 9; first += at_once) {
+    Vec rows[lanes];
+#pragma GCC unroll 16
+    for (int row = 0; row < lanes; ++row) {
+      const real* from = taps + row * step + first;
+      rows[row] = at_once < lanes ? hn::MaskedLoad(mask, Lanes(), from) : load(from);
+    }
+    transpose(rows);
+#pragma GCC unroll 16
+    for (int k = 0; k < at_once; ++k) tap[first + k] = rows[k];
+  }
+  if constexpr (9 % at_once != 0) {  // one is left of nine
+    HWY_ALIGN real last[lanes];
+    for (int row = 0; row < lanes; ++row) last[row] = taps[row * step + 8];
+    tap[8] = load(last);
+  }
+}
+
 HWY_ATTR void weight(const real* taps, Index step, bool turned, real* u, Index stride) {
-  const hn::RebindToSigned<Lanes> integers;
-  const auto places =
-      hn::Mul(hn::Iota(integers, 0), hn::Set(integers, static_cast<hn::TFromD<decltype(integers)>>(step)));
   for (Index lane = 0; lane < channel_block; lane += lanes) {
-    const real* from = taps + lane * step;
-    square<3, 6>([&](int k) HWY_ATTR { return hn::GatherIndex(Lanes(), from + (turned ? 8 - k : k), places); },
-                 weight_line, [&](Vec x, int k) HWY_ATTR { store(x, u + k * stride + lane); });
+    Vec tap[9];
+    load_taps(taps + lane * step, step, tap);
+    const auto store_place = [&](Vec x, int k) HWY_ATTR { store(x, u + k * stride + lane); };
+    if (turned) {
+      square<3, 6>([&](int k) HWY_ATTR { return tap[8 - k]; }, weight_line, store_place);
+    } else {
+      square<3, 6>([&](int k) HWY_ATTR { return tap[k]; }, weight_line, store_place);
+    }
   }
 }
 
@@ -148,9 +191,25 @@ HWY_ATTR void weight_gradient(const real* s, Index stride, real* taps) {
   }
 }
 
+HWY_ATTR void add_taps(const real* taps, Index step, real* dweight) {
+  for (Index lane = 0; lane < channel_block; lane += lanes) {
+    for (Index i = 0; i < 9 * channel_block; i += lanes) {
+      Vec rows[lanes];
+#pragma GCC unroll 16
+      for (int k = 0; k < lanes; ++k) rows[k] = load(taps + (i + k) * channel_block + lane);
+      transpose(rows);
+#pragma GCC unroll 16
+      for (int row = 0; row < lanes; ++row) {
+        real* to = dweight + (lane + row) * step + i;
+        store(hn::Add(load(to), rows[row]), to);
+      }
+    }
+  }
+}
+
 }  // namespace
 
-WinogradMicro describe_winograd() { return {input, output, gradient, weight, weight_gradient}; }
+WinogradMicro describe_winograd() { return {input, output, gradient, weight, weight_gradient, add_taps}; }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

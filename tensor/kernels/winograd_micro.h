@@ -15,8 +15,10 @@ struct WinogradMicro {
   /// U = G w G^T: the nine taps of each channel lie together, row by row or `turned` round, `step` reals from the next
   /// channel's.
   void (*weight)(const real* taps, Index step, bool turned, real* u, Index stride);
-  /// dw = G^T S G: the transpose of `weight`.
+  /// dw = G^T S G of as many channels, tap by tap: the transpose of `weight`.
   void (*weight_gradient)(const real* s, Index stride, real* taps);
+  /// dweight[row step + i] += taps[i,row] for `channel_block` rows and nine times as many i.
+  void (*add_taps)(const real* taps, Index step, real* dweight);
 };
 const WinogradMicro& winograd_micro();
 
