@@ -18,22 +18,14 @@ namespace {
 
 constexpr Index key_block = 128;
 
-// Rows [first, first + count) of a head times `scale`, turned to columns: to[width,B]; zeros for queries that don't
-// exist.
-void columns(const real* rows, Index stride, Index count, Index width, real scale, Index B, real* to) {
-  for (Index d = 0; d < width; ++d) {
-#pragma omp simd
-    for (Index j = 0; j < count; ++j) to[d * B + j] = scale * rows[j * stride + d];
-    std::fill_n(to + d * B + count, B - count, real(0));
-  }
-}
-
-// The same as rows padded with zeros: to[B,padded].
+// `count` rows of a head times `scale`, padded with zeros: to[B,padded].
 void padded_rows(const real* rows, Index stride, Index count, Index width, real scale, Index B, Index padded,
                  real* to) {
-  std::fill_n(to, B * padded, real(0));
-  for (Index j = 0; j < count; ++j) {
-    for (Index d = 0; d < width; ++d) to[j * padded + d] = scale * rows[j * stride + d];
+  for (Index j = 0; j < B; ++j, rows += stride, to += padded) {
+    const Index columns = j < count ? width : 0;
+#pragma omp simd
+    for (Index d = 0; d < columns; ++d) to[d] = scale * rows[d];
+    std::fill(to + columns, to + padded, real(0));
   }
 }
 
@@ -48,18 +40,21 @@ void for_parts(Index n, Index most, Body body) {
 
 void attention_forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
                        Tensor& log_sum, HeadView<real> y) {
-  const AttentionMicro& micro = attention_micro();
-  const Index heads = log_sum.extent(1), B = micro.queries;
+  const Index heads = log_sum.extent(1), most = attention_micro(q.rows).queries, lanes = attention_micro(q.rows).lanes,
+              padded = (width + lanes - 1) / lanes * lanes;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
   parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
     Scratch scratch;
-    real *query = scratch.take(width * B), *sum = scratch.take(width * B), *p = scratch.take(key_block * B);
-    real *largest = scratch.take(B), *total = scratch.take(B), *shrink = scratch.take(B);
-    for (Index first = 0; first < q.rows; first += B) {
-      const Index count = std::min(B, q.rows - first);
-      columns(q.at(n, h) + first * q.row_stride, q.row_stride, count, width, scale, B, query);
-      std::fill_n(sum, width * B, real(0));
+    real *rows = scratch.take(most * padded), *query = scratch.take(padded * most), *sum = scratch.take(padded * most);
+    real *p = scratch.take(key_block * most), *shrink = scratch.take(most);
+    real *largest = scratch.take(most), *total = scratch.take(most);
+    for (Index first = 0; first < q.rows; first += most) {
+      const AttentionMicro& micro = attention_micro(q.rows - first);
+      const Index B = micro.queries, count = std::min(B, q.rows - first);
+      padded_rows(q.at(n, h) + first * q.row_stride, q.row_stride, count, width, scale, B, padded, rows);
+      micro.turn(rows, B, padded, query);
+      std::fill_n(sum, padded * B, real(0));
       std::fill_n(total, B, real(0));
       std::fill_n(largest, B, -std::numeric_limits<real>::infinity());
       for_parts(k.rows, key_block, [&](Index begin, Index end) {
@@ -78,9 +73,12 @@ void attention_forward(Index width, HeadView<const real> q, HeadView<const real>
         micro.exponentials(p, keys, largest, total);
         micro.mix(v.at(n, h) + begin * v.row_stride, v.row_stride, keys, width, p, sum);
       });
+      micro.turn(sum, padded, B, rows);
       real *out = y.at(n, h) + first * y.row_stride, *logs = log_sum.data() + tile * q.rows + first;
-      for (Index j = 0; j < count; ++j) {
-        for (Index d = 0; d < width; ++d) out[j * y.row_stride + d] = sum[d * B + j] / total[j];
+      for (Index j = 0; j < count; ++j, out += y.row_stride) {
+        const real share = 1 / total[j];
+#pragma omp simd
+        for (Index d = 0; d < width; ++d) out[d] = rows[j * padded + d] * share;
         logs[j] = largest[j] + std::log(total[j]);
       }
     }
@@ -92,35 +90,39 @@ void attention_forward(Index width, HeadView<const real> q, HeadView<const real>
 void attention_backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
                         HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
                         HeadView<real> dk, HeadView<real> dv) {
-  const AttentionMicro& micro = attention_micro();
-  const Index heads = log_sum.extent(1), B = micro.queries,
-              padded = (width + micro.lanes - 1) / micro.lanes * micro.lanes;
+  const Index heads = log_sum.extent(1), most = attention_micro(q.rows).queries, lanes = attention_micro(q.rows).lanes,
+              padded = (width + lanes - 1) / lanes * lanes;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
   parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
     Scratch scratch;
-    real *query = scratch.take(width * B), *query_rows = scratch.take(B * padded);
-    real *slope = scratch.take(width * B), *slope_rows = scratch.take(B * padded);
-    real *p = scratch.take(key_block * B), *ds = scratch.take(key_block * B), *dquery = scratch.take(width * B);
-    real *logs = scratch.take(B), *dot = scratch.take(B);
+    real *query = scratch.take(padded * most), *query_rows = scratch.take(most * padded);
+    real *slope = scratch.take(padded * most), *slope_rows = scratch.take(most * padded);
+    real *dquery = scratch.take(padded * most), *dquery_rows = scratch.take(most * padded);
+    real *p = scratch.take(key_block * most), *ds = scratch.take(key_block * most);
+    real *logs = scratch.take(most), *dot = scratch.take(most);
     real *dkeys = scratch.take(k.rows * padded), *dvalues = scratch.take(k.rows * padded);
     std::fill_n(dkeys, k.rows * padded, real(0));
     std::fill_n(dvalues, k.rows * padded, real(0));
-    for (Index first = 0; first < q.rows; first += B) {
-      const Index count = std::min(B, q.rows - first);
+    for (Index first = 0; first < q.rows; first += most) {
+      const AttentionMicro& micro = attention_micro(q.rows - first);
+      const Index B = micro.queries, count = std::min(B, q.rows - first);
       const real *q_rows = q.at(n, h) + first * q.row_stride, *dy_rows = dy.at(n, h) + first * dy.row_stride;
-      const real* y_rows = y.at(n, h) + first * y.row_stride;
-      columns(q_rows, q.row_stride, count, width, scale, B, query);
-      columns(dy_rows, dy.row_stride, count, width, 1, B, slope);
       padded_rows(q_rows, q.row_stride, count, width, scale, B, padded, query_rows);
       padded_rows(dy_rows, dy.row_stride, count, width, 1, B, padded, slope_rows);
+      micro.turn(query_rows, B, padded, query);
+      micro.turn(slope_rows, B, padded, slope);
       for (Index j = 0; j < B; ++j) {
         logs[j] = dot[j] = 0;  // what doesn't exist has no slope, and so no share in anything
         if (j >= count) continue;
         logs[j] = log_sum[tile * q.rows + first + j];
-        for (Index d = 0; d < width; ++d) dot[j] += dy_rows[j * dy.row_stride + d] * y_rows[j * y.row_stride + d];
+        const real* y_row = y.at(n, h) + (first + j) * y.row_stride;
+        real sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (Index d = 0; d < width; ++d) sum += slope_rows[j * padded + d] * y_row[d];
+        dot[j] = sum;
       }
-      std::fill_n(dquery, width * B, real(0));
+      std::fill_n(dquery, padded * B, real(0));
       for_parts(k.rows, key_block, [&](Index begin, Index end) {
         const Index keys = end - begin;
         const real *k_rows = k.at(n, h) + begin * k.row_stride, *v_rows = v.at(n, h) + begin * v.row_stride;
@@ -131,14 +133,18 @@ void attention_backward(Index width, HeadView<const real> q, HeadView<const real
         micro.spread(ds, keys, padded, query_rows, dkeys + begin * padded);
         micro.mix(k_rows, k.row_stride, keys, width, ds, dquery);
       });
-      for (Index j = 0; j < count && dq.data != nullptr; ++j) {
+      if (dq.data == nullptr) continue;
+      micro.turn(dquery, padded, B, dquery_rows);
+      for (Index j = 0; j < count; ++j) {
         real* out = dq.at(n, h) + (first + j) * dq.row_stride;
-        for (Index d = 0; d < width; ++d) out[d] += scale * dquery[d * B + j];
+#pragma omp simd
+        for (Index d = 0; d < width; ++d) out[d] += scale * dquery_rows[j * padded + d];
       }
     }
     for (const auto& [sum, out] : {std::pair{dkeys, dk}, {dvalues, dv}}) {
       for (Index key = 0; key < k.rows && out.data != nullptr; ++key) {
         real* row = out.at(n, h) + key * out.row_stride;
+#pragma omp simd
         for (Index d = 0; d < width; ++d) row[d] += sum[key * padded + d];
       }
     }

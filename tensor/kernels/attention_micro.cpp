@@ -10,7 +10,8 @@
 #include <utility>
 
 #include "tensor/kernels/attention_micro.h"
-#include "tensor/kernels/functions.h"
+#include "tensor/kernels/functions-inl.h"
+#include "tensor/kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
@@ -21,7 +22,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Vector = hn::ScalableTag<real>;
 using Vec = hn::Vec<Vector>;
 constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
-constexpr Index queries = 2 * lanes;
 constexpr Index most_rows = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 12 : 6;  // times two vectors, in registers
 
 // Of the rows [0, count), cut evenly: calls tile(first, how many, a number that the compiler knows).
@@ -39,48 +39,55 @@ void for_tiles(Index count, Tile tile) {
   }
 }
 
-// y[r,B] (+)= sum over n of a[r row + n step] x[n,B]: the sums of `Rows` rows by two vectors stay in registers.
-template <Index Rows>
+// y[r,B] (+)= sum over n of a[r row + n step] x[n,B]: the sums of `Rows` rows stay in registers.
+template <Index Vectors, Index Rows>
 HWY_ATTR void rows_by_block(const real* a, Index row, Index step, Index count, const real* x, bool accumulate,
                             real* y) {
   const Vector d;
-  Vec low[Rows], high[Rows];
+  constexpr Index queries = Vectors * lanes;
+  Vec sum[Rows][Vectors];
 #pragma GCC unroll 16
   for (Index r = 0; r < Rows; ++r) {
-    low[r] = accumulate ? hn::LoadU(d, y + r * queries) : hn::Zero(d);
-    high[r] = accumulate ? hn::LoadU(d, y + r * queries + lanes) : hn::Zero(d);
+#pragma GCC unroll 2
+    for (Index v = 0; v < Vectors; ++v)
+      sum[r][v] = accumulate ? hn::LoadU(d, y + r * queries + v * lanes) : hn::Zero(d);
   }
   for (Index n = 0; n < count; ++n, a += step, x += queries) {
-    const Vec x_low = hn::LoadU(d, x), x_high = hn::LoadU(d, x + lanes);
+    Vec value[Vectors];
+#pragma GCC unroll 2
+    for (Index v = 0; v < Vectors; ++v) value[v] = hn::LoadU(d, x + v * lanes);
 #pragma GCC unroll 16
     for (Index r = 0; r < Rows; ++r) {
-      const Vec value = hn::Set(d, a[r * row]);
-      low[r] = hn::MulAdd(value, x_low, low[r]);
-      high[r] = hn::MulAdd(value, x_high, high[r]);
+      const Vec factor = hn::Set(d, a[r * row]);
+#pragma GCC unroll 2
+      for (Index v = 0; v < Vectors; ++v) sum[r][v] = hn::MulAdd(factor, value[v], sum[r][v]);
     }
   }
 #pragma GCC unroll 16
   for (Index r = 0; r < Rows; ++r) {
-    hn::StoreU(low[r], d, y + r * queries);
-    hn::StoreU(high[r], d, y + r * queries + lanes);
+#pragma GCC unroll 2
+    for (Index v = 0; v < Vectors; ++v) hn::StoreU(sum[r][v], d, y + r * queries + v * lanes);
   }
 }
 
+template <Index Vectors>
 void scores(const real* k, Index stride, Index keys, Index width, const real* q, real* s) {
   for_tiles(keys, [&](Index first, auto rows) {
-    rows_by_block<rows>(k + first * stride, stride, 1, width, q, false, s + first * queries);
+    rows_by_block<Vectors, rows>(k + first * stride, stride, 1, width, q, false, s + first * Vectors * lanes);
   });
 }
 
+template <Index Vectors>
 void mix(const real* v, Index stride, Index keys, Index width, const real* p, real* y) {
   for_tiles(width, [&](Index first, auto rows) {
-    rows_by_block<rows>(v + first, 1, stride, keys, p, true, y + first * queries);
+    rows_by_block<Vectors, rows>(v + first, 1, stride, keys, p, true, y + first * Vectors * lanes);
   });
 }
 
-template <Index Keys>
+template <Index Vectors, Index Keys>
 HWY_ATTR void spread_to(const real* p, Index padded, const real* q, real* dk) {
   const Vector d;
+  constexpr Index queries = Vectors * lanes;
   for (Index column = 0; column < padded; column += lanes) {
     Vec sum[Keys];
 #pragma GCC unroll 16
@@ -97,53 +104,86 @@ HWY_ATTR void spread_to(const real* p, Index padded, const real* q, real* dk) {
   }
 }
 
+template <Index Vectors>
 void spread(const real* p, Index keys, Index padded, const real* q, real* dk) {
-  for_tiles(keys,
-            [&](Index first, auto rows) { spread_to<rows>(p + first * queries, padded, q, dk + first * padded); });
+  for_tiles(keys, [&](Index first, auto rows) {
+    spread_to<Vectors, rows>(p + first * Vectors * lanes, padded, q, dk + first * padded);
+  });
 }
 
-// Plain loops over a number of queries that the compiler knows: it keeps what belongs to the queries in registers. The
-// comparison lets a NaN through to the exponentials.
-HWY_ATTR void raise(const real* s, Index keys, real* largest) {
-  real most[queries];
-  std::copy_n(largest, queries, most);
-  for (Index key = 0; key < keys; ++key, s += queries) {
-#pragma omp simd
-    for (Index j = 0; j < queries; ++j) most[j] = s[j] > most[j] ? s[j] : most[j];
-  }
-  std::copy_n(most, queries, largest);
-}
-
-HWY_ATTR void exponentials(real* s, Index keys, const real* shift, real* total) {
-  real less[queries], sum[queries];
-  std::copy_n(shift, queries, less);
-  std::copy_n(total, queries, sum);
-  for (Index key = 0; key < keys; ++key, s += queries) {
-#pragma omp simd
-    for (Index j = 0; j < queries; ++j) {
-      s[j] = bounded_exp(s[j] - less[j]);
-      sum[j] += s[j];
+HWY_ATTR void turn(const real* from, Index rows, Index columns, real* to) {
+  for (Index row = 0; row < rows; row += lanes) {
+    for (Index column = 0; column < columns; column += lanes) {
+      Vec square[lanes];
+#pragma GCC unroll 16
+      for (Index i = 0; i < lanes; ++i) square[i] = hn::LoadU(Vector(), from + (row + i) * columns + column);
+      transpose(Vector(), square);
+#pragma GCC unroll 16
+      for (Index i = 0; i < lanes; ++i) hn::StoreU(square[i], Vector(), to + (column + i) * rows + row);
     }
   }
-  std::copy_n(sum, queries, total);
 }
 
+// What belongs to the queries stays in registers. The comparison lets a NaN through to the exponentials.
+template <Index Vectors>
+HWY_ATTR void raise(const real* s, Index keys, real* largest) {
+  const Vector d;
+  Vec most[Vectors];
+#pragma GCC unroll 2
+  for (Index v = 0; v < Vectors; ++v) most[v] = hn::LoadU(d, largest + v * lanes);
+  for (Index key = 0; key < keys; ++key, s += Vectors * lanes) {
+#pragma GCC unroll 2
+    for (Index v = 0; v < Vectors; ++v) most[v] = hn::Max(hn::LoadU(d, s + v * lanes), most[v]);
+  }
+#pragma GCC unroll 2
+  for (Index v = 0; v < Vectors; ++v) hn::StoreU(most[v], d, largest + v * lanes);
+}
+
+template <Index Vectors>
+HWY_ATTR void exponentials(real* s, Index keys, const real* shift, real* total) {
+  const Vector d;
+  Vec less[Vectors], sum[Vectors];
+#pragma GCC unroll 2
+  for (Index v = 0; v < Vectors; ++v)
+    less[v] = hn::LoadU(d, shift + v * lanes), sum[v] = hn::LoadU(d, total + v * lanes);
+  for (Index key = 0; key < keys; ++key, s += Vectors * lanes) {
+#pragma GCC unroll 2
+    for (Index v = 0; v < Vectors; ++v) {
+      const Vec p = decay(d, hn::Sub(hn::LoadU(d, s + v * lanes), less[v]));
+      hn::StoreU(p, d, s + v * lanes);
+      sum[v] = hn::Add(sum[v], p);
+    }
+  }
+#pragma GCC unroll 2
+  for (Index v = 0; v < Vectors; ++v) hn::StoreU(sum[v], d, total + v * lanes);
+}
+
+template <Index Vectors>
 HWY_ATTR void slopes(real* s, real* dp, Index keys, const real* log_sum, const real* dot) {
-  real logs[queries], dots[queries];
-  std::copy_n(log_sum, queries, logs);
-  std::copy_n(dot, queries, dots);
-  for (Index key = 0; key < keys; ++key, s += queries, dp += queries) {
-#pragma omp simd
-    for (Index j = 0; j < queries; ++j) {
-      s[j] = bounded_exp(s[j] - logs[j]);
-      dp[j] = s[j] * (dp[j] - dots[j]);
+  const Vector d;
+  Vec logs[Vectors], dots[Vectors];
+#pragma GCC unroll 2
+  for (Index v = 0; v < Vectors; ++v)
+    logs[v] = hn::LoadU(d, log_sum + v * lanes), dots[v] = hn::LoadU(d, dot + v * lanes);
+  for (Index key = 0; key < keys; ++key, s += Vectors * lanes, dp += Vectors * lanes) {
+#pragma GCC unroll 2
+    for (Index v = 0; v < Vectors; ++v) {
+      const Vec p = decay(d, hn::Sub(hn::LoadU(d, s + v * lanes), logs[v]));
+      hn::StoreU(p, d, s + v * lanes);
+      hn::StoreU(hn::Mul(p, hn::Sub(hn::LoadU(d, dp + v * lanes), dots[v])), d, dp + v * lanes);
     }
   }
 }
 
 }  // namespace
 
-AttentionMicro describe_attention() { return {queries, lanes, scores, mix, spread, raise, exponentials, slopes}; }
+template <Index Vectors>
+constexpr AttentionMicro describe() {
+  return {Vectors * lanes,       lanes,          scores<Vectors>, mix<Vectors>, spread<Vectors>, turn, raise<Vectors>,
+          exponentials<Vectors>, slopes<Vectors>};
+}
+
+AttentionMicros describe_attention() { return {describe<1>(), describe<2>()}; }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -153,9 +193,9 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 
 HWY_EXPORT(describe_attention);
 
-const AttentionMicro& attention_micro() {
-  static const AttentionMicro micro = HWY_DYNAMIC_DISPATCH(describe_attention)();
-  return micro;
+const AttentionMicro& attention_micro(Index queries) {
+  static const AttentionMicros micros = HWY_DYNAMIC_DISPATCH(describe_attention)();
+  return queries <= micros.one_vector.queries ? micros.one_vector : micros.two_vectors;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

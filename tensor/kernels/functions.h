@@ -8,23 +8,26 @@
 /// Scalar functions and their derivatives, written without branches so that a loop over them becomes vector code.
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// e^r 2^n = e^x: |r| <= ln(2)/2, and n in the lowest bits of `shifted`.
-struct ReducedExp {
-  float shifted, power;
+/// e^x = e^r 2^n: n is x / ln 2, rounded to an integer by adding `shift`, whose lowest bits it then is; |r| <= ln(2)/2
+/// takes ln 2 in two parts, the first of few bits; and e^r is the polynomial of least error relative to it (3e-9) among
+/// those that begin with 1 + r.
+struct ExpConstants {
+  static constexpr float log2e = std::numbers::log2e_v<float>, shift = 0x1.8p23f;
+  static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
+  static constexpr int terms = 7;
+  static constexpr float polynomial[terms] = {
+      1.38145405e-3f, 8.36874514e-3f, 4.16683908e-2f, 0.166665204f, 0.499999934f, 1.0f, 1.0f};
 };
-/// By e^r's Taylor polynomial of degree 7 (error 5e-9), for |x| < 2^22.
+struct ReducedExp {
+  float shifted, power;  ///< power = e^r
+};
+/// For |x| < 2^22.
 inline ReducedExp reduced_exp(float x) {
-  constexpr float shift = 0x1.8p23f;  // adding it rounds to an integer, which then stands in the lowest bits
-  const float shifted = x * std::numbers::log2e_v<float> + shift, n = shifted - shift;
-  const float r = (x - n * 0x1.62e4p-1f) - n * 0x1.7f7d1cp-20f;  // ln 2 in two parts, the first of few bits
-  float p = 1.0f / 5040;
-  p = p * r + 1.0f / 720;
-  p = p * r + 1.0f / 120;
-  p = p * r + 1.0f / 24;
-  p = p * r + 1.0f / 6;
-  p = p * r + 0.5f;
-  p = p * r + 1.0f;
-  p = p * r + 1.0f;
+  using C = ExpConstants;
+  const float shifted = x * C::log2e + C::shift, n = shifted - C::shift;
+  const float r = (x - n * C::ln2_high) - n * C::ln2_low;
+  float p = C::polynomial[0];
+  for (int i = 1; i < C::terms; ++i) p = p * r + C::polynomial[i];
   return {shifted, p};
 }
 

@@ -7,6 +7,7 @@
 // clang-format on
 
 #include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/transpose-inl.h"
 #include "tensor/kernels/winograd_micro.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -130,24 +131,6 @@ HWY_ATTR void gradient(const real* const* pixels, Index channel, real* d, Index 
   }
 }
 
-// Rows become columns. The square's numbers in their order have an address of twice log2(lanes) bits, row before
-// column; a round of sorting all pairs of vectors into even and odd ones turns it by one bit.
-HWY_INLINE HWY_ATTR void transpose(Vec (&rows)[lanes]) {
-  if constexpr (lanes > 1) {
-#pragma GCC unroll 4
-    for (int round = 1; round < lanes; round *= 2) {
-      Vec sorted[lanes];
-#pragma GCC unroll 8
-      for (int i = 0; i < lanes / 2; ++i) {
-        sorted[i] = hn::ConcatEven(Lanes(), rows[2 * i + 1], rows[2 * i]);
-        sorted[i + lanes / 2] = hn::ConcatOdd(Lanes(), rows[2 * i + 1], rows[2 * i]);
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) rows[i] = sorted[i];
-    }
-  }
-}
-
 // The nine taps of `lanes` channels, `step` apart, tap by tap.
 HWY_INLINE HWY_ATTR void load_taps(const real* taps, Index step, Vec (&tap)[9]) {
   constexpr int at_once = lanes > 9 ? 9 : lanes;
@@ -160,7 +143,7 @@ HWY_INLINE HWY_ATTR void load_taps(const real* taps, Index step, Vec (&tap)[9]) 
       const real* from = taps + row * step + first;
       rows[row] = at_once < lanes ? hn::MaskedLoad(mask, Lanes(), from) : load(from);
     }
-    transpose(rows);
+    transpose(Lanes(), rows);
 #pragma GCC unroll 16
     for (int k = 0; k < at_once; ++k) tap[first + k] = rows[k];
   }
@@ -197,7 +180,7 @@ HWY_ATTR void add_taps(const real* taps, Index step, real* dweight) {
       Vec rows[lanes];
 #pragma GCC unroll 16
       for (int k = 0; k < lanes; ++k) rows[k] = load(taps + (i + k) * channel_block + lane);
-      transpose(rows);
+      transpose(Lanes(), rows);
 #pragma GCC unroll 16
       for (int row = 0; row < lanes; ++row) {
         real* to = dweight + (lane + row) * step + i;

@@ -1,0 +1,38 @@
+// Included once for each instruction set, by kernels that Highway compiles for all of them.
+#if defined(REVERIE_TRANSPOSE_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef REVERIE_TRANSPOSE_INL_H
+#undef REVERIE_TRANSPOSE_INL_H
+#else
+#define REVERIE_TRANSPOSE_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include "tensor/real.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
+
+/// Rows become columns. The square's numbers in their order have an address of twice log2(lanes) bits, the row's before
+/// the column's; a round that sorts pairs of vectors into their even and their odd numbers turns it by one bit.
+template <class D, int Lanes>
+HWY_INLINE HWY_ATTR void transpose(D d, hwy::HWY_NAMESPACE::Vec<D> (&rows)[Lanes]) {
+  if constexpr (Lanes > 1) {
+#pragma GCC unroll 4
+    for (int round = 1; round < Lanes; round *= 2) {
+      hwy::HWY_NAMESPACE::Vec<D> sorted[Lanes];
+#pragma GCC unroll 8
+      for (int i = 0; i < Lanes / 2; ++i) {
+        sorted[i] = hwy::HWY_NAMESPACE::ConcatEven(d, rows[2 * i + 1], rows[2 * i]);
+        sorted[i + Lanes / 2] = hwy::HWY_NAMESPACE::ConcatOdd(d, rows[2 * i + 1], rows[2 * i]);
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < Lanes; ++i) rows[i] = sorted[i];
+    }
+  }
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
