@@ -1,6 +1,7 @@
 #include "tensor/kernels/conv_winograd.h"
 
 #include <algorithm>
+#include <tuple>
 #include <vector>
 
 #include "tensor/kernels/blocks.h"
@@ -28,15 +29,17 @@ struct Tiles {
   Index down() const { return blocks_of(height, 4); }
   Index across() const { return blocks_of(width, 4); }
   Index count() const { return batch * down() * across(); }
+  Index row(Index tile) const { return tile / across() % down() * 4; }
+  Index column(Index tile) const { return tile % across() * 4; }
 
   // The addresses of the pixels of a tile's window: `size` x `size`, beginning `border` above and to the left of the
   // tile's first output; `outside` stands for those that no image has.
   template <class Real>
   void window(Real* images, Index channels, Index tile, Index size, Index border, Real* outside, Real** pixels) const {
     Real* image = images + tile / (down() * across()) * height * width * channels;
-    const Index row = tile / across() % down() * 4 - border, column = tile % across() * 4 - border;
-    for (Index y = row; y < row + size; ++y) {
-      for (Index x = column; x < column + size; ++x) {
+    const Index top = row(tile) - border, left = column(tile) - border;
+    for (Index y = top; y < top + size; ++y) {
+      for (Index x = left; x < left + size; ++x) {
         const bool inside = y >= 0 && y < height && x >= 0 && x < width;
         *pixels++ = inside ? image + (y * width + x) * channels : outside;
       }
@@ -44,7 +47,42 @@ struct Tiles {
   }
 };
 
-// Tiles that go through together: as many as keep `tile_reals` for each of them in about a quarter of the second-level
+// Tiles that go through together. At the edge of an image a tile may have only one or two rows or columns of outputs;
+// such a tile does without the places of the points 2 and -2 in that direction (at 14x14, a sixth of all products). In
+// the order of columns, none, rows, both that are few, the tiles that have a place follow one another.
+struct Group {
+  struct Entry {
+    Index tile;
+    bool few_rows, few_columns;
+  };
+  std::vector<Entry> tiles;
+  Index few_columns = 0, whole = 0, few_both = 0;
+
+  Group(const Tiles& all, Index first, Index last) {
+    for (const auto& [rows, columns, count] : {std::tuple{false, true, &few_columns},
+                                               {false, false, &whole},
+                                               {true, false, nullptr},
+                                               {true, true, &few_both}}) {
+      for (Index tile = first; tile < last; ++tile) {
+        if ((all.height - all.row(tile) <= 2) != rows || (all.width - all.column(tile) <= 2) != columns) continue;
+        tiles.push_back({tile, rows, columns});
+        if (count != nullptr) ++*count;
+      }
+    }
+  }
+
+  Index count() const { return std::ssize(tiles); }
+  struct Range {
+    Index begin, end;
+  };
+  Range having(Index place) const {
+    const auto far = [](Index point) { return point == 3 || point == 4; };
+    const bool far_row = far(place / 6), far_column = far(place % 6);
+    return {far_column ? few_columns : 0, far_row ? few_columns + whole : count() - (far_column ? few_both : 0)};
+  }
+};
+
+// Of how many tiles a group is: as many as keep `tile_reals` for each of them in about a quarter of the second-level
 // cache (weights and images want the rest), but at least enough for the micro-kernel to use a weight some dozen times.
 Index group_tiles(Index tiles, Index tile_reals) {
   constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real));
@@ -52,41 +90,38 @@ Index group_tiles(Index tiles, Index tile_reals) {
   return even_tile(tiles, std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most);
 }
 
-using Transform = void (*)(const real* const* pixels, Index channel, real* out, Index stride);
-
-// Transforms the windows of tiles [first, last). A place's numbers lie as [blocks][tiles][block].
-void transform(const real* images, const Tiles& tiles, Index channels, Index first, Index last, Index size,
-               Index border, Transform function, Index place_stride, Index block, real* out) {
+// Transforms the windows of a group's tiles. A place's numbers lie as [blocks][tiles][block].
+void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index size, Index border,
+               const WinogradMicro::Transform (&functions)[2][2], Index place_stride, Index block, real* out) {
   Scratch scratch;
   real* zeros = scratch.take(channels);
   std::fill_n(zeros, channels, real(0));
   real rest[36 * channel_block];  // the channels of a window that fill no block
   const real *pixels[36], *rest_pixels[36];
   for (Index k = 0; k < 36; ++k) rest_pixels[k] = rest + k * channel_block;
-  for (Index tile = first; tile < last; ++tile) {
+  for (Index t = 0; t < group.count(); ++t) {
+    const auto& [tile, few_rows, few_columns] = group.tiles[static_cast<std::size_t>(t)];
     tiles.window(images, channels, tile, size, border, const_cast<const real*>(zeros), pixels);
     for (Index channel = 0; channel < channels; channel += channel_block) {
-      real* to = out + (channel / block * (last - first) + tile - first) * block + channel % block;
+      real* to = out + (channel / block * group.count() + t) * block + channel % block;
       if (channel + channel_block <= channels) {
-        function(pixels, channel, to, place_stride);
+        functions[few_rows][few_columns](pixels, channel, to, place_stride);
         continue;
       }
       for (Index k = 0; k < size * size; ++k)
         copy_block(pixels[k] + channel, channels - channel, rest + k * channel_block);
-      function(rest_pixels, 0, to, place_stride);
+      functions[few_rows][few_columns](rest_pixels, 0, to, place_stride);
     }
   }
 }
 
 // The outputs of a tile for a block of channels, which may be more than there are.
-void output(const real* m, Index place_stride, const real* bias, bool accumulate, real* const* pixels, Index channel,
-            Index channels) {
-  if (channel + channel_block <= channels) {
-    return winograd_micro().output(m, place_stride, bias, accumulate, pixels, channel);
-  }
-  real window[16 * channel_block], *window_pixels[16];
+void output(WinogradMicro::Output function, const real* m, Index place_stride, const real* bias, bool accumulate,
+            real* const* pixels, Index channel, Index channels) {
+  if (channel + channel_block <= channels) return function(m, place_stride, bias, accumulate, pixels, channel);
+  real window[16 * channel_block] = {}, *window_pixels[16];
   for (Index k = 0; k < 16; ++k) window_pixels[k] = window + k * channel_block;
-  winograd_micro().output(m, place_stride, nullptr, false, window_pixels, 0);
+  function(m, place_stride, nullptr, false, window_pixels, 0);
   for (Index k = 0; k < 16; ++k) {
     for (Index c = channel; c < channels; ++c) {
       const real value = window_pixels[k][c - channel] + (bias != nullptr ? bias[c] : 0);
@@ -145,37 +180,43 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const rea
                real* y) {
   const ConvMicro& micro = conv_micro();
   const Places p(out, in);
-  const Index group = group_tiles(tiles.count(), places * (p.in_blocks * channel_block + p.output_block));
-  parallel_for(tiles.count(), group, [&](Index first, Index last) {
-    const Index count = last - first, tile = even_tile(count, micro.max_pixels);
+  const Index at_once = group_tiles(tiles.count(), places * (p.in_blocks * channel_block + p.output_block));
+  parallel_for(tiles.count(), at_once, [&](Index first, Index last) {
+    const Group group(tiles, first, last);
+    const Index count = group.count();
     const Index v_place = p.in_blocks * count * channel_block + channel_block,
                 m_place = count * p.output_block + channel_block;
     Scratch scratch;
     real* v = scratch.take(places * v_place);
     real* m = scratch.take(places * m_place);
-    transform(x, tiles, in, first, last, 6, 1, winograd_micro().input, v_place, channel_block, v);
+    transform(x, tiles, in, group, 6, 1, winograd_micro().input, v_place, channel_block, v);
     real* sink = scratch.take(out);  // for outputs beyond the image
     std::fill_n(sink, out, real(0));
     std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
-    for (Index t = 0; t < count; ++t) tiles.window(y, out, first + t, 4, 0, sink, pixels.data() + t * 16);
+    for (Index t = 0; t < count; ++t)
+      tiles.window(y, out, group.tiles[static_cast<std::size_t>(t)].tile, 4, 0, sink, pixels.data() + t * 16);
     std::vector<Index> steps, m_at;
     for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * channel_block);
-    for (Index t = 0; t < tile; ++t) m_at.push_back(t * p.output_block);
+    for (Index t = 0; t < micro.max_pixels; ++t) m_at.push_back(t * p.output_block);
     for (Index channel = 0; channel < out; channel += p.output_block) {
       for (Index place = 0; place < places; ++place) {
-        for (Index t = 0; t < count; t += tile) {
+        const auto [begin, end] = group.having(place);
+        const Index tile = even_tile(end - begin, micro.max_pixels);
+        for (Index t = begin; t < end; t += tile) {
           micro.product({.x = v + place * v_place + t * channel_block,
                          .steps = steps,
                          .weight = u + p.at(place, channel, 0),
-                         .pixels = std::min(tile, count - t),
+                         .pixels = std::min(tile, end - t),
                          .y = m + place * m_place + t * p.output_block,
                          .y_at = m_at.data(),
                          .channels = p.output_block});
         }
       }
       for (Index t = 0; t < count; ++t) {
+        const Group::Entry& entry = group.tiles[static_cast<std::size_t>(t)];
         for (Index c = channel; c < std::min(channel + p.output_block, out); c += channel_block) {
-          output(m + t * p.output_block + c - channel, m_place, bias, accumulate, pixels.data() + t * 16, c, out);
+          output(winograd_micro().output[entry.few_rows][entry.few_columns], m + t * p.output_block + c - channel,
+                 m_place, bias, accumulate, pixels.data() + t * 16, c, out);
         }
       }
     }
@@ -238,36 +279,39 @@ void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const 
   const Index in = s.in_channels, out = s.out_channels;
   const Index in_blocks = blocks_of(in, channel_block), out_blocks = blocks_of(out, micro.output_block);
   // At most eight parts, each a run of groups of tiles with a sum of its own; added up in their order at the end.
-  const Index group =
+  const Index at_once =
       group_tiles(tiles.count(), places * (in_blocks * channel_block + out_blocks * micro.output_block));
-  const Index groups = blocks_of(tiles.count(), group);
+  const Index groups = blocks_of(tiles.count(), at_once);
   const Index part_tiles =
-      even_tile(groups, blocks_of(groups, std::clamp<Index>(tiles.count() * places * in * out >> 28, 1, 8))) * group;
+      even_tile(groups, blocks_of(groups, std::clamp<Index>(tiles.count() * places * in * out >> 28, 1, 8))) * at_once;
   const Index parts = blocks_of(tiles.count(), part_tiles);
   const Index pairs = out_blocks * in_blocks, sum_size = places * PairSum::place();  // pairs of blocks
   Scratch scratch;
   real* sums = scratch.take((parts == 1 && groups == 1 ? 1 : parts * pairs) * sum_size);
   parallel_tiles(parts, [&](Index part) {
     const Index end = std::min(tiles.count(), (part + 1) * part_tiles);
-    for (Index first = part * part_tiles; first < end; first += group) {
-      const Index last = std::min(first + group, end), count = last - first;
+    for (Index first = part * part_tiles; first < end; first += at_once) {
+      const Index last = std::min(first + at_once, end);
+      const Group group(tiles, first, last);
+      const Index count = group.count();
       const Index v_place = in_blocks * count * channel_block + channel_block;
       const Index d_place = out_blocks * count * micro.output_block + channel_block;
       Scratch local;
       real* v = local.take(places * v_place);
       real* d = local.take(places * d_place);
       if (out % micro.output_block != 0) std::fill_n(d, places * d_place, real(0));  // channels that only fill up
-      transform(x.data(), tiles, in, first, last, 6, 1, winograd_micro().input, v_place, channel_block, v);
-      transform(dy.data(), tiles, out, first, last, 4, 0, winograd_micro().gradient, d_place, micro.output_block, d);
+      transform(x.data(), tiles, in, group, 6, 1, winograd_micro().input, v_place, channel_block, v);
+      transform(dy.data(), tiles, out, group, 4, 0, winograd_micro().gradient, d_place, micro.output_block, d);
       for (Index pair = 0; pair < pairs; ++pair) {
         const Index o = pair / in_blocks, i = pair % in_blocks;
         real* sum = sums + (parts == 1 && groups == 1 ? 0 : part * pairs + pair) * sum_size;
         for (Index place = 0; place < places; ++place) {
-          micro.outer_sum({.x = v + place * v_place + i * count * channel_block,
+          const Group::Range having = group.having(place);
+          micro.outer_sum({.x = v + place * v_place + (i * count + having.begin) * channel_block,
                            .x_row = 0,
-                           .dy = d + place * d_place + o * count * micro.output_block,
+                           .dy = d + place * d_place + (o * count + having.begin) * micro.output_block,
                            .rows = 1,
-                           .columns = count,
+                           .columns = having.end - having.begin,
                            .sum = sum + place * PairSum::place(),
                            .sum_row = micro.output_block,
                            .accumulate = first > part * part_tiles});

@@ -39,7 +39,16 @@ HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[6], Vec (&y)[6]) {
   y[5] = minus(plus(x[5], 4, x[1]), 5, x[3]);
 }
 
-// A^T x: six numbers to four.
+// The same for a tile of which only two outputs are wanted: F(2, 3) does without the points 2 and -2. The factors 4 and
+// -3 are those by which its G is larger than F(4, 3)'s, so that the same weights serve.
+HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[4], Vec (&y)[4]) {
+  y[0] = times(4, hn::Sub(x[0], x[2]));
+  y[1] = times(-3, hn::Add(x[1], x[2]));
+  y[2] = times(3, hn::Sub(x[1], x[2]));
+  y[3] = hn::Sub(x[3], x[1]);
+}
+
+// A^T x: six numbers to four, or four to two.
 HWY_INLINE HWY_ATTR void output_line(const Vec (&x)[6], Vec (&y)[4]) {
   const Vec sum = hn::Add(x[1], x[2]), difference = hn::Sub(x[1], x[2]);
   const Vec sum2 = hn::Add(x[3], x[4]), difference2 = hn::Sub(x[3], x[4]);
@@ -49,7 +58,12 @@ HWY_INLINE HWY_ATTR void output_line(const Vec (&x)[6], Vec (&y)[4]) {
   y[3] = hn::Add(plus(difference, 8, difference2), x[5]);
 }
 
-// A x: four numbers to six.
+HWY_INLINE HWY_ATTR void output_line(const Vec (&x)[4], Vec (&y)[2]) {
+  y[0] = hn::Add(hn::Add(x[0], x[1]), x[2]);
+  y[1] = hn::Add(hn::Sub(x[1], x[2]), x[3]);
+}
+
+// A x: four numbers to six, or two to four.
 HWY_INLINE HWY_ATTR void gradient_line(const Vec (&x)[4], Vec (&y)[6]) {
   const Vec even = hn::Add(x[0], x[2]), odd = hn::Add(x[1], x[3]);
   const Vec even2 = plus(x[0], 4, x[2]), odd2 = plus(x[1], 4, x[3]);
@@ -59,6 +73,13 @@ HWY_INLINE HWY_ATTR void gradient_line(const Vec (&x)[4], Vec (&y)[6]) {
   y[3] = plus(even2, 2, odd2);
   y[4] = minus(even2, 2, odd2);
   y[5] = x[3];
+}
+
+HWY_INLINE HWY_ATTR void gradient_line(const Vec (&x)[2], Vec (&y)[4]) {
+  y[0] = x[0];
+  y[1] = hn::Add(x[0], x[1]);
+  y[2] = hn::Sub(x[0], x[1]);
+  y[3] = x[1];
 }
 
 // G x: three numbers to six.
@@ -81,53 +102,79 @@ HWY_INLINE HWY_ATTR void weight_gradient_line(const Vec (&x)[6], Vec (&y)[3]) {
   y[2] = hn::Add(plus(sum, 1.0 / 6, sum2), x[5]);
 }
 
-// A square transform: the line transform down the columns, then along the rows. `load(k)` gives the element k of the
-// In x In, `store(v, k)` takes that of the Out x Out. The loops are unrolled, so that what lies between stays in
-// registers as far as they go.
-template <int In, int Out, class Load, class Line, class Store>
-HWY_INLINE HWY_ATTR void square(Load load_element, Line line, Store store_element) {
-  Vec middle[Out][In];
+// A transform in two directions: `line` down the columns, then along the rows. `load_element(row, column)` gives the
+// InRows x InColumns elements, `store_element(v, row, column)` takes OutRows x OutColumns. The loops are unrolled, so
+// that what lies between stays in registers as far as they go.
+template <int InRows, int InColumns, int OutRows, int OutColumns, class Load, class Line, class Store>
+HWY_INLINE HWY_ATTR void both_ways(Load load_element, Line line, Store store_element) {
+  Vec middle[OutRows][InColumns];
 #pragma GCC unroll 6
-  for (int column = 0; column < In; ++column) {
-    Vec x[In], y[Out];
+  for (int column = 0; column < InColumns; ++column) {
+    Vec x[InRows], y[OutRows];
 #pragma GCC unroll 6
-    for (int row = 0; row < In; ++row) x[row] = load_element(row * In + column);
+    for (int row = 0; row < InRows; ++row) x[row] = load_element(row, column);
     line(x, y);
 #pragma GCC unroll 6
-    for (int row = 0; row < Out; ++row) middle[row][column] = y[row];
+    for (int row = 0; row < OutRows; ++row) middle[row][column] = y[row];
   }
 #pragma GCC unroll 6
-  for (int row = 0; row < Out; ++row) {
-    Vec y[Out];
+  for (int row = 0; row < OutRows; ++row) {
+    Vec y[OutColumns];
     line(middle[row], y);
 #pragma GCC unroll 6
-    for (int column = 0; column < Out; ++column) store_element(y[column], row * Out + column);
+    for (int column = 0; column < OutColumns; ++column) store_element(y[column], row, column);
   }
 }
 
+// Where a line's point stands among six: the four of F(2, 3) are 0, 1, -1 and infinity.
+template <int Points>
+constexpr int point(int i) {
+  return Points == 4 && i == 3 ? 5 : i;
+}
+// For a tile of `Rows` x `Columns` outputs: how many points a line has, and the offset of a place.
+template <int Rows, int Columns>
+struct Size {
+  static constexpr int high = Rows + 2, wide = Columns + 2;
+  static Index place(int row, int column, Index stride) {
+    return (point<high>(row) * 6 + point<wide>(column)) * stride;
+  }
+};
+
+template <int Rows, int Columns>
 HWY_ATTR void input(const real* const* pixels, Index channel, real* v, Index stride) {
+  using S = Size<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
-    square<6, 6>([&](int k) HWY_ATTR { return load(pixels[k] + channel + lane); }, input_line,
-                 [&](Vec x, int k) HWY_ATTR { store(x, v + k * stride + lane); });
+    both_ways<S::high, S::wide, S::high, S::wide>(
+        [&](int row, int column) HWY_ATTR { return load(pixels[row * 6 + column] + channel + lane); },
+        [](const auto& x, auto& y) HWY_ATTR { input_line(x, y); },
+        [&](Vec x, int row, int column) HWY_ATTR { store(x, v + S::place(row, column, stride) + lane); });
   }
 }
 
+template <int Rows, int Columns>
 HWY_ATTR void output(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
                      Index channel) {
+  using S = Size<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     const Vec shift = bias != nullptr ? load(bias + channel + lane) : hn::Zero(Lanes());
-    square<6, 4>([&](int k) HWY_ATTR { return load(m + k * stride + lane); }, output_line,
-                 [&](Vec x, int k) HWY_ATTR {
-                   real* y = pixels[k] + channel + lane;
-                   store(hn::Add(x, accumulate ? load(y) : shift), y);
-                 });
+    both_ways<S::high, S::wide, Rows, Columns>([&](int row, int column)
+                                                   HWY_ATTR { return load(m + S::place(row, column, stride) + lane); },
+                                               [](const auto& x, auto& y) HWY_ATTR { output_line(x, y); },
+                                               [&](Vec x, int row, int column) HWY_ATTR {
+                                                 real* y = pixels[row * 4 + column] + channel + lane;
+                                                 store(hn::Add(x, accumulate ? load(y) : shift), y);
+                                               });
   }
 }
 
+template <int Rows, int Columns>
 HWY_ATTR void gradient(const real* const* pixels, Index channel, real* d, Index stride) {
+  using S = Size<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
-    square<4, 6>([&](int k) HWY_ATTR { return load(pixels[k] + channel + lane); }, gradient_line,
-                 [&](Vec x, int k) HWY_ATTR { store(x, d + k * stride + lane); });
+    both_ways<Rows, Columns, S::high, S::wide>(
+        [&](int row, int column) HWY_ATTR { return load(pixels[row * 4 + column] + channel + lane); },
+        [](const auto& x, auto& y) HWY_ATTR { gradient_line(x, y); },
+        [&](Vec x, int row, int column) HWY_ATTR { store(x, d + S::place(row, column, stride) + lane); });
   }
 }
 
@@ -158,19 +205,24 @@ HWY_ATTR void weight(const real* taps, Index step, bool turned, real* u, Index s
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     Vec tap[9];
     load_taps(taps + lane * step, step, tap);
-    const auto store_place = [&](Vec x, int k) HWY_ATTR { store(x, u + k * stride + lane); };
+    const auto store_place = [&](Vec x, int row, int column)
+                                 HWY_ATTR { store(x, u + (row * 6 + column) * stride + lane); };
     if (turned) {
-      square<3, 6>([&](int k) HWY_ATTR { return tap[8 - k]; }, weight_line, store_place);
+      both_ways<3, 3, 6, 6>([&](int row, int column) HWY_ATTR { return tap[8 - row * 3 - column]; }, weight_line,
+                            store_place);
     } else {
-      square<3, 6>([&](int k) HWY_ATTR { return tap[k]; }, weight_line, store_place);
+      both_ways<3, 3, 6, 6>([&](int row, int column) HWY_ATTR { return tap[row * 3 + column]; }, weight_line,
+                            store_place);
     }
   }
 }
 
 HWY_ATTR void weight_gradient(const real* s, Index stride, real* taps) {
   for (Index lane = 0; lane < channel_block; lane += lanes) {
-    square<6, 3>([&](int k) HWY_ATTR { return load(s + k * stride + lane); }, weight_gradient_line,
-                 [&](Vec x, int k) HWY_ATTR { store(x, taps + k * channel_block + lane); });
+    both_ways<6, 6, 3, 3>([&](int row, int column) HWY_ATTR { return load(s + (row * 6 + column) * stride + lane); },
+                          weight_gradient_line,
+                          [&](Vec x, int row, int column)
+                              HWY_ATTR { store(x, taps + (row * 3 + column) * channel_block + lane); });
   }
 }
 
@@ -192,7 +244,14 @@ HWY_ATTR void add_taps(const real* taps, Index step, real* dweight) {
 
 }  // namespace
 
-WinogradMicro describe_winograd() { return {input, output, gradient, weight, weight_gradient, add_taps}; }
+WinogradMicro describe_winograd() {
+  return {{{input<4, 4>, input<4, 2>}, {input<2, 4>, input<2, 2>}},
+          {{output<4, 4>, output<4, 2>}, {output<2, 4>, output<2, 2>}},
+          {{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}},
+          weight,
+          weight_gradient,
+          add_taps};
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

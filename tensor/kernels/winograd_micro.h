@@ -4,14 +4,19 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// The transforms of Winograd's F(4x4, 3x3), each for `channel_block` channels of one tile. A tile comes as the
-/// addresses of its pixels, row by row; its transform has 36 places, `stride` apart, with the channels together.
+/// addresses of its pixels, row by row; its transform has 36 places, `stride` apart, with the channels together. A tile
+/// with no more than two rows or columns of outputs has a transform of its own, indexed [few rows][few columns]: it
+/// leaves out the places of two points.
 struct WinogradMicro {
+  using Transform = void (*)(const real* const* pixels, Index channel, real* out, Index stride);
+  using Output = void (*)(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
+                          Index channel);
   /// V = B^T d B: a tile of 6x6 inputs.
-  void (*input)(const real* const* pixels, Index channel, real* v, Index stride);
+  Transform input[2][2];
   /// y (+)= A^T M A + bias (or null): a tile of 4x4 outputs.
-  void (*output)(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels, Index channel);
+  Output output[2][2];
   /// D = A dy A^T: a tile of 4x4 gradients; the transpose of `output`.
-  void (*gradient)(const real* const* pixels, Index channel, real* d, Index stride);
+  Transform gradient[2][2];
   /// U = G w G^T: the nine taps of each channel lie together, row by row or `turned` round, `step` reals from the next
   /// channel's.
   void (*weight)(const real* taps, Index step, bool turned, real* u, Index stride);
