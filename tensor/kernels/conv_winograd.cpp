@@ -34,10 +34,17 @@ struct Tiles {
 
   // The addresses of the pixels of a tile's window: `size` x `size`, beginning `border` above and to the left of the
   // tile's first output; `outside` stands for those that no image has.
-  template <class Real>
-  void window(Real* images, Index channels, Index tile, Index size, Index border, Real* outside, Real** pixels) const {
+  template <Index size, class Real>
+  void window(Real* images, Index channels, Index tile, Index border, Real* outside, Real** pixels) const {
     Real* image = images + tile / (down() * across()) * height * width * channels;
     const Index top = row(tile) - border, left = column(tile) - border;
+    if (top >= 0 && left >= 0 && top + size <= height && left + size <= width) {
+      Real* corner = image + (top * width + left) * channels;
+      for (Index y = 0; y < size; ++y) {
+        for (Index x = 0; x < size; ++x) *pixels++ = corner + (y * width + x) * channels;
+      }
+      return;
+    }
     for (Index y = top; y < top + size; ++y) {
       for (Index x = left; x < left + size; ++x) {
         const bool inside = y >= 0 && y < height && x >= 0 && x < width;
@@ -91,7 +98,8 @@ Index group_tiles(Index tiles, Index tile_reals) {
 }
 
 // Transforms the windows of a group's tiles. A place's numbers lie as [blocks][tiles][block].
-void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index size, Index border,
+template <Index size>
+void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
                const WinogradMicro::Transform (&functions)[2][2], Index place_stride, Index block, real* out) {
   Scratch scratch;
   real* zeros = scratch.take(channels);
@@ -101,7 +109,7 @@ void transform(const real* images, const Tiles& tiles, Index channels, const Gro
   for (Index k = 0; k < 36; ++k) rest_pixels[k] = rest + k * channel_block;
   for (Index t = 0; t < group.count(); ++t) {
     const auto& [tile, few_rows, few_columns] = group.tiles[static_cast<std::size_t>(t)];
-    tiles.window(images, channels, tile, size, border, const_cast<const real*>(zeros), pixels);
+    tiles.window<size>(images, channels, tile, border, const_cast<const real*>(zeros), pixels);
     for (Index channel = 0; channel < channels; channel += channel_block) {
       real* to = out + (channel / block * group.count() + t) * block + channel % block;
       if (channel + channel_block <= channels) {
@@ -189,12 +197,12 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const rea
     Scratch scratch;
     real* v = scratch.take(places * v_place);
     real* m = scratch.take(places * m_place);
-    transform(x, tiles, in, group, 6, 1, winograd_micro().input, v_place, channel_block, v);
+    transform<6>(x, tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
     real* sink = scratch.take(out);  // for outputs beyond the image
     std::fill_n(sink, out, real(0));
     std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
     for (Index t = 0; t < count; ++t)
-      tiles.window(y, out, group.tiles[static_cast<std::size_t>(t)].tile, 4, 0, sink, pixels.data() + t * 16);
+      tiles.window<4>(y, out, group.tiles[static_cast<std::size_t>(t)].tile, 0, sink, pixels.data() + t * 16);
     std::vector<Index> steps, m_at;
     for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * channel_block);
     for (Index t = 0; t < micro.max_pixels; ++t) m_at.push_back(t * p.output_block);
@@ -300,8 +308,8 @@ void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const 
       real* v = local.take(places * v_place);
       real* d = local.take(places * d_place);
       if (out % micro.output_block != 0) std::fill_n(d, places * d_place, real(0));  // channels that only fill up
-      transform(x.data(), tiles, in, group, 6, 1, winograd_micro().input, v_place, channel_block, v);
-      transform(dy.data(), tiles, out, group, 4, 0, winograd_micro().gradient, d_place, micro.output_block, d);
+      transform<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
+      transform<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_place, micro.output_block, d);
       for (Index pair = 0; pair < pairs; ++pair) {
         const Index o = pair / in_blocks, i = pair % in_blocks;
         real* sum = sums + (parts == 1 && groups == 1 ? 0 : part * pairs + pair) * sum_size;
