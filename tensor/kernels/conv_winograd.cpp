@@ -94,7 +94,8 @@ struct Group {
 Index group_tiles(Index tiles, Index tile_reals) {
   constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real));
   const Index most = conv_micro().max_pixels;
-  return even_tile(tiles, std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most);
+  const Index wanted = std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most;
+  return blocks_of(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
 }
 
 // Transforms the windows of a group's tiles. A place's numbers lie as [blocks][tiles][block].
