@@ -271,15 +271,15 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
               out_blocks = blocks_of(out.channels, micro.output_block);
   const Index at_once = images_at_once(in.count, out.width), groups = blocks_of(in.count, at_once);
   // At most eight parts, each a run of images with a sum of its own; added up in their order at the end.
-  const Index parts = std::clamp<Index>(in.count * out.size() * s.patch() >> 28, 1, std::min<Index>(8, groups));
-  const Index part_groups = blocks_of(groups, parts), sum_size = packed_size(out.channels, in.channels, taps);
+  const Index part_groups = blocks_of(groups, std::clamp<Index>(in.count * out.size() * s.patch() >> 28, 1, 8));
+  const Index parts = blocks_of(groups, part_groups), sum_size = packed_size(out.channels, in.channels, taps);
   Scratch scratch;
   real* sums = scratch.take(parts * sum_size);
   parallel_tiles(parts, [&](Index part) {
     Scratch local;
     real* sum = sums + part * sum_size;
-    std::fill_n(sum, sum_size, real(0));
-    for (Index group = part * part_groups; group < std::min(groups, (part + 1) * part_groups); ++group) {
+    const Index first_group = part * part_groups;
+    for (Index group = first_group; group < std::min(groups, (part + 1) * part_groups); ++group) {
       Scratch copies;
       const Index first_image = group * at_once;
       const Copy x_copy{.images = std::min(at_once, in.count - first_image),
@@ -316,7 +316,7 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
                                .columns = columns,
                                .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
                                .sum_row = micro.output_block,
-                               .accumulate = true});
+                               .accumulate = group > first_group || row > 0});
             }
           }
         }
@@ -327,13 +327,8 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
     const real* from = sums + part * sum_size;
     for (Index o = 0; o < out_blocks * micro.output_block; o += micro.output_block) {
       for (Index i = 0; i < in_blocks * channel_block; i += channel_block, from += taps * tile) {
-        for (Index oo = o; oo < std::min(o + micro.output_block, out.channels); ++oo) {
-          for (Index ii = i; ii < std::min(i + channel_block, in.channels); ++ii) {
-            for (Index tap = 0; tap < taps; ++tap)
-              dweight[(oo * in.channels + ii) * taps + tap] +=
-                  from[tap * tile + (ii - i) * micro.output_block + oo - o];
-          }
-        }
+        for (Index block = 0; block < micro.output_block && o + block < out.channels; block += channel_block)
+          add_taps(from + block, micro.output_block, tile, o + block, i, dweight);
       }
     }
   }

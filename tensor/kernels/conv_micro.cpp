@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
@@ -132,6 +133,26 @@ HWY_ATTR void outer_sum(const OuterSum& t) {
   }
 }
 
+// The nine taps of a row of input channels are 144 numbers together in the weight: squares of what is to be added are
+// turned on their way there.
+HWY_ATTR void add_taps(const real* taps, Index input, Index tap, Index step, real* dweight) {
+  const hn::CappedTag<real, channel_block> d;
+  constexpr Index side = static_cast<Index>(hn::MaxLanes(hn::CappedTag<real, channel_block>()));
+  for (Index output = 0; output < channel_block; output += side) {
+    for (Index k = 0; k < 9 * channel_block; k += side) {
+      hn::Vec<decltype(d)> rows[side];
+#pragma GCC unroll 16
+      for (Index i = 0; i < side; ++i) rows[i] = hn::LoadU(d, taps + (k + i) / 9 * input + (k + i) % 9 * tap + output);
+      transpose(d, rows);
+#pragma GCC unroll 16
+      for (Index row = 0; row < side; ++row) {
+        real* to = dweight + (output + row) * step + k;
+        hn::StoreU(hn::Add(hn::LoadU(d, to), rows[row]), d, to);
+      }
+    }
+  }
+}
+
 // The lanes run along the channels; what is left over goes one by one.
 template <Index Pixels, Index Outputs>
 HWY_ATTR void dots_of(const Dots& t) {
@@ -187,7 +208,7 @@ void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); 
 
 }  // namespace
 
-ConvMicro describe_conv() { return {output_block, max_pixels, product, outer_sum, dots}; }
+ConvMicro describe_conv() { return {output_block, max_pixels, product, outer_sum, add_taps, dots}; }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -61,6 +61,9 @@ struct ConvMicro {
   Index max_pixels;    ///< pixels of a tile: what the registers hold
   void (*product)(const Product&);
   void (*outer_sum)(const OuterSum&);
+  /// dweight[o step + 9 i + k] += taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine taps
+  /// k.
+  void (*add_taps)(const real* taps, Index input, Index tap, Index step, real* dweight);
   void (*dots)(const Dots&);
 };
 const ConvMicro& conv_micro();

@@ -241,23 +241,12 @@ struct PairSum {
 
   // dweight += G^T sum G, for the channels from first_o and first_i on.
   void add_to(Tensor& dweight, Index first_o, Index first_i) const {
-    const Index width = conv_micro().output_block, in = dweight.extent(1),
-                count = std::min(channel_block, in - first_i);
+    const Index width = conv_micro().output_block;
     for (Index o = 0; o < std::min(width, dweight.extent(0) - first_o); o += channel_block) {
       real taps[channel_block * 9 * channel_block];  // [inputs][taps][outputs]
-      for (Index i = 0; i < count; ++i)
+      for (Index i = 0; i < channel_block; ++i)
         winograd_micro().weight_gradient(sum + i * width + o, place(), taps + i * 9 * channel_block);
-      const Index outs = std::min(channel_block, dweight.extent(0) - first_o - o);
-      real* block = dweight.data() + ((first_o + o) * in + first_i) * 9;
-      if (outs == channel_block && count == channel_block) {
-        winograd_micro().add_taps(taps, in * 9, block);
-        continue;
-      }
-      for (Index c = 0; c < outs; ++c) {
-        real* to = block + c * in * 9;
-#pragma omp simd
-        for (Index k = 0; k < count * 9; ++k) to[k] += taps[k * channel_block + c];
-      }
+      add_taps(taps, 9 * channel_block, channel_block, first_o + o, first_i, dweight);
     }
   }
 };

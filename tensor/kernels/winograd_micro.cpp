@@ -226,22 +226,6 @@ HWY_ATTR void weight_gradient(const real* s, Index stride, real* taps) {
   }
 }
 
-HWY_ATTR void add_taps(const real* taps, Index step, real* dweight) {
-  for (Index lane = 0; lane < channel_block; lane += lanes) {
-    for (Index i = 0; i < 9 * channel_block; i += lanes) {
-      Vec rows[lanes];
-#pragma GCC unroll 16
-      for (int k = 0; k < lanes; ++k) rows[k] = load(taps + (i + k) * channel_block + lane);
-      transpose(Lanes(), rows);
-#pragma GCC unroll 16
-      for (int row = 0; row < lanes; ++row) {
-        real* to = dweight + (lane + row) * step + i;
-        store(hn::Add(load(to), rows[row]), to);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 WinogradMicro describe_winograd() {
@@ -249,8 +233,7 @@ WinogradMicro describe_winograd() {
           {{output<4, 4>, output<4, 2>}, {output<2, 4>, output<2, 2>}},
           {{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}},
           weight,
-          weight_gradient,
-          add_taps};
+          weight_gradient};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE

@@ -22,8 +22,6 @@ struct WinogradMicro {
   void (*weight)(const real* taps, Index step, bool turned, real* u, Index stride);
   /// dw = G^T S G of as many channels, tap by tap: the transpose of `weight`.
   void (*weight_gradient)(const real* s, Index stride, real* taps);
-  /// dweight[row step + i] += taps[i,row] for `channel_block` rows and nine times as many i.
-  void (*add_taps)(const real* taps, Index step, real* dweight);
 };
 const WinogradMicro& winograd_micro();
 
