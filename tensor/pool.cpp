@@ -18,6 +18,7 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 constexpr std::size_t line = 64, large_page = std::size_t{1} << 21, region = std::size_t{1} << 26;
+constexpr std::size_t most = std::size_t{1} << 48;  // more than any machine has; sizes can be rounded up without a care
 
 std::size_t rounded(std::size_t bytes, std::size_t unit) { return (std::max(bytes, unit) + unit - 1) / unit * unit; }
 
@@ -41,6 +42,7 @@ void Pool::grow(std::size_t size) {
 }
 
 void* Pool::take(std::size_t bytes) {
+  if (bytes > most) throw std::bad_alloc();
   const std::size_t size = rounded(bytes, line);
   const std::lock_guard lock(mutex_);
   auto found = free_.lower_bound({size, nullptr});

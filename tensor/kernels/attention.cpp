@@ -141,13 +141,15 @@ void attention_backward(Index width, HeadView<const real> q, HeadView<const real
         for (Index d = 0; d < width; ++d) out[d] += scale * dquery_rows[j * padded + d];
       }
     }
-    for (const auto& [sum, out] : {std::pair{dkeys, dk}, {dvalues, dv}}) {
+    const auto add = [&](const real* sum, HeadView<real> out) {
       for (Index key = 0; key < k.rows && out.data != nullptr; ++key) {
         real* row = out.at(n, h) + key * out.row_stride;
 #pragma omp simd
         for (Index d = 0; d < width; ++d) row[d] += sum[key * padded + d];
       }
-    }
+    };
+    add(dkeys, dk);
+    add(dvalues, dv);
   });
 }
 
