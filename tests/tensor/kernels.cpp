@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "tensor/kernels/attention_micro.h"
 #include "tensor/kernels/broadcast.h"
 #include "tensor/kernels/functions.h"
 #include "tensor/random.h"
@@ -23,6 +26,42 @@ TEST_CASE("exp is within two units in the last place, and ends where it should")
   CHECK(kernels::fast_exp(real(-1e4)) == 0);
   CHECK(std::isnan(kernels::fast_exp(std::numeric_limits<real>::quiet_NaN())));
   CHECK(std::isinf(kernels::fast_exp(std::numeric_limits<real>::infinity())));
+}
+
+TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its squares are turned") {
+  for (const Index queries : {Index{1}, Index{1000}}) {  // blocks of one and of two vectors
+    const kernels::AttentionMicro& micro = kernels::attention_micro(queries);
+    const Index B = micro.queries, keys = 500;
+    std::vector<real> s(static_cast<std::size_t>(keys * B)), shift(static_cast<std::size_t>(B), real(0.25)),
+        total(shift);
+    for (std::size_t i = 0; i < s.size(); ++i)
+      s[i] = real(0.25) - real(86) * static_cast<real>(i) / static_cast<real>(s.size());
+    const std::vector<real> before = s;
+    micro.exponentials(s.data(), keys, shift.data(), total.data());
+    double worst = 0, sum = 0.25;
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      const double want = std::exp(static_cast<double>(before[i] - real(0.25)));
+      worst = std::max(worst, std::abs(static_cast<double>(s[i]) - want) / want);
+      if (i % static_cast<std::size_t>(B) == 0) sum += want;
+    }
+    CHECK(worst < 2 * std::numeric_limits<real>::epsilon());
+    CHECK(static_cast<double>(total[0]) == doctest::Approx(sum));
+    s[1] = std::numeric_limits<real>::quiet_NaN(), s[2] = real(-1e30);
+    micro.exponentials(s.data(), keys, shift.data(), total.data());
+    CHECK(std::isnan(s[1]));
+    CHECK(s[2] >= 0);
+    CHECK(s[2] < real(1e-37));
+
+    const Index columns = 3 * micro.lanes;
+    const Tensor rows = normal({.seed = 1}, {B, columns});
+    Tensor turned = Tensor::uninitialized({columns, B});
+    micro.turn(rows.data(), B, columns, turned.data());
+    bool right = true;
+    for (Index r = 0; r < B; ++r) {
+      for (Index c = 0; c < columns; ++c) right = right && turned[c * B + r] == rows[r * columns + c];
+    }
+    CHECK(right);
+  }
 }
 
 TEST_CASE("tanh is right to rounding, relatively, near zero and far from it") {
