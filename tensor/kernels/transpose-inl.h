@@ -16,20 +16,21 @@ namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 /// Rows become columns. The square's numbers in their order have an address of twice log2(lanes) bits, the row's before
 /// the column's; a round that sorts pairs of vectors into their even and their odd numbers turns it by one bit.
 template <class D, int Lanes>
-HWY_INLINE HWY_ATTR void transpose(D d, hwy::HWY_NAMESPACE::Vec<D> (&rows)[Lanes]) {
-  if constexpr (Lanes > 1) {
+HWY_INLINE HWY_ATTR void transpose([[maybe_unused]] D d, [[maybe_unused]] hwy::HWY_NAMESPACE::Vec<D> (&rows)[Lanes]) {
+#if HWY_TARGET != HWY_SCALAR
+  namespace hn = hwy::HWY_NAMESPACE;
 #pragma GCC unroll 4
-    for (int round = 1; round < Lanes; round *= 2) {
-      hwy::HWY_NAMESPACE::Vec<D> sorted[Lanes];
+  for (int round = 1; round < Lanes; round *= 2) {
+    hn::Vec<D> sorted[Lanes];
 #pragma GCC unroll 8
-      for (int i = 0; i < Lanes / 2; ++i) {
-        sorted[i] = hwy::HWY_NAMESPACE::ConcatEven(d, rows[2 * i + 1], rows[2 * i]);
-        sorted[i + Lanes / 2] = hwy::HWY_NAMESPACE::ConcatOdd(d, rows[2 * i + 1], rows[2 * i]);
-      }
-#pragma GCC unroll 16
-      for (int i = 0; i < Lanes; ++i) rows[i] = sorted[i];
+    for (int i = 0; i < Lanes / 2; ++i) {
+      sorted[i] = hn::ConcatEven(d, rows[2 * i + 1], rows[2 * i]);
+      sorted[i + Lanes / 2] = hn::ConcatOdd(d, rows[2 * i + 1], rows[2 * i]);
     }
+#pragma GCC unroll 16
+    for (int i = 0; i < Lanes; ++i) rows[i] = sorted[i];
   }
+#endif
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
