@@ -9,10 +9,10 @@
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
-// Queries go through in blocks of B (two vectors, the last perhaps one), keys in blocks whose scores [keys,B] stay in the first-level cache.
-// The softmax is put together from block to block: with the largest score m so far and the sum l of e^(s - m), a block
-// with a larger score m' first scales what there is by e^(m - m'). The backward pass computes the scores again, and
-// with log_sum = m + ln l has the probabilities at once. [Dao22] algs. 1 and 4
+// Queries go through in blocks of B (two vectors, the last perhaps one), keys in blocks whose scores [keys,B] stay in
+// the first-level cache. The softmax is put together from block to block: with the largest score m so far and the sum l
+// of e^(s - m), a block with a larger score m' first scales what there is by e^(m - m'). The backward pass computes the
+// scores again, and with log_sum = m + ln l has the probabilities at once. [Dao22] algs. 1 and 4
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
