@@ -238,7 +238,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"train.preview_every", &c.train.preview_every, "updates between preview pictures; 0 for none"},
       {"train.preview_count", &c.train.preview_count, "samples in a preview"},
       {"kernels.conv", &c.kernels.conv,
-       "3x3 convolutions: direct, winograd (faster, errors of 1e-5) or auto, the faster for each shape"},
+       "3x3 convolutions: direct, winograd (faster, errors of 1e-6) or auto, the faster for each shape"},
       {"sample.sampler", &c.sample.sampler, "sampler of previews, and of `reverie sample` if it isn't told another"},
       {"sample.steps", &c.sample.steps, "steps of the sampler; 0 for the whole chain"},
       {"sample.sampler_parameters", &c.sample.sampler_parameters,

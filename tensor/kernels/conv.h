@@ -21,8 +21,8 @@ struct ConvShape {
   Shape y() const { return {batch, out_height(), out_width(), out_channels}; }
 };
 
-/// Which kernels convolutions use from now on, in the whole program. Winograd's are faster and, in float, less
-/// accurate: 1e-5 on values of size one, ten times the direct ones' error. `automatic`, as it is at first, takes them
+/// Which kernels convolutions use from now on, in the whole program. Winograd's are faster and less accurate: in
+/// float 1e-6 of a value, 1e-5 at the worst, twice the direct ones' error. `automatic`, as it is at first, takes them
 /// where they win; `direct` never, `winograd` wherever they can. Results differ in their last bits.
 enum class ConvKernels { automatic, direct, winograd };
 void use_conv_kernels(ConvKernels choice);

@@ -55,8 +55,8 @@ struct Tiles {
 };
 
 // Tiles that go through together. At the edge of an image a tile may have only one or two rows or columns of outputs;
-// such a tile does without the places of the points 2 and -2 in that direction (at 14x14, a sixth of all products). In
-// the order of columns, none, rows, both that are few, the tiles that have a place follow one another.
+// such a tile does without the places of the last two finite points in that direction (at 14x14, a sixth of all
+// products). In the order of columns, none, rows, both that are few, the tiles that have a place follow one another.
 struct Group {
   struct Entry {
     Index tile;

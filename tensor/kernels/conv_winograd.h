@@ -4,8 +4,8 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// The three products of conv.h by Winograd's F(4x4, 3x3) [Lavin16]: a quarter of the multiplications. For 3x3 kernels
-/// with stride 1 and padding 1; whoever calls asks first whether it applies. In float, errors are some ten times those
-/// of the plain kernels: 1e-5 on values of size one.
+/// with stride 1 and padding 1; whoever calls asks first whether it applies. Errors are some
+/// two times those of the direct kernels.
 bool winograd_applies(const ConvShape& shape);
 
 void winograd_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias,

@@ -27,25 +27,30 @@ HWY_INLINE HWY_ATTR Vec times(double value, Vec v) { return hn::Mul(factor(value
 HWY_INLINE HWY_ATTR Vec plus(Vec sum, double value, Vec v) { return hn::MulAdd(factor(value), v, sum); }
 HWY_INLINE HWY_ATTR Vec minus(Vec sum, double value, Vec v) { return hn::NegMulAdd(factor(value), v, sum); }
 
-// B^T x [Lavin16] eq. 16: six numbers to six.
+// The points of evaluation are 0, r, -r, 2r, -2r and infinity with r^2 = 1/2, where [Lavin16] has r = 1: the
+// transforms' factors lie nearer to one another, and the errors are half as large.
+constexpr double r = 0.70710678118654752440;
+
+// B^T x, [Lavin16] eq. 16 with these points: six numbers to six.
 HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[6], Vec (&y)[6]) {
-  const Vec even = minus(x[4], 4, x[2]), odd = minus(x[3], 4, x[1]);
-  const Vec even2 = hn::Sub(x[4], x[2]), odd2 = hn::Sub(x[3], x[1]);
-  y[0] = minus(plus(x[4], 4, x[0]), 5, x[2]);
-  y[1] = hn::Add(even, odd);
-  y[2] = hn::Sub(even, odd);
-  y[3] = plus(even2, 2, odd2);
-  y[4] = minus(even2, 2, odd2);
-  y[5] = minus(plus(x[5], 4, x[1]), 5, x[3]);
+  const Vec even = minus(x[4], 2, x[2]), odd = minus(x[3], 2, x[1]);
+  const Vec even2 = minus(x[4], 0.5, x[2]), odd2 = minus(x[3], 0.5, x[1]);
+  y[0] = minus(hn::Add(x[0], x[4]), 2.5, x[2]);
+  y[1] = plus(even, r, odd);
+  y[2] = minus(even, r, odd);
+  y[3] = plus(even2, 2 * r, odd2);
+  y[4] = minus(even2, 2 * r, odd2);
+  y[5] = minus(hn::Add(x[1], x[5]), 2.5, x[3]);
 }
 
-// The same for a tile of which only two outputs are wanted: F(2, 3) does without the points 2 and -2. The factors 4 and
-// -3 are those by which its G is larger than F(4, 3)'s, so that the same weights serve.
+// The same for a tile of which only two outputs are wanted: F(2, 3) does without the points 2r and -2r. It is scaled so
+// that F(4, 3)'s weights serve.
 HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[4], Vec (&y)[4]) {
-  y[0] = times(4, hn::Sub(x[0], x[2]));
-  y[1] = times(-3, hn::Add(x[1], x[2]));
-  y[2] = times(3, hn::Sub(x[1], x[2]));
-  y[3] = hn::Sub(x[3], x[1]);
+  const Vec even = times(-1.5, x[2]), odd = times(1.5 * r, x[1]);
+  y[0] = minus(x[0], 2, x[2]);
+  y[1] = hn::Sub(even, odd);
+  y[2] = hn::Add(even, odd);
+  y[3] = minus(x[3], 0.5, x[1]);
 }
 
 // A^T x: six numbers to four, or four to two.
@@ -53,53 +58,53 @@ HWY_INLINE HWY_ATTR void output_line(const Vec (&x)[6], Vec (&y)[4]) {
   const Vec sum = hn::Add(x[1], x[2]), difference = hn::Sub(x[1], x[2]);
   const Vec sum2 = hn::Add(x[3], x[4]), difference2 = hn::Sub(x[3], x[4]);
   y[0] = hn::Add(hn::Add(x[0], sum), sum2);
-  y[1] = plus(difference, 2, difference2);
-  y[2] = plus(sum, 4, sum2);
-  y[3] = hn::Add(plus(difference, 8, difference2), x[5]);
+  y[1] = plus(times(r, difference), 2 * r, difference2);
+  y[2] = plus(times(0.5, sum), 2, sum2);
+  y[3] = plus(plus(x[5], 0.5 * r, difference), 4 * r, difference2);
 }
 
 HWY_INLINE HWY_ATTR void output_line(const Vec (&x)[4], Vec (&y)[2]) {
   y[0] = hn::Add(hn::Add(x[0], x[1]), x[2]);
-  y[1] = hn::Add(hn::Sub(x[1], x[2]), x[3]);
+  y[1] = plus(x[3], r, hn::Sub(x[1], x[2]));
 }
 
 // A x: four numbers to six, or two to four.
 HWY_INLINE HWY_ATTR void gradient_line(const Vec (&x)[4], Vec (&y)[6]) {
-  const Vec even = hn::Add(x[0], x[2]), odd = hn::Add(x[1], x[3]);
-  const Vec even2 = plus(x[0], 4, x[2]), odd2 = plus(x[1], 4, x[3]);
+  const Vec even = plus(x[0], 0.5, x[2]), odd = plus(x[1], 0.5, x[3]);
+  const Vec even2 = plus(x[0], 2, x[2]), odd2 = plus(x[1], 2, x[3]);
   y[0] = x[0];
-  y[1] = hn::Add(even, odd);
-  y[2] = hn::Sub(even, odd);
-  y[3] = plus(even2, 2, odd2);
-  y[4] = minus(even2, 2, odd2);
+  y[1] = plus(even, r, odd);
+  y[2] = minus(even, r, odd);
+  y[3] = plus(even2, 2 * r, odd2);
+  y[4] = minus(even2, 2 * r, odd2);
   y[5] = x[3];
 }
 
 HWY_INLINE HWY_ATTR void gradient_line(const Vec (&x)[2], Vec (&y)[4]) {
   y[0] = x[0];
-  y[1] = hn::Add(x[0], x[1]);
-  y[2] = hn::Sub(x[0], x[1]);
+  y[1] = plus(x[0], r, x[1]);
+  y[2] = minus(x[0], r, x[1]);
   y[3] = x[1];
 }
 
 // G x: three numbers to six.
 HWY_INLINE HWY_ATTR void weight_line(const Vec (&x)[3], Vec (&y)[6]) {
-  const Vec ends = times(-1.0 / 6, hn::Add(x[0], x[2])), middle = times(-1.0 / 6, x[1]);
-  const Vec far = plus(times(1.0 / 24, x[0]), 1.0 / 6, x[2]), near = times(1.0 / 12, x[1]);
-  y[0] = times(0.25, x[0]);
-  y[1] = hn::Add(ends, middle);
-  y[2] = hn::Sub(ends, middle);
-  y[3] = hn::Add(far, near);
-  y[4] = hn::Sub(far, near);
+  const Vec even = plus(times(-2.0 / 3, x[0]), -1.0 / 3, x[2]), odd = times(-2.0 / 3 * r, x[1]);
+  const Vec even2 = plus(times(1.0 / 6, x[0]), 1.0 / 3, x[2]), odd2 = times(1.0 / 3 * r, x[1]);
+  y[0] = x[0];
+  y[1] = hn::Add(even, odd);
+  y[2] = hn::Sub(even, odd);
+  y[3] = hn::Add(even2, odd2);
+  y[4] = hn::Sub(even2, odd2);
   y[5] = x[2];
 }
 
 // G^T x: six numbers to three.
 HWY_INLINE HWY_ATTR void weight_gradient_line(const Vec (&x)[6], Vec (&y)[3]) {
-  const Vec sum = times(-1.0 / 6, hn::Add(x[1], x[2])), sum2 = hn::Add(x[3], x[4]);
-  y[0] = plus(plus(sum, 0.25, x[0]), 1.0 / 24, sum2);
-  y[1] = plus(times(1.0 / 6, hn::Sub(x[2], x[1])), 1.0 / 12, hn::Sub(x[3], x[4]));
-  y[2] = hn::Add(plus(sum, 1.0 / 6, sum2), x[5]);
+  const Vec sum = hn::Add(x[1], x[2]), sum2 = hn::Add(x[3], x[4]);
+  y[0] = plus(minus(x[0], 2.0 / 3, sum), 1.0 / 6, sum2);
+  y[1] = plus(times(2.0 / 3 * r, hn::Sub(x[2], x[1])), 1.0 / 3 * r, hn::Sub(x[3], x[4]));
+  y[2] = plus(x[5], 1.0 / 3, hn::Sub(sum2, sum));
 }
 
 // A transform in two directions: `line` down the columns, then along the rows. `load_element(row, column)` gives the
@@ -126,7 +131,7 @@ HWY_INLINE HWY_ATTR void both_ways(Load load_element, Line line, Store store_ele
   }
 }
 
-// Where a line's point stands among six: the four of F(2, 3) are 0, 1, -1 and infinity.
+// Where a line's point stands among six: the four of F(2, 3) are 0, r, -r and infinity.
 template <int Points>
 constexpr int point(int i) {
   return Points == 4 && i == 3 ? 5 : i;
