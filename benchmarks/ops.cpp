@@ -15,6 +15,7 @@
 #include "tensor/kernels/conv_thin.h"
 #include "tensor/kernels/conv_winograd.h"
 #include "tensor/kernels/kept_weights.h"
+#include "tensor/kernels/products.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;
@@ -54,6 +55,7 @@ struct Method {
   decltype(&kernels::conv2d_forward) forward;
   decltype(&kernels::conv2d_backward_data) data;
   decltype(&kernels::conv2d_backward_weight) weight;
+  kernels::Factors factors = kernels::Factors::full;
 };
 const Method methods[] = {
     {"plain", [](const kernels::ConvShape&) { return true; }, kernels::plain_conv2d_forward,
@@ -62,11 +64,16 @@ const Method methods[] = {
      kernels::direct_conv2d_backward_weight},
     {"winograd", kernels::winograd_applies, kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
      kernels::winograd_conv2d_backward_weight},
+    {"direct-bfloat16", kernels::direct_applies, kernels::direct_conv2d_forward, kernels::direct_conv2d_backward_data,
+     kernels::direct_conv2d_backward_weight, kernels::Factors::bfloat16},
+    {"winograd-bfloat16", kernels::winograd_applies, kernels::winograd_conv2d_forward,
+     kernels::winograd_conv2d_backward_data, kernels::winograd_conv2d_backward_weight, kernels::Factors::bfloat16},
     {"thin", kernels::thin_backward_applies, kernels::thin_conv2d_forward, kernels::thin_conv2d_backward_data,
      kernels::thin_conv2d_backward_weight},
 };
 
 void convolution(benchmark::State& state, const Method& method, Pass pass, const kernels::ConvShape& s) {
+  kernels::use_factors(method.factors);
   const Tensor x = draw(s.x()), weight = draw(s.weight()), dy = draw(s.y());
   const kernels::KeptWeights kept({weight});
   Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dweight = Tensor::zeros(s.weight());

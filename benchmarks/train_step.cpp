@@ -1,6 +1,6 @@
 // The time and memory of a whole training step, or of a forward pass as sampling makes it; one line of JSON.
 //   build/benchmarks/train_step --network mnist|cifar|mlp [--batch B] [--image S] [--channels C] [--threads N]
-//                               [--steps K] [--forward]
+//                               [--steps K] [--forward] [--products float|bfloat16]
 // `ms` is the median; `gflop` counts the operations by their formulas, whatever the kernels do; `peak_share` is the
 // share of what the threads' multiply-adds could do, measured beside it; `peak_mb` the most memory that the process
 // had. Peers in PyTorch, and the comparison with them, are in benchmarks/peers/.
@@ -107,7 +107,7 @@ double peak_megabytes() {
 }
 
 struct Options {
-  std::string network;
+  std::string network, products = "float";
   Index batch = 0, image = 0, channels = 0, steps = 10;
   bool forward = false;
 };
@@ -115,6 +115,7 @@ struct Options {
 void measure(const Options& options) {
   Task task = tasks.at(options.network);
   Config config = parse_config(task.config, options.network);
+  config.kernels.products = options.products;
   if (options.batch > 0) config.train.batch_size = options.batch;
   const bool images = task.sample.rank() == 4;
   if (options.image > 0 && images) {
@@ -161,6 +162,8 @@ int main(int argc, char** argv) {
   program.add_option("--threads", thread_count, "Threads [one a core]")->check(CLI::PositiveNumber);
   program.add_option("--steps", options.steps, "Steps to time [10]")->check(CLI::PositiveNumber);
   program.add_flag("--forward", options.forward, "The network's forward pass alone, as sampling makes it");
+  program.add_option("--products", options.products, "Factors of the layers' products [float]")
+      ->check(CLI::IsMember({"float", "bfloat16"}));
   CLI11_PARSE(program, argc, argv);
   set_threads(thread_count);
   try {

@@ -239,6 +239,8 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"train.preview_count", &c.train.preview_count, "samples in a preview"},
       {"kernels.conv", &c.kernels.conv,
        "3x3 convolutions: direct, winograd (faster, errors of 1e-6) or auto, the faster for each shape"},
+      {"kernels.products", &c.kernels.products,
+       "factors in layers' products: float, or bfloat16 (faster if the processor knows it, errors of 1e-2)"},
       {"sample.sampler", &c.sample.sampler, "sampler of previews, and of `reverie sample` if it isn't told another"},
       {"sample.steps", &c.sample.steps, "steps of the sampler; 0 for the whole chain"},
       {"sample.sampler_parameters", &c.sample.sampler_parameters,
@@ -321,8 +323,16 @@ kernels::ConvKernels conv_kernels(const Config& c) {
   return found->second;
 }
 
+kernels::Factors product_factors(const Config& c) {
+  const bool rounded = c.kernels.products == "bfloat16";
+  require_config(rounded || c.kernels.products == "float", "kernels.products",
+                 concat("is `", c.kernels.products, "`; it must be float or bfloat16"));
+  return rounded ? kernels::Factors::bfloat16 : kernels::Factors::full;
+}
+
 void check_config(const Config& c) {
   conv_kernels(c);
+  product_factors(c);
   const Formulation& formulation = find_formulation(c.diffusion.formulation);
   formulation_parameters(c);
   formulation.objective(c, formulation.process(c));

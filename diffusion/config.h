@@ -7,6 +7,7 @@
 #include "diffusion/schedule.h"
 #include "nn/optimizer.h"
 #include "tensor/kernels/conv.h"
+#include "tensor/kernels/products.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -63,7 +64,7 @@ struct Config {
   } train;
 
   struct Kernels {
-    std::string conv = "auto";
+    std::string conv = "auto", products = "float";
   } kernels;
 
   struct Sample {
@@ -98,8 +99,9 @@ Config load_config(const std::string& path);
 void set_config(Config& config, const std::string& assignment);
 /// Checks what single keys can't show: names in tables, ranges, values that don't go together. Throws UsageError.
 void check_config(const Config& config);
-/// What `kernels.conv` means.
+/// What `kernels.conv` and `kernels.products` mean.
 kernels::ConvKernels conv_kernels(const Config& config);
+kernels::Factors product_factors(const Config& config);
 /// Throws UsageError "config: `KEY` WHAT" unless it holds.
 void require_config(bool holds, const char* key, const std::string& what);
 /// The same for a number from `least` to `most`, which keep a slip of the hand from filling the memory.

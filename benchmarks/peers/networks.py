@@ -14,12 +14,19 @@ def timestep_embedding(t, width):
     return torch.cat([torch.cos(arguments), torch.sin(arguments)], dim=-1)
 
 
+class GroupNorm(nn.GroupNorm):
+    """In float, whatever the layers before it compute in (autocast leaves that to us on CPUs)."""
+
+    def forward(self, x):
+        return super().forward(x.float())
+
+
 class ResidualBlock(nn.Module):
     def __init__(self, channels, out, embedding):
         super().__init__()
-        self.in_norm, self.in_conv = nn.GroupNorm(32, channels), nn.Conv2d(channels, out, 3, padding=1)
+        self.in_norm, self.in_conv = GroupNorm(32, channels), nn.Conv2d(channels, out, 3, padding=1)
         self.embedding = nn.Linear(embedding, 2 * out)
-        self.out_norm, self.out_conv = nn.GroupNorm(32, out), nn.Conv2d(out, out, 3, padding=1)
+        self.out_norm, self.out_conv = GroupNorm(32, out), nn.Conv2d(out, out, 3, padding=1)
         self.skip = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
 
     def forward(self, x, embedding):
@@ -33,7 +40,7 @@ class Attention(nn.Module):
     def __init__(self, channels, heads):
         super().__init__()
         self.heads = heads
-        self.norm = nn.GroupNorm(32, channels)
+        self.norm = GroupNorm(32, channels)
         self.qkv, self.projection = nn.Conv1d(channels, 3 * channels, 1), nn.Conv1d(channels, channels, 1)
 
     def forward(self, x):
@@ -82,7 +89,7 @@ class UNet(nn.Module):
                                                 nn.Conv2d(width, width, 3, padding=1)))
                     size *= 2
                 self.up.append(layers)
-        self.out = nn.Sequential(nn.GroupNorm(32, width), nn.SiLU(), nn.Conv2d(width, out_channels, 3, padding=1))
+        self.out = nn.Sequential(GroupNorm(32, width), nn.SiLU(), nn.Conv2d(width, out_channels, 3, padding=1))
 
     @staticmethod
     def run(layers, h, embedding):
@@ -119,4 +126,4 @@ class Mlp(nn.Module):
         h = self.first(x)
         for enter, condition, leave in self.layers:
             h = h + leave(F.silu(enter(h) + condition(embedding)))
-        return self.last(F.silu(self.norm(h)))
+        return self.last(F.silu(self.norm(h.float())))

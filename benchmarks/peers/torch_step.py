@@ -2,6 +2,7 @@
 """The training step of build/benchmarks/train_step in PyTorch; prints the same JSON line.
 
 usage: torch_step.py --network mnist|cifar|mlp [--batch B] [--threads N] [--steps K] [--forward] [--channels-last]
+                     [--bfloat16]
 """
 import argparse
 import json
@@ -83,6 +84,7 @@ def main():
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--forward", action="store_true")
     parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--bfloat16", action="store_true", help="PyTorch's autocast, for the network")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -98,9 +100,13 @@ def main():
     averages = [p.detach().clone() for p in network.parameters()]
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, foreach=True)
 
+    def cast(x, t):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=options.bfloat16):
+            return network(x, t).float()
+
     def training_step():
         optimizer.zero_grad(set_to_none=True)
-        hybrid_loss(chain, network, x0, t, noise, learned).backward()
+        hybrid_loss(chain, cast, x0, t, noise, learned).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():
@@ -109,7 +115,7 @@ def main():
 
     def forward():
         with torch.inference_mode():
-            network(x0, t)
+            cast(x0, t)
 
     step = forward if options.forward else training_step
     for _ in range(3):

@@ -4,6 +4,7 @@
 
 #include "tensor/kernels/conv_micro.h"
 #include "tensor/kernels/kept_weights.h"
+#include "tensor/kernels/products.h"
 #include "tensor/tensor.h"
 
 /// How numbers are laid out for the micro-kernels: in blocks of channels, so that every address in their inner loops is
@@ -15,6 +16,34 @@ inline Index blocks_of(Index count, Index block) { return (count + block - 1) / 
 /// The length of tiles if `count` is cut into as few as possible of at most `most`, and evenly.
 inline Index even_tile(Index count, Index most) { return blocks_of(count, std::max<Index>(1, blocks_of(count, most))); }
 
+/// Memory for reals as memory for units, which are no larger.
+template <class Unit>
+Unit* units(real* memory) {
+  static_assert(sizeof(Unit) <= sizeof(real));
+  return reinterpret_cast<Unit*>(memory);
+}
+template <class Unit>
+const Unit* units(const real* memory) {
+  return units<Unit>(const_cast<real*>(memory));
+}
+
+/// Calls f(a unit) of the kind that products are to be computed in.
+template <class Function>
+void with_units(Function f) {
+  if (sizeof(real) == sizeof(Bfloat16Pair) && bfloat16_factors()) return f(Bfloat16Pair());
+  f(real());
+}
+
+/// The unit of the numbers that at(0), and at(1) if it has two, return.
+template <class Unit, class At>
+Unit make_unit(At at) {
+  if constexpr (is_bfloat16<Unit>) {
+    return bfloat16_pair(static_cast<float>(at(0)), static_cast<float>(at(1)));
+  } else {
+    return at(0);
+  }
+}
+
 /// Copies the `count` channels that a block has, with zeros for the rest; all zeros for a pixel outside of the image
 /// (null).
 inline void copy_block(const real* from, Index count, real* to) {
@@ -25,34 +54,66 @@ inline void copy_block(const real* from, Index count, real* to) {
   std::fill_n(to, channel_block, real(0));
   if (from != nullptr) std::copy_n(from, count, to);
 }
+inline void copy_block(const real* from, Index count, Bfloat16Pair* to) {
+  if (from != nullptr && count == channel_block) return conv_micro().round_row(from, channel_block, to);
+  real numbers[channel_block];
+  copy_block(from, count, numbers);
+  conv_micro().round_row(numbers, channel_block, to);
+}
 
-/// Rows `stride` apart of `channels` numbers -> [blocks][rows][width], zeros to the end of the last block; `width` is
-/// some channel blocks.
-inline void rows_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width, real* to) {
+/// Rows `stride` apart of `channels` numbers -> [blocks][rows][width / unit_numbers], zeros to the end of the last
+/// block; `width` is some channel blocks.
+template <class Unit>
+void rows_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width, Unit* to) {
   for (Index row = 0; row < rows; ++row, from += stride) {
     for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
       const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
       copy_block(count > 0 ? from + channel : nullptr, count,
-                 to + (channel / width * rows + row) * width + channel % width);
+                 to + ((channel / width * rows + row) * width + channel % width) / unit_numbers<Unit>);
     }
   }
 }
 
-/// The recipe for weights `at(k, c)` of inputs k and outputs c as [output blocks][input blocks][channel_block][output
+/// The same for sums over rows: units are of rows, [blocks][row units][width].
+inline void row_units_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width, real* to) {
+  rows_to_blocks(from, rows, channels, stride, width, to);
+}
+inline void row_units_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width,
+                                Bfloat16Pair* to) {
+  const Index pairs = blocks_of(rows, 2);
+  real two[2][channel_block];
+  for (Index pair = 0; pair < pairs; ++pair, from += 2 * stride) {
+    for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
+      const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
+      const real* first = count > 0 ? from + channel : nullptr;
+      const real* second = count > 0 && 2 * pair + 1 < rows ? from + stride + channel : nullptr;
+      if (count < channel_block || second == nullptr) {
+        copy_block(first, count, two[0]);
+        copy_block(second, count, two[1]);
+        first = two[0], second = two[1];
+      }
+      conv_micro().round_pairs(first, second, 1, 0, to + (channel / width * pairs + pair) * width + channel % width, 0);
+    }
+  }
+}
+
+/// The recipe for weights `at(k, c)` of inputs k and outputs c as [output blocks][input blocks][block_units][output
 /// block], zeros beyond the edges: a Product's weights, with a step for each block of inputs.
-template <class At>
+template <class Unit, class At>
 FormRecipe weights_in_blocks(Index inputs, Index outputs, At at) {
   const Index width = conv_micro().output_block, blocks = blocks_of(outputs, width),
-              height = blocks_of(inputs, channel_block) * channel_block;
-  return {{blocks, height, width}, blocks, [=](Index block, real* form) {
-            const Index first = block * width, count = std::min(width, outputs - first);
-            real* to = form + block * height * width;
-            for (Index k = 0; k < height; ++k, to += width) {
-              const Index known = k < inputs ? count : 0;
-              for (Index c = 0; c < known; ++c) to[c] = at(k, first + c);
-              std::fill(to + known, to + width, real(0));
-            }
-          }};
+              height = blocks_of(inputs, channel_block) * block_units<Unit>;
+  const auto fill = [=](Index block, real* form) {
+    const Index first = block * width, count = std::min(width, outputs - first);
+    Unit* to = units<Unit>(form) + block * height * width;
+    for (Index k = 0; k < height * unit_numbers<Unit>; k += unit_numbers<Unit>, to += width) {
+      const Index known = k < inputs ? count : 0;
+      for (Index c = 0; c < known; ++c)
+        to[c] = make_unit<Unit>([&](Index n) { return k + n < inputs ? at(k + n, first + c) : 0; });
+      std::fill(to + known, to + width, Unit());
+    }
+  };
+  return {{blocks, height, width}, blocks, fill, is_bfloat16<Unit>};
 }
 
 /// dweight [O,I,taps...] += sums of a channel block of outputs, from first_o on, by one of inputs, from first_i on, as

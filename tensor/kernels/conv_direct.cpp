@@ -31,13 +31,14 @@ struct Images {
 };
 
 // The copy of a band of rows of a few images (side by side, so that small images too make long rows of pixels):
-// [blocks][rows][phases][columns][images][channel_block]. With stride s, the columns 0, s, 2s, ... come first, then
+// [blocks][rows][phases][columns][images][block_units]. With stride s, the columns 0, s, 2s, ... come first, then
 // 1, 1 + s, ...: what neighbouring output pixels read through one tap are neighbours here.
+template <class Unit>
 struct Copy {
   Index images, blocks, rows, phases, columns;
   Index left;  // columns of zeros to the left of the images
 
-  Index column_step() const { return images * channel_block; }
+  Index column_step() const { return images * block_units<Unit>; }
   Index row_step() const { return phases * columns * column_step(); }
   Index block_step() const { return rows * row_step(); }
   Index size() const { return blocks * block_step(); }
@@ -46,13 +47,13 @@ struct Copy {
   }
 
   // Copies the images' rows that lie in [first_row, first_row + rows), and zeros where the images have none.
-  void fill(const Images& from, const real* x, Index first_row, real* to) const {
+  void fill(const Images& from, const real* x, Index first_row, Unit* to) const {
     for (Index row = 0; row < rows; ++row) {
       const Index y = first_row + row;
       for (Index block = 0; block < blocks; ++block) {
-        real* line = to + at(block, row, 0);
+        Unit* line = to + at(block, row, 0);
         if (y < 0 || y >= from.height) {
-          std::fill_n(line, row_step(), real(0));
+          std::fill_n(line, row_step(), Unit());
           continue;
         }
         const Index channel = block * channel_block, count = std::min(channel_block, from.channels - channel);
@@ -62,7 +63,7 @@ struct Copy {
             const auto clamped = [&](Index column) { return std::clamp<Index>(column, 0, columns); };
             const Index begin = clamped(blocks_of(left - phase, phases));  // columns that the image has
             const Index end = std::max(begin, clamped(blocks_of(from.width + left - phase, phases)));
-            real* target = line + (phase * columns * images + image) * channel_block;
+            Unit* target = line + (phase * columns * images + image) * block_units<Unit>;
             for (Index column = 0; column < begin; ++column) copy_block(nullptr, 0, target + column * column_step());
             for (Index column = begin; column < end; ++column) {
               copy_block(pixels + (column * phases + phase - left) * from.channels, count,
@@ -96,26 +97,30 @@ Index band_rows(Index height, Index row_work) {
 }
 
 // The weights in the order in which the micro-kernel wants them: of a block of outputs, [input blocks][taps]
-// [channel_block][output block], zeros in channels that do not exist. The taps of a pair of channels begin at weight[o
+// [block_units][output block], zeros in channels that do not exist. The taps of a pair of channels begin at weight[o
 // o_step + i i_step].
+template <class Unit>
 void pack(Index first_o, Index out, Index in, std::span<const Tap> taps, const real* weight, Index o_step, Index i_step,
-          real* packed) {
+          Unit* packed) {
   const Index output_block = conv_micro().output_block;
   for (Index first_i = 0; first_i < in; first_i += channel_block) {
     for (const Tap& tap : taps) {
-      for (Index i = first_i; i < first_i + channel_block; ++i) {
+      for (Index i = first_i; i < first_i + channel_block; i += unit_numbers<Unit>) {
         for (Index o = first_o; o < first_o + output_block; ++o) {
-          *packed++ = o < out && i < in ? weight[o * o_step + i * i_step + tap.place] : 0;
+          *packed++ = make_unit<Unit>(
+              [&](Index n) { return o < out && i + n < in ? weight[o * o_step + (i + n) * i_step + tap.place] : 0; });
         }
       }
     }
   }
 }
+template <class Unit>
 Index packed_block(Index in, Index taps) {
-  return conv_micro().output_block * blocks_of(in, channel_block) * channel_block * taps;
+  return conv_micro().output_block * blocks_of(in, channel_block) * block_units<Unit> * taps;
 }
+template <class Unit>
 Index packed_size(Index out, Index in, Index taps) {
-  return blocks_of(out, conv_micro().output_block) * packed_block(in, taps);
+  return blocks_of(out, conv_micro().output_block) * packed_block<Unit>(in, taps);
 }
 
 // y[first + r step, c step] (+)= bias + sum over taps and channels of x[r stride + tap.row, c stride + tap.column]
@@ -128,7 +133,8 @@ struct Correlation {
   Images out;
   Index first_row, first_column, step;  // where they stand in the output
 
-  void operator()(const real* x, const real* weight, const real* bias, bool accumulate, real* y) const {
+  template <class Unit>
+  void operator()(const real* x, const Unit* weight, const real* bias, bool accumulate, real* y) const {
     if (taps.empty() || rows <= 0 || columns <= 0) return;
     const ConvMicro& micro = conv_micro();
     Tap least = taps.front(), most = taps.front();
@@ -137,21 +143,21 @@ struct Correlation {
       most = {std::max(most.row, tap.row), std::max(most.column, tap.column), 0};
     }
     const Index in_blocks = blocks_of(in.channels, channel_block), tap_count = std::ssize(taps);
-    const Index weight_block = packed_block(in.channels, tap_count);
+    const Index weight_block = packed_block<Unit>(in.channels, tap_count);
     const Index at_once = images_at_once(in.count, columns), groups = blocks_of(in.count, at_once);
     const Index band = band_rows(rows, at_once * columns * tap_count * in.channels * out.channels),
                 bands = blocks_of(rows, band);
     parallel_tiles(groups * bands, [&](Index task) {
       const Index first_image = task / bands * at_once, first = task % bands * band;
       const Index band_height = std::min(band, rows - first);
-      const Copy copy{.images = std::min(at_once, in.count - first_image),
-                      .blocks = in_blocks,
-                      .rows = (band_height - 1) * stride + most.row - least.row + 1,
-                      .phases = stride,
-                      .columns = blocks_of((columns - 1) * stride + most.column - least.column + 1, stride),
-                      .left = -least.column};
+      const Copy<Unit> copy{.images = std::min(at_once, in.count - first_image),
+                            .blocks = in_blocks,
+                            .rows = (band_height - 1) * stride + most.row - least.row + 1,
+                            .phases = stride,
+                            .columns = blocks_of((columns - 1) * stride + most.column - least.column + 1, stride),
+                            .left = -least.column};
       Scratch scratch;
-      real* image = scratch.take(copy.size());
+      Unit* image = units<Unit>(scratch.take(copy.size()));
       copy.fill(in, x + first_image * in.size(), first * stride + least.row, image);
       std::vector<Index> steps, y_at;
       for (Index block = 0; block < in_blocks; ++block) {
@@ -165,15 +171,15 @@ struct Correlation {
       for (Index channel = 0; channel < out.channels; channel += micro.output_block) {
         for (Index row = 0; row < band_height; ++row) {
           for (Index pixel = 0; pixel < pixels; pixel += tile) {
-            micro.product({.x = image + row * stride * copy.row_step() + pixel * channel_block,
-                           .steps = steps,
-                           .weight = weight + channel / micro.output_block * weight_block,
-                           .pixels = std::min(tile, pixels - pixel),
-                           .y = target + (first + row) * step * out.width * out.channels + channel,
-                           .y_at = y_at.data() + pixel,
-                           .channels = std::min(micro.output_block, out.channels - channel),
-                           .bias = bias != nullptr ? bias + channel : nullptr,
-                           .accumulate = accumulate});
+            micro.product<Unit>({.x = image + row * stride * copy.row_step() + pixel * block_units<Unit>,
+                                 .steps = steps,
+                                 .weight = weight + channel / micro.output_block * weight_block,
+                                 .pixels = std::min(tile, pixels - pixel),
+                                 .y = target + (first + row) * step * out.width * out.channels + channel,
+                                 .y_at = y_at.data() + pixel,
+                                 .channels = std::min(micro.output_block, out.channels - channel),
+                                 .bias = bias != nullptr ? bias + channel : nullptr,
+                                 .accumulate = accumulate});
           }
         }
       }
@@ -222,15 +228,18 @@ bool direct_applies(const ConvShape& s) { return s.groups == 1 && s.in_channels 
 
 void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
   const std::vector<Tap> taps = taps_of(s);
-  const Index output_block = conv_micro().output_block, blocks = blocks_of(s.out_channels, output_block),
-              block_size = packed_block(s.in_channels, std::ssize(taps));
-  const auto fill = [&](Index block, real* form) {
-    pack(block * output_block, s.out_channels, s.in_channels, taps, weight.data(), s.patch(), std::ssize(taps),
-         form + block * block_size);
-  };
-  const Tensor packed = prepared(weight, WeightForm::direct_forward, 0, {{blocks, block_size}, blocks, fill});
+  const Index output_block = conv_micro().output_block, blocks = blocks_of(s.out_channels, output_block);
   const Correlation correlate{input_of(s), s.stride, taps, s.out_height(), s.out_width(), output_of(s), 0, 0, 1};
-  correlate(x.data(), packed.data(), bias != nullptr ? bias->data() : nullptr, false, y.data());
+  with_units([&]<class Unit>(Unit) {
+    const Index block_size = packed_block<Unit>(s.in_channels, std::ssize(taps));
+    const auto fill = [&](Index block, real* form) {
+      pack(block * output_block, s.out_channels, s.in_channels, taps, weight.data(), s.patch(), std::ssize(taps),
+           units<Unit>(form) + block * block_size);
+    };
+    const Tensor packed =
+        prepared(weight, WeightForm::direct_forward, 0, {{blocks, block_size}, blocks, fill, is_bfloat16<Unit>});
+    correlate(x.data(), units<Unit>(packed.data()), bias != nullptr ? bias->data() : nullptr, false, y.data());
+  });
 }
 
 void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
@@ -238,25 +247,29 @@ void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const
   const std::vector<Correlation> correlations = data_correlations(s);
   const Index output_block = conv_micro().output_block, blocks = blocks_of(s.in_channels, output_block),
               taps = s.kernel_height * s.kernel_width;
-  const auto fill = [&](Index block, real* form) {
-    for (const Correlation& c : correlations) {
-      const Index block_size = packed_block(s.out_channels, std::ssize(c.taps));
-      pack(block * output_block, s.in_channels, s.out_channels, c.taps, weight.data(), taps, s.patch(),
-           form + block * block_size);
-      form += blocks * block_size;
-    }
-  };
-  const Tensor packed = prepared(weight, WeightForm::direct_data, s.stride * 256 + s.padding,
-                                 {{blocks, packed_block(s.out_channels, taps)}, blocks, fill});
   if (!accumulate && s.stride > 1) {  // not every pixel is met by a tap
     dx.fill(0);
     accumulate = true;
   }
-  const real* w = packed.data();
-  for (const Correlation& correlate : correlations) {
-    correlate(dy.data(), w, nullptr, accumulate, dx.data());
-    w += packed_size(s.in_channels, s.out_channels, std::ssize(correlate.taps));
-  }
+  with_units([&]<class Unit>(Unit) {
+    const auto fill = [&](Index block, real* form) {
+      Unit* to = units<Unit>(form);
+      for (const Correlation& c : correlations) {
+        const Index block_size = packed_block<Unit>(s.out_channels, std::ssize(c.taps));
+        pack(block * output_block, s.in_channels, s.out_channels, c.taps, weight.data(), taps, s.patch(),
+             to + block * block_size);
+        to += blocks * block_size;
+      }
+    };
+    const Tensor packed =
+        prepared(weight, WeightForm::direct_data, s.stride * 256 + s.padding,
+                 {{blocks, packed_block<Unit>(s.out_channels, taps)}, blocks, fill, is_bfloat16<Unit>});
+    const Unit* w = units<Unit>(packed.data());
+    for (const Correlation& correlate : correlations) {
+      correlate(dy.data(), w, nullptr, accumulate, dx.data());
+      w += packed_size<Unit>(s.in_channels, s.out_channels, std::ssize(correlate.taps));
+    }
+  });
 }
 
 // Rows of a chunk whose copies of x and dy, one block of each, are about half of the first-level cache; they meet all
@@ -272,7 +285,7 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
   const Index at_once = images_at_once(in.count, out.width), groups = blocks_of(in.count, at_once);
   // At most eight parts, each a run of images with a sum of its own; added up in their order at the end.
   const Index part_groups = blocks_of(groups, std::clamp<Index>(in.count * out.size() * s.patch() >> 28, 1, 8));
-  const Index parts = blocks_of(groups, part_groups), sum_size = packed_size(out.channels, in.channels, taps);
+  const Index parts = blocks_of(groups, part_groups), sum_size = packed_size<real>(out.channels, in.channels, taps);
   Scratch scratch;
   real* sums = scratch.take(parts * sum_size);
   parallel_tiles(parts, [&](Index part) {
@@ -282,12 +295,12 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
     for (Index group = first_group; group < std::min(groups, (part + 1) * part_groups); ++group) {
       Scratch copies;
       const Index first_image = group * at_once;
-      const Copy x_copy{.images = std::min(at_once, in.count - first_image),
-                        .blocks = in_blocks,
-                        .rows = (out.height - 1) * s.stride + s.kernel_height,
-                        .phases = s.stride,
-                        .columns = blocks_of((out.width - 1) * s.stride + s.kernel_width, s.stride),
-                        .left = s.padding};
+      const Copy<real> x_copy{.images = std::min(at_once, in.count - first_image),
+                              .blocks = in_blocks,
+                              .rows = (out.height - 1) * s.stride + s.kernel_height,
+                              .phases = s.stride,
+                              .columns = blocks_of((out.width - 1) * s.stride + s.kernel_width, s.stride),
+                              .left = s.padding};
       real* x_image = copies.take(x_copy.size());
       x_copy.fill(in, x.data() + first_image * in.size(), -s.padding, x_image);
       const Index columns = out.width * x_copy.images, dy_block = out.height * columns * micro.output_block;
@@ -309,14 +322,15 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
         for (Index o = 0; o < out_blocks; ++o) {
           for (Index i = 0; i < in_blocks; ++i) {
             for (Index tap = 0; tap < taps; ++tap) {
-              micro.outer_sum({.x = x_image + x_copy.at(i, row * s.stride + tap / s.kernel_width, tap % s.kernel_width),
-                               .x_row = s.stride * x_copy.row_step(),
-                               .dy = dy_image + o * dy_block + row * columns * micro.output_block,
-                               .rows = std::min(chunk, out.height - row),
-                               .columns = columns,
-                               .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
-                               .sum_row = micro.output_block,
-                               .accumulate = group > first_group || row > 0});
+              micro.outer_sum<real>(
+                  {.x = x_image + x_copy.at(i, row * s.stride + tap / s.kernel_width, tap % s.kernel_width),
+                   .x_row = s.stride * x_copy.row_step(),
+                   .dy = dy_image + o * dy_block + row * columns * micro.output_block,
+                   .rows = std::min(chunk, out.height - row),
+                   .columns = columns,
+                   .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
+                   .sum_row = micro.output_block,
+                   .accumulate = group > first_group || row > 0});
             }
           }
         }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tensor/kernels/bfloat16-inl.h"
 #include "tensor/kernels/conv_micro.h"
 #include "tensor/kernels/transpose-inl.h"
 
@@ -19,36 +20,60 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 
 using Vector = hn::ScalableTag<real>;
+using Vec = hn::Vec<Vector>;
 constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
 constexpr Index vectors = std::max<Index>(2, channel_block / lanes), output_block = vectors * lanes;
 constexpr Index registers = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 32 : 16;
 constexpr Index max_pixels = std::max<Index>(1, (registers - vectors - 1) / vectors);
 
-// All of a tile's sums stay in registers. Each channel of a step loads its vectors of weights and, for every pixel, one
-// number of x for all lanes, which serves as many multiply-adds as there are vectors.
-template <Index Pixels>
-HWY_ATTR void product_of(const Product& t) {
+// What units are to the vectors: their bits, and what comes of them.
+struct Real {
+  using Unit = real;
+  static HWY_INLINE HWY_ATTR Vec load(const real* from) { return hn::LoadU(Vector(), from); }
+  static HWY_INLINE HWY_ATTR Vec spread(const real* from) { return hn::Set(Vector(), *from); }
+  static HWY_INLINE HWY_ATTR Vec add_products(Vec a, Vec b, Vec sum) { return hn::MulAdd(a, b, sum); }
+};
+#ifndef REVERIE_DOUBLE
+template <bool Native>
+struct Bfloat16 {
+  using Unit = Bfloat16Pair;
+  using Bits = hn::RebindToUnsigned<Vector>;
+  static HWY_INLINE HWY_ATTR Vec load(const Unit* from) {
+    return hn::BitCast(Vector(), hn::LoadU(Bits(), &from->bits));
+  }
+  static HWY_INLINE HWY_ATTR Vec spread(const Unit* from) { return hn::BitCast(Vector(), hn::Set(Bits(), from->bits)); }
+  static HWY_INLINE HWY_ATTR Vec add_products(Vec a, Vec b, Vec sum) {
+    return HWY_NAMESPACE::add_products<Native>(Vector(), a, b, sum);
+  }
+};
+#endif
+
+// All of a tile's sums stay in registers. Each unit of a step loads its vectors of weights and, for every pixel, one
+// unit of x for all lanes, which serves as many multiply-adds as there are vectors.
+template <class Numbers, Index Pixels>
+HWY_ATTR void product_of(const Product<typename Numbers::Unit>& t) {
+  using Unit = typename Numbers::Unit;
   const Vector d;
-  hn::Vec<Vector> sum[Pixels][vectors];
+  Vec sum[Pixels][vectors];
 #pragma GCC unroll 16  // or GCC clears an array in memory first, at every call
   for (Index p = 0; p < Pixels; ++p) {
 #pragma GCC unroll 16
     for (Index v = 0; v < vectors; ++v) sum[p][v] = hn::Zero(d);
   }
-  const real* weight = t.weight;
+  const Unit* weight = t.weight;
   for (const Index step : t.steps) {
-    const real* x = t.x + step;
-    for (Index pair = 0; pair < channel_block / 2; ++pair, x += 2) {
+    const Unit* x = t.x + step;
+    for (Index two = 0; two < block_units<Unit> / 2; ++two, x += 2) {
 #pragma GCC unroll 2
       for (Index i = 0; i < 2; ++i, weight += output_block) {
-        hn::Vec<Vector> w[vectors];
+        Vec w[vectors];
 #pragma GCC unroll 16
-        for (Index v = 0; v < vectors; ++v) w[v] = hn::LoadU(d, weight + v * lanes);
+        for (Index v = 0; v < vectors; ++v) w[v] = Numbers::load(weight + v * lanes);
 #pragma GCC unroll 16
         for (Index p = 0; p < Pixels; ++p) {
-          const auto value = hn::Set(d, x[p * channel_block + i]);
+          const Vec value = Numbers::spread(x + p * block_units<Unit> + i);
 #pragma GCC unroll 16
-          for (Index v = 0; v < vectors; ++v) sum[p][v] = hn::MulAdd(value, w[v], sum[p][v]);
+          for (Index v = 0; v < vectors; ++v) sum[p][v] = Numbers::add_products(value, w[v], sum[p][v]);
         }
       }
     }
@@ -89,19 +114,24 @@ HWY_ATTR void product_of(const Product& t) {
   }
 }
 
-template <Index... Pixels>
-void product_for(const Product& t, std::integer_sequence<Index, Pixels...>) {
-  static constexpr void (*table[])(const Product&) = {product_of<Pixels + 1>...};
+template <class Numbers, Index... Pixels>
+void product_for(const Product<typename Numbers::Unit>& t, std::integer_sequence<Index, Pixels...>) {
+  static constexpr void (*table[])(const Product<typename Numbers::Unit>&) = {product_of<Numbers, Pixels + 1>...};
   table[t.pixels - 1](t);
 }
-void product(const Product& t) { product_for(t, std::make_integer_sequence<Index, max_pixels>()); }
+template <class Numbers>
+void product(const Product<typename Numbers::Unit>& t) {
+  product_for<Numbers>(t, std::make_integer_sequence<Index, max_pixels>());
+}
 
 // Some of x's channels by a block of dy's in registers, running over the pixels.
-HWY_ATTR void outer_sum(const OuterSum& t) {
+template <class Numbers>
+HWY_ATTR void outer_sum(const OuterSum<typename Numbers::Unit>& t) {
+  using Unit = typename Numbers::Unit;
   const Vector d;
   constexpr Index at_once = max_pixels >= 8 ? 8 : max_pixels >= 4 ? 4 : max_pixels >= 2 ? 2 : 1;
   for (Index first = 0; first < channel_block; first += at_once) {
-    hn::Vec<Vector> sum[at_once][vectors];
+    Vec sum[at_once][vectors];
     real* target = t.sum + first * t.sum_row;
 #pragma GCC unroll 8
     for (Index i = 0; i < at_once; ++i) {
@@ -110,18 +140,18 @@ HWY_ATTR void outer_sum(const OuterSum& t) {
         sum[i][v] = t.accumulate ? hn::LoadU(d, target + i * t.sum_row + v * lanes) : hn::Zero(d);
       }
     }
-    const real* dy = t.dy;
+    const Unit* dy = t.dy;
     for (Index row = 0; row < t.rows; ++row) {
-      const real* x = t.x + row * t.x_row + first;
+      const Unit* x = t.x + row * t.x_row + first;
       for (Index column = 0; column < t.columns; ++column, x += channel_block, dy += output_block) {
-        hn::Vec<Vector> slope[vectors];
+        Vec slope[vectors];
 #pragma GCC unroll 16
-        for (Index v = 0; v < vectors; ++v) slope[v] = hn::LoadU(d, dy + v * lanes);
+        for (Index v = 0; v < vectors; ++v) slope[v] = Numbers::load(dy + v * lanes);
 #pragma GCC unroll 8
         for (Index i = 0; i < at_once; ++i) {
-          const auto value = hn::Set(d, x[i]);
+          const Vec value = Numbers::spread(x + i);
 #pragma GCC unroll 16
-          for (Index v = 0; v < vectors; ++v) sum[i][v] = hn::MulAdd(value, slope[v], sum[i][v]);
+          for (Index v = 0; v < vectors; ++v) sum[i][v] = Numbers::add_products(value, slope[v], sum[i][v]);
         }
       }
     }
@@ -157,7 +187,7 @@ HWY_ATTR void add_taps(const real* taps, Index input, Index tap, Index step, rea
 template <Index Pixels, Index Outputs>
 HWY_ATTR void dots_of(const Dots& t) {
   const Vector d;
-  hn::Vec<Vector> sum[Pixels][Outputs];
+  Vec sum[Pixels][Outputs];
   real rest[Pixels][Outputs] = {};
 #pragma GCC unroll 8
   for (Index p = 0; p < Pixels; ++p) {
@@ -170,7 +200,7 @@ HWY_ATTR void dots_of(const Dots& t) {
       const real* weight = t.weight + row * t.weight_row + column * Outputs * t.channels;
       Index i = 0;
       for (; i + lanes <= t.channels; i += lanes) {
-        hn::Vec<Vector> value[Pixels];
+        Vec value[Pixels];
 #pragma GCC unroll 8
         for (Index p = 0; p < Pixels; ++p) value[p] = hn::LoadU(d, x + p * t.x_pixel + i);
 #pragma GCC unroll 8
@@ -206,9 +236,47 @@ void dots_for(const Dots& t, std::integer_sequence<Index, Outputs...>) {
 }
 void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); }
 
+#ifndef REVERIE_DOUBLE
+template <bool Native>
+constexpr Products<Bfloat16Pair> in_bfloat16{product<Bfloat16<Native>>, outer_sum<Bfloat16<Native>>};
+
+using Channels = hn::CappedTag<real, channel_block>;
+
+template <bool Native>
+HWY_ATTR void round_row(const real* from, Index count, Bfloat16Pair* to) {
+  auto* halves = reinterpret_cast<std::uint16_t*>(to);
+  const Channels d;
+  for (Index i = 0; i < count; i += static_cast<Index>(hn::Lanes(d)))
+    store_rounded<Native>(d, hn::LoadU(d, from + i), halves + i);
+}
+
+template <bool Native>
+HWY_ATTR void round_pairs(const real* first, const real* second, Index blocks, Index step, Bfloat16Pair* to,
+                          Index to_step) {
+  const Channels d;
+  for (Index block = 0; block < blocks; ++block, first += step, second += step, to += to_step) {
+    for (Index i = 0; i < channel_block; i += static_cast<Index>(hn::Lanes(d)))
+      store_pairs<Native>(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
+  }
+}
+#endif
+
 }  // namespace
 
-ConvMicro describe_conv() { return {output_block, max_pixels, product, outer_sum, add_taps, dots}; }
+ConvMicro describe_conv() {
+  ConvMicro micro{.output_block = output_block,
+                  .max_pixels = max_pixels,
+                  .in_real = {product<Real>, outer_sum<Real>},
+                  .add_taps = add_taps,
+                  .dots = dots};
+#ifndef REVERIE_DOUBLE
+  micro.native_bfloat16 = has_native_bfloat16();
+  micro.in_bfloat16 = micro.native_bfloat16 ? in_bfloat16<true> : in_bfloat16<false>;
+  micro.round_row = micro.native_bfloat16 ? round_row<true> : round_row<false>;
+  micro.round_pairs = micro.native_bfloat16 ? round_pairs<true> : round_pairs<false>;
+#endif
+  return micro;
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

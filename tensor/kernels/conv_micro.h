@@ -1,6 +1,8 @@
 #pragma once
 #include <span>
+#include <type_traits>
 
+#include "tensor/bfloat16.h"
 #include "tensor/real.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
@@ -9,14 +11,23 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// number that the compiler knows, and every address in the inner loops is a register plus a constant.
 inline constexpr Index channel_block = 16;
 
+/// What the micro-kernels multiply by: units of one number, real, or of two that are neighbours along the sum,
+/// Bfloat16Pair.
+template <class Unit>
+inline constexpr bool is_bfloat16 = std::is_same_v<Unit, Bfloat16Pair>;
+template <class Unit>
+inline constexpr Index unit_numbers = is_bfloat16<Unit> ? 2 : 1;
+template <class Unit>
+inline constexpr Index block_units = channel_block / unit_numbers<Unit>;
+
 /// A row of pixels by a block of output channels: for pixels p and channels c,
-///     y[y_at[p] + c] (+)= bias[c] + sum over steps s and channels i of x[steps[s] + p channel_block + i]
-///     weight[s,i,c].
+///     y[y_at[p] + c] (+)= bias[c] + sum over steps s and units i of x[steps[s] + p block_units + i] weight[s,i,c].
 /// A step is what one block of input channels gives through one tap of a convolution's kernel.
+template <class Unit>
 struct Product {
-  const real* x;
+  const Unit* x;
   std::span<const Index> steps;
-  const real* weight;  ///< [steps][channel_block][output block]
+  const Unit* weight;  ///< [steps][block_units][output block]
   Index pixels;        ///< at most ConvMicro::max_pixels
   real* y;
   const Index* y_at;
@@ -28,10 +39,12 @@ struct Product {
 /// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
 ///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i]
 ///     dy[(r columns + p) output_block + c].
+/// A column is a unit of pixels.
+template <class Unit>
 struct OuterSum {
-  const real* x;
+  const Unit* x;
   Index x_row;
-  const real* dy;
+  const Unit* dy;
   Index rows, columns;
   real* sum;  ///< [channel_block] rows of an output block
   Index sum_row;
@@ -55,16 +68,46 @@ struct Dots {
   bool accumulate;
 };
 
+template <class Unit>
+struct Products {
+  void (*product)(const Product<Unit>&);
+  void (*outer_sum)(const OuterSum<Unit>&);
+};
+
 /// The micro-kernels for the processor at hand, chosen when first asked for.
 struct ConvMicro {
   Index output_block;  ///< output channels of a tile: some vectors, one or more whole channel blocks
   Index max_pixels;    ///< pixels of a tile: what the registers hold
-  void (*product)(const Product&);
-  void (*outer_sum)(const OuterSum&);
+  Products<real> in_real;
+  Products<Bfloat16Pair> in_bfloat16{};  ///< for real = float
+  template <class Unit>
+  void product(const Product<Unit>& p) const {
+    in<Unit>().product(p);
+  }
+  template <class Unit>
+  void outer_sum(const OuterSum<Unit>& s) const {
+    in<Unit>().outer_sum(s);
+  }
+  bool native_bfloat16 = false;  ///< whether the processor has instructions for it
+  /// Rounds `count` numbers, some channel blocks, and stores them side by side. For real = float.
+  void (*round_row)(const real* from, Index count, Bfloat16Pair* to) = nullptr;
+  /// Rounds channel blocks `step` apart to pairs of one's and the other's numbers.
+  void (*round_pairs)(const real* first, const real* second, Index blocks, Index step, Bfloat16Pair* to,
+                      Index to_step) = nullptr;
   /// dweight[o step + 9 i + k] += taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine taps
   /// k.
   void (*add_taps)(const real* taps, Index input, Index tap, Index step, real* dweight);
   void (*dots)(const Dots&);
+
+ private:
+  template <class Unit>
+  const Products<Unit>& in() const {
+    if constexpr (is_bfloat16<Unit>) {
+      return in_bfloat16;
+    } else {
+      return in_real;
+    }
+  }
 };
 const ConvMicro& conv_micro();
 

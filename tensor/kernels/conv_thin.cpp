@@ -134,15 +134,15 @@ void multiply_patches(const Correlation& c, const real* x, const Tensor& weight,
     for (Index pixel = 0; pixel < tile; ++pixel) y_at.push_back(pixel * c.out_channels);
     for (Index pixel = 0; pixel < pixels; pixel += tile) {
       for (Index channel = 0; channel < c.out_channels; channel += micro.output_block) {
-        micro.product({.x = patches.block(0) + pixel * channel_block,
-                       .steps = steps,
-                       .weight = weight.data() + channel * blocks * channel_block,
-                       .pixels = std::min(tile, pixels - pixel),
-                       .y = y + (first * c.out_width + pixel) * c.out_channels + channel,
-                       .y_at = y_at.data(),
-                       .channels = std::min(micro.output_block, c.out_channels - channel),
-                       .bias = bias != nullptr ? bias + channel : nullptr,
-                       .accumulate = accumulate});
+        micro.product<real>({.x = patches.block(0) + pixel * channel_block,
+                             .steps = steps,
+                             .weight = weight.data() + channel * blocks * channel_block,
+                             .pixels = std::min(tile, pixels - pixel),
+                             .y = y + (first * c.out_width + pixel) * c.out_channels + channel,
+                             .y_at = y_at.data(),
+                             .channels = std::min(micro.output_block, c.out_channels - channel),
+                             .bias = bias != nullptr ? bias + channel : nullptr,
+                             .accumulate = accumulate});
       }
     }
   });
@@ -204,14 +204,14 @@ void correlate_patches(const Correlation& c, const real* x, const real* pixels_o
                      micro.output_block, others);
       for (Index o = 0; o < out_blocks; ++o) {
         for (Index k = 0; k < k_blocks; ++k) {
-          micro.outer_sum({.x = patches.block(k),
-                           .x_row = 0,
-                           .dy = others + o * pixels * micro.output_block,
-                           .rows = 1,
-                           .columns = pixels,
-                           .sum = sums + part * size + (o * k_blocks + k) * tile,
-                           .sum_row = micro.output_block,
-                           .accumulate = true});
+          micro.outer_sum<real>({.x = patches.block(k),
+                                 .x_row = 0,
+                                 .dy = others + o * pixels * micro.output_block,
+                                 .rows = 1,
+                                 .columns = pixels,
+                                 .sum = sums + part * size + (o * k_blocks + k) * tile,
+                                 .sum_row = micro.output_block,
+                                 .accumulate = true});
         }
       }
     }
@@ -248,7 +248,7 @@ void thin_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weig
   const bool patches = s.in_channels < thin;
   const auto at = [&](Index k, Index o) { return weight[place(o, k % s.in_channels, k / s.in_channels)]; };
   const Tensor w = prepared(weight, WeightForm::thin_forward, 0,
-                            patches ? weights_in_blocks(c.patch(), s.out_channels, at) : by_tap(c, at));
+                            patches ? weights_in_blocks<real>(c.patch(), s.out_channels, at) : by_tap(c, at));
   (patches ? multiply_patches : multiply_pixels)(c, x.data(), w, bias != nullptr ? bias->data() : nullptr, false,
                                                  y.data());
 }
@@ -262,7 +262,7 @@ void thin_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const T
     return weight[place(k % s.out_channels, i, c.taps() - 1 - k / s.out_channels)];
   };
   const Tensor w = prepared(weight, WeightForm::thin_data, 0,
-                            patches ? weights_in_blocks(c.patch(), s.in_channels, at) : by_tap(c, at));
+                            patches ? weights_in_blocks<real>(c.patch(), s.in_channels, at) : by_tap(c, at));
   (patches ? multiply_patches : multiply_pixels)(c, dy.data(), w, nullptr, accumulate, dx.data());
 }
 

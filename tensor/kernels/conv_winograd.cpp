@@ -1,12 +1,10 @@
 #include "tensor/kernels/conv_winograd.h"
 
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
-#include "tensor/kernels/blocks.h"
 #include "tensor/kernels/kept_weights.h"
-#include "tensor/kernels/winograd_micro.h"
+#include "tensor/kernels/winograd_tiles.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
@@ -19,110 +17,10 @@
 // is the transpose
 //     dw = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G.
 namespace reverie::inline REVERIE_PRECISION::kernels {
+
+using namespace winograd;
+
 namespace {
-
-constexpr Index places = 36;
-
-// Images cut into tiles of 4x4 outputs, counted through image after image.
-struct Tiles {
-  Index batch, height, width;
-  Index down() const { return blocks_of(height, 4); }
-  Index across() const { return blocks_of(width, 4); }
-  Index count() const { return batch * down() * across(); }
-  Index row(Index tile) const { return tile / across() % down() * 4; }
-  Index column(Index tile) const { return tile % across() * 4; }
-
-  // The addresses of the pixels of a tile's window: `size` x `size`, beginning `border` above and to the left of the
-  // tile's first output; `outside` stands for those that no image has.
-  template <Index size, class Real>
-  void window(Real* images, Index channels, Index tile, Index border, Real* outside, Real** pixels) const {
-    Real* image = images + tile / (down() * across()) * height * width * channels;
-    const Index top = row(tile) - border, left = column(tile) - border;
-    if (top >= 0 && left >= 0 && top + size <= height && left + size <= width) {
-      Real* corner = image + (top * width + left) * channels;
-      for (Index y = 0; y < size; ++y) {
-        for (Index x = 0; x < size; ++x) *pixels++ = corner + (y * width + x) * channels;
-      }
-      return;
-    }
-    for (Index y = top; y < top + size; ++y) {
-      for (Index x = left; x < left + size; ++x) {
-        const bool inside = y >= 0 && y < height && x >= 0 && x < width;
-        *pixels++ = inside ? image + (y * width + x) * channels : outside;
-      }
-    }
-  }
-};
-
-// Tiles that go through together. At the edge of an image a tile may have only one or two rows or columns of outputs;
-// such a tile does without the places of the last two finite points in that direction (at 14x14, a sixth of all
-// products). In the order of columns, none, rows, both that are few, the tiles that have a place follow one another.
-struct Group {
-  struct Entry {
-    Index tile;
-    bool few_rows, few_columns;
-  };
-  std::vector<Entry> tiles;
-  Index few_columns = 0, whole = 0, few_both = 0;
-
-  Group(const Tiles& all, Index first, Index last) {
-    for (const auto& [rows, columns, count] : {std::tuple{false, true, &few_columns},
-                                               {false, false, &whole},
-                                               {true, false, nullptr},
-                                               {true, true, &few_both}}) {
-      for (Index tile = first; tile < last; ++tile) {
-        if ((all.height - all.row(tile) <= 2) != rows || (all.width - all.column(tile) <= 2) != columns) continue;
-        tiles.push_back({tile, rows, columns});
-        if (count != nullptr) ++*count;
-      }
-    }
-  }
-
-  Index count() const { return std::ssize(tiles); }
-  struct Range {
-    Index begin, end;
-  };
-  Range having(Index place) const {
-    const auto far = [](Index point) { return point == 3 || point == 4; };
-    const bool far_row = far(place / 6), far_column = far(place % 6);
-    return {far_column ? few_columns : 0, far_row ? few_columns + whole : count() - (far_column ? few_both : 0)};
-  }
-};
-
-// Of how many tiles a group is: as many as keep `tile_reals` for each of them in about a quarter of the second-level
-// cache (weights and images want the rest), but at least enough for the micro-kernel to use a weight some dozen times.
-Index group_tiles(Index tiles, Index tile_reals) {
-  constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real));
-  const Index most = conv_micro().max_pixels;
-  const Index wanted = std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most;
-  return blocks_of(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
-}
-
-// Transforms the windows of a group's tiles. A place's numbers lie as [blocks][tiles][block].
-template <Index size>
-void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
-               const WinogradMicro::Transform (&functions)[2][2], Index place_stride, Index block, real* out) {
-  Scratch scratch;
-  real* zeros = scratch.take(channels);
-  std::fill_n(zeros, channels, real(0));
-  real rest[36 * channel_block];  // the channels of a window that fill no block
-  const real *pixels[36], *rest_pixels[36];
-  for (Index k = 0; k < 36; ++k) rest_pixels[k] = rest + k * channel_block;
-  for (Index t = 0; t < group.count(); ++t) {
-    const auto& [tile, few_rows, few_columns] = group.tiles[static_cast<std::size_t>(t)];
-    tiles.window<size>(images, channels, tile, border, const_cast<const real*>(zeros), pixels);
-    for (Index channel = 0; channel < channels; channel += channel_block) {
-      real* to = out + (channel / block * group.count() + t) * block + channel % block;
-      if (channel + channel_block <= channels) {
-        functions[few_rows][few_columns](pixels, channel, to, place_stride);
-        continue;
-      }
-      for (Index k = 0; k < size * size; ++k)
-        copy_block(pixels[k] + channel, channels - channel, rest + k * channel_block);
-      functions[few_rows][few_columns](rest_pixels, 0, to, place_stride);
-    }
-  }
-}
 
 // The outputs of a tile for a block of channels, which may be more than there are.
 void output(WinogradMicro::Output function, const real* m, Index place_stride, const real* bias, bool accumulate,
@@ -148,7 +46,8 @@ struct Taps {
   static Taps turned_round(const ConvShape& s) { return {s.in_channels, s.out_channels, 9, s.in_channels * 9, true}; }
 };
 
-// The reals of 36 places of all pairs of channels, [output blocks][places][input blocks][channel_block][output block].
+// The units of 36 places of all pairs of channels, [output blocks][places][input blocks][block_units][output block].
+template <class Unit>
 struct Places {
   Index out_blocks, in_blocks, output_block;
   Places(Index out, Index in) : output_block(conv_micro().output_block) {
@@ -156,69 +55,81 @@ struct Places {
     in_blocks = blocks_of(in, channel_block);
   }
   // Not the power of two that the channels make: places would meet in the same sets of the cache.
-  Index place() const { return in_blocks * channel_block * output_block + channel_block; }
+  Index place() const { return in_blocks * block_units<Unit> * output_block + channel_block; }
   Index block() const { return places * place(); }
   Index at(Index place_number, Index o, Index i) const {
-    return (o / output_block * places + place_number) * place() + i * output_block + o % output_block;
+    return (o / output_block * places + place_number) * place() + i / unit_numbers<Unit> * output_block +
+           o % output_block;
   }
 };
 
-// U = G w G^T of all pairs of channels, a block of outputs at a time.
+// U = G w G^T of an input and a block of output channels.
+void transform(const real* weight, const Taps& t, Index o, Index i, real* u, Index place_stride) {
+  const Index count = i < t.in ? std::clamp<Index>(t.out - o, 0, channel_block) : 0;
+  const real* taps = weight + o * t.out_step + i * t.in_step;
+  if (count == channel_block) return winograd_micro().weight(taps, t.out_step, t.turned, u, place_stride);
+  real few[channel_block * 9] = {};
+  for (Index c = 0; c < count; ++c) std::copy_n(taps + c * t.out_step, 9, few + c * 9);
+  winograd_micro().weight(few, 9, t.turned, u, place_stride);
+}
+
+// The same of all pairs of channels, a block of outputs at a time.
+template <class Unit>
 FormRecipe transformed(const Tensor& weight, const Taps& t) {
-  const Places p(t.out, t.in);
-  return {{p.out_blocks, p.block()}, p.out_blocks, [=, w = weight.data()](Index block, real* u) {
-            real few[channel_block * 9];  // of outputs that fill no block
-            for (Index i = 0; i < p.in_blocks * channel_block; ++i) {
-              for (Index o = block * p.output_block; o < (block + 1) * p.output_block; o += channel_block) {
-                const Index count = i < t.in ? std::clamp<Index>(t.out - o, 0, channel_block) : 0;
-                const real* taps = w + o * t.out_step + i * t.in_step;
-                if (count < channel_block) {
-                  std::fill(std::begin(few), std::end(few), real(0));
-                  for (Index c = 0; c < count; ++c) std::copy_n(taps + c * t.out_step, 9, few + c * 9);
-                }
-                const bool whole = count == channel_block;
-                winograd_micro().weight(whole ? taps : few, whole ? t.out_step : 9, t.turned, u + p.at(0, o, i),
-                                        p.place());
-              }
-            }
-          }};
+  const Places<Unit> p(t.out, t.in);
+  const auto fill = [=, w = weight.data()](Index block, real* form) {
+    Unit* u = units<Unit>(form);
+    for (Index i = 0; i < p.in_blocks * channel_block; i += unit_numbers<Unit>) {
+      for (Index o = block * p.output_block; o < (block + 1) * p.output_block; o += channel_block) {
+        if constexpr (!is_bfloat16<Unit>) {
+          transform(w, t, o, i, u + p.at(0, o, i), p.place());
+        } else {
+          real two[2][places * channel_block];
+          for (const Index k : {0, 1}) transform(w, t, o, i + k, two[k], channel_block);
+          conv_micro().round_pairs(two[0], two[1], places, channel_block, u + p.at(0, o, i), p.place());
+        }
+      }
+    }
+  };
+  return {{p.out_blocks, p.block()}, p.out_blocks, fill, is_bfloat16<Unit>};
 }
 
 // y (+)= the correlation of x, padded by one, with transformed weights.
-void correlate(const Tiles& tiles, Index in, Index out, const real* x, const real* u, const real* bias, bool accumulate,
+template <class Unit>
+void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Unit* u, const real* bias, bool accumulate,
                real* y) {
   const ConvMicro& micro = conv_micro();
-  const Places p(out, in);
-  const Index at_once = group_tiles(tiles.count(), places * (p.in_blocks * channel_block + p.output_block));
+  const Places<Unit> p(out, in);
+  const Index at_once = group_tiles(tiles.count(), places * (p.in_blocks * block_units<Unit> + p.output_block));
   parallel_for(tiles.count(), at_once, [&](Index first, Index last) {
     const Group group(tiles, first, last);
     const Index count = group.count();
-    const Index v_place = p.in_blocks * count * channel_block + channel_block,
+    const Index v_place = p.in_blocks * count * block_units<Unit> + channel_block,
                 m_place = count * p.output_block + channel_block;
     Scratch scratch;
-    real* v = scratch.take(places * v_place);
+    Unit* v = units<Unit>(scratch.take(places * v_place));
     real* m = scratch.take(places * m_place);
-    transform<6>(x, tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
+    transform<6>(x, tiles, in, group, 1, winograd_micro().inputs<Unit>(), v_place, channel_block, v);
     real* sink = scratch.take(out);  // for outputs beyond the image
     std::fill_n(sink, out, real(0));
     std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
     for (Index t = 0; t < count; ++t)
       tiles.window<4>(y, out, group.tiles[static_cast<std::size_t>(t)].tile, 0, sink, pixels.data() + t * 16);
     std::vector<Index> steps, m_at;
-    for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * channel_block);
+    for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * block_units<Unit>);
     for (Index t = 0; t < micro.max_pixels; ++t) m_at.push_back(t * p.output_block);
     for (Index channel = 0; channel < out; channel += p.output_block) {
       for (Index place = 0; place < places; ++place) {
         const auto [begin, end] = group.having(place);
         const Index tile = even_tile(end - begin, micro.max_pixels);
         for (Index t = begin; t < end; t += tile) {
-          micro.product({.x = v + place * v_place + t * channel_block,
-                         .steps = steps,
-                         .weight = u + p.at(place, channel, 0),
-                         .pixels = std::min(tile, end - t),
-                         .y = m + place * m_place + t * p.output_block,
-                         .y_at = m_at.data(),
-                         .channels = p.output_block});
+          micro.product<Unit>({.x = v + place * v_place + t * block_units<Unit>,
+                               .steps = steps,
+                               .weight = u + p.at(place, channel, 0),
+                               .pixels = std::min(tile, end - t),
+                               .y = m + place * m_place + t * p.output_block,
+                               .y_at = m_at.data(),
+                               .channels = p.output_block});
         }
       }
       for (Index t = 0; t < count; ++t) {
@@ -258,27 +169,35 @@ bool winograd_applies(const ConvShape& s) {
          s.in_channels >= 16 && s.out_channels >= 16 && s.in_height >= 4 && s.in_width >= 4;
 }
 
+// The same with the weights that are given, transformed in whatever units products are wanted in.
+void correlate(const Tiles& tiles, const Taps& t, WeightForm form, const real* x, const Tensor& weight,
+               const real* bias, bool accumulate, real* y) {
+  with_units([&]<class Unit>(Unit) {
+    const Tensor u = prepared(weight, form, 0, transformed<Unit>(weight, t));
+    correlate(tiles, t.in, t.out, x, units<Unit>(u.data()), bias, accumulate, y);
+  });
+}
+
 void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
-  const Tensor u = prepared(weight, WeightForm::winograd_forward, 0, transformed(weight, Taps::forward(s)));
-  correlate({s.batch, s.in_height, s.in_width}, s.in_channels, s.out_channels, x.data(), u.data(),
+  correlate({s.batch, s.in_height, s.in_width}, Taps::forward(s), WeightForm::winograd_forward, x.data(), weight,
             bias != nullptr ? bias->data() : nullptr, false, y.data());
 }
 
 void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
                                    Tensor& dx) {
-  const Tensor u = prepared(weight, WeightForm::winograd_data, 0, transformed(weight, Taps::turned_round(s)));
-  correlate({s.batch, s.in_height, s.in_width}, s.out_channels, s.in_channels, dy.data(), u.data(), nullptr, accumulate,
-            dx.data());
+  correlate({s.batch, s.in_height, s.in_width}, Taps::turned_round(s), WeightForm::winograd_data, dy.data(), weight,
+            nullptr, accumulate, dx.data());
 }
 
-void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+template <class Unit>
+static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
   const ConvMicro& micro = conv_micro();
   const Tiles tiles{s.batch, s.in_height, s.in_width};
   const Index in = s.in_channels, out = s.out_channels;
   const Index in_blocks = blocks_of(in, channel_block), out_blocks = blocks_of(out, micro.output_block);
   // At most eight parts, each a run of groups of tiles with a sum of its own; added up in their order at the end.
-  const Index at_once =
-      group_tiles(tiles.count(), places * (in_blocks * channel_block + out_blocks * micro.output_block));
+  const Index tile_reals = places * (in_blocks * channel_block + out_blocks * micro.output_block);
+  const Index at_once = group_tiles(tiles.count(), tile_reals / unit_numbers<Unit>);
   const Index groups = blocks_of(tiles.count(), at_once);
   const Index part_tiles =
       even_tile(groups, blocks_of(groups, std::clamp<Index>(tiles.count() * places * in * out >> 28, 1, 8))) * at_once;
@@ -291,28 +210,29 @@ void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const 
     for (Index first = part * part_tiles; first < end; first += at_once) {
       const Index last = std::min(first + at_once, end);
       const Group group(tiles, first, last);
-      const Index count = group.count();
+      const Index count = blocks_of(group.count(), unit_numbers<Unit>);
       const Index v_place = in_blocks * count * channel_block + channel_block;
       const Index d_place = out_blocks * count * micro.output_block + channel_block;
       Scratch local;
-      real* v = local.take(places * v_place);
-      real* d = local.take(places * d_place);
-      if (out % micro.output_block != 0) std::fill_n(d, places * d_place, real(0));  // channels that only fill up
-      transform<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
-      transform<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_place, micro.output_block, d);
+      Unit* v = units<Unit>(local.take(places * v_place));
+      Unit* d = units<Unit>(local.take(places * d_place));
+      if (out % micro.output_block != 0) std::fill_n(d, places * d_place, Unit());  // channels that only fill up
+      transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
+      transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_place, micro.output_block, d);
       for (Index pair = 0; pair < pairs; ++pair) {
         const Index o = pair / in_blocks, i = pair % in_blocks;
         real* sum = sums + (parts == 1 && groups == 1 ? 0 : part * pairs + pair) * sum_size;
         for (Index place = 0; place < places; ++place) {
           const Group::Range having = group.having(place);
-          micro.outer_sum({.x = v + place * v_place + (i * count + having.begin) * channel_block,
-                           .x_row = 0,
-                           .dy = d + place * d_place + (o * count + having.begin) * micro.output_block,
-                           .rows = 1,
-                           .columns = having.end - having.begin,
-                           .sum = sum + place * PairSum::place(),
-                           .sum_row = micro.output_block,
-                           .accumulate = first > part * part_tiles});
+          const Index begin = having.begin / unit_numbers<Unit>;
+          micro.outer_sum<Unit>({.x = v + place * v_place + (i * count + begin) * channel_block,
+                                 .x_row = 0,
+                                 .dy = d + place * d_place + (o * count + begin) * micro.output_block,
+                                 .rows = 1,
+                                 .columns = blocks_of(having.end, unit_numbers<Unit>) - begin,
+                                 .sum = sum + place * PairSum::place(),
+                                 .sum_row = micro.output_block,
+                                 .accumulate = first > part * part_tiles});
         }
         if (parts == 1 && last == end) PairSum{sum}.add_to(dweight, o * micro.output_block, i * channel_block);
       }
@@ -325,6 +245,10 @@ void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const 
     }
     PairSum{sum}.add_to(dweight, pair / in_blocks * micro.output_block, pair % in_blocks * channel_block);
   }
+}
+
+void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+  with_units([&]<class Unit>(Unit) { backward_weight<Unit>(s, x, dy, dweight); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <shared_mutex>
+#include <tuple>
 #include <unordered_map>
 
 #include "tensor/parallel.h"
@@ -24,7 +25,7 @@ struct Kept {
   int holders = 0;
   Index uses = 0;  // of a form, after which it is let go; 0: never
   std::mutex mutex;
-  std::map<std::pair<WeightForm, Index>, std::shared_ptr<Form>> forms;
+  std::map<std::tuple<WeightForm, Index, bool>, std::shared_ptr<Form>> forms;  // by name, variant, bfloat16
 };
 
 // All weights that are held, by where their numbers lie: the handle in Kept sees to it that nothing else can lie there.
@@ -55,7 +56,7 @@ Tensor prepared(const Tensor& weight, WeightForm name, Index variant, const Form
   std::shared_ptr<Form> form;
   {
     const std::lock_guard lock(kept->mutex);
-    const auto place = kept->forms.try_emplace({name, variant}).first;
+    const auto place = kept->forms.try_emplace({name, variant, recipe.bfloat16}).first;
     if (!place->second) {
       place->second = std::make_shared<Form>();
       place->second->numbers = Tensor::uninitialized(recipe.shape);

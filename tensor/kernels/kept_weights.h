@@ -19,11 +19,13 @@ enum class WeightForm {
   linear_data
 };
 
-/// How a form is made: a tensor, in parts that several threads fill at once. `fill` must not throw.
+/// How a form is made: a tensor, in parts that several threads fill at once. `fill` must not throw. Numbers rounded to
+/// bfloat16 make another form, with pairs of them in the reals' places.
 struct FormRecipe {
   Shape shape;
   Index parts;
   std::function<void(Index part, real* form)> fill;
+  bool bfloat16 = false;
 };
 
 /// The weight in a `form`, of which there may be some (`variant`: a stride, say). It is made here and now, unless a

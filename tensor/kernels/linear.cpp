@@ -18,29 +18,30 @@ constexpr Index panel_rows = 112;  // of x that go through together, and stay in
 bool small(const LinearShape& s) { return s.in < 8 || s.out < 8 || s.rows < 4; }
 
 // y (+)= x times weights in blocks, [in, out].
-void multiply(Index rows, Index in, Index out, const real* x, const Tensor& weight, const real* bias, bool accumulate,
+template <class Unit>
+void multiply(Index rows, Index in, Index out, const real* x, const Unit* weight, const real* bias, bool accumulate,
               real* y) {
   const ConvMicro& micro = conv_micro();
   const Index blocks = blocks_of(in, channel_block);
   parallel_for(rows, even_tile(rows, panel_rows), [&](Index first, Index last) {
     const Index count = last - first, tile = even_tile(count, micro.max_pixels);
     Scratch scratch;
-    real* panel = scratch.take(blocks * count * channel_block);
+    Unit* panel = units<Unit>(scratch.take(blocks * count * block_units<Unit>));
     rows_to_blocks(x + first * in, count, in, in, channel_block, panel);
     std::vector<Index> steps, y_at;
-    for (Index block = 0; block < blocks; ++block) steps.push_back(block * count * channel_block);
+    for (Index block = 0; block < blocks; ++block) steps.push_back(block * count * block_units<Unit>);
     for (Index row = 0; row < tile; ++row) y_at.push_back(row * out);
     for (Index channel = 0; channel < out; channel += micro.output_block) {
       for (Index row = 0; row < count; row += tile) {
-        micro.product({.x = panel + row * channel_block,
-                       .steps = steps,
-                       .weight = weight.data() + channel * blocks * channel_block,
-                       .pixels = std::min(tile, count - row),
-                       .y = y + (first + row) * out + channel,
-                       .y_at = y_at.data(),
-                       .channels = std::min(micro.output_block, out - channel),
-                       .bias = bias != nullptr ? bias + channel : nullptr,
-                       .accumulate = accumulate});
+        micro.product<Unit>({.x = panel + row * block_units<Unit>,
+                             .steps = steps,
+                             .weight = weight + channel * blocks * block_units<Unit>,
+                             .pixels = std::min(tile, count - row),
+                             .y = y + (first + row) * out + channel,
+                             .y_at = y_at.data(),
+                             .channels = std::min(micro.output_block, out - channel),
+                             .bias = bias != nullptr ? bias + channel : nullptr,
+                             .accumulate = accumulate});
       }
     }
   });
@@ -55,8 +56,10 @@ void linear_forward(const LinearShape& s, const real* x, const Tensor& weight, c
                          bias != nullptr ? 1 : 0, y, s.out);
   }
   const auto at = [&](Index i, Index o) { return weight[o * s.in + i]; };
-  const Tensor packed = prepared(weight, WeightForm::linear_forward, 0, weights_in_blocks(s.in, s.out, at));
-  multiply(s.rows, s.in, s.out, x, packed, bias != nullptr ? bias->data() : nullptr, false, y);
+  with_units([&]<class Unit>(Unit) {
+    const Tensor packed = prepared(weight, WeightForm::linear_forward, 0, weights_in_blocks<Unit>(s.in, s.out, at));
+    multiply(s.rows, s.in, s.out, x, units<Unit>(packed.data()), bias != nullptr ? bias->data() : nullptr, false, y);
+  });
 }
 
 void linear_backward_data(const LinearShape& s, const Tensor& weight, const real* dy, bool accumulate, real* dx) {
@@ -65,16 +68,16 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
                          accumulate ? 1 : 0, dx, s.in);
   }
   const auto at = [&](Index o, Index i) { return weight[o * s.in + i]; };
-  const Tensor packed = prepared(weight, WeightForm::linear_data, 0, weights_in_blocks(s.out, s.in, at));
-  multiply(s.rows, s.out, s.in, dy, packed, nullptr, accumulate, dx);
+  with_units([&]<class Unit>(Unit) {
+    const Tensor packed = prepared(weight, WeightForm::linear_data, 0, weights_in_blocks<Unit>(s.out, s.in, at));
+    multiply(s.rows, s.out, s.in, dy, units<Unit>(packed.data()), nullptr, accumulate, dx);
+  });
 }
 
 // The rows are cut into parts. A single one adds to dW at once, if only whole blocks do; otherwise each has a sum of
 // its own, and they are added in their order.
-void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
-  if (small(s) || s.rows < 64) {  // sums over few rows: their tiles would be read and written more than computed
-    return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, 1, dweight.data(), s.in);
-  }
+template <class Unit>
+static void backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
   const ConvMicro& micro = conv_micro();
   const Index width = micro.output_block, out_blocks = blocks_of(s.out, channel_block),
               in_blocks = blocks_of(s.in, width);
@@ -91,20 +94,21 @@ void linear_backward_weight(const LinearShape& s, const real* x, const real* dy,
     for (Index first = begin; first < end; first += panel) {
       const Index rows = std::min(panel, end - first);
       Scratch local;
-      real* dy_panel = local.take(out_blocks * rows * channel_block);
-      real* x_panel = local.take(in_blocks * rows * width);
-      rows_to_blocks(dy + first * s.out, rows, s.out, s.out, channel_block, dy_panel);
-      rows_to_blocks(x + first * s.in, rows, s.in, s.in, width, x_panel);
+      const Index columns = blocks_of(rows, unit_numbers<Unit>);
+      Unit* dy_panel = units<Unit>(local.take(out_blocks * columns * channel_block));
+      Unit* x_panel = units<Unit>(local.take(in_blocks * columns * width));
+      row_units_to_blocks(dy + first * s.out, rows, s.out, s.out, channel_block, dy_panel);
+      row_units_to_blocks(x + first * s.in, rows, s.in, s.in, width, x_panel);
       for (Index i = 0; i < in_blocks; ++i) {
         for (Index o = 0; o < out_blocks; ++o) {
-          micro.outer_sum({.x = dy_panel + o * rows * channel_block,
-                           .x_row = 0,
-                           .dy = x_panel + i * rows * width,
-                           .rows = 1,
-                           .columns = rows,
-                           .sum = sum + o * channel_block * padded + i * width,
-                           .sum_row = padded,
-                           .accumulate = at_once || first > begin});
+          micro.outer_sum<Unit>({.x = dy_panel + o * columns * channel_block,
+                                 .x_row = 0,
+                                 .dy = x_panel + i * columns * width,
+                                 .rows = 1,
+                                 .columns = columns,
+                                 .sum = sum + o * channel_block * padded + i * width,
+                                 .sum_row = padded,
+                                 .accumulate = at_once || first > begin});
         }
       }
     }
@@ -117,6 +121,13 @@ void linear_backward_weight(const LinearShape& s, const real* x, const real* dy,
       for (Index i = 0; i < s.in; ++i) to[i] += from[i];
     }
   }
+}
+
+void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
+  if (small(s) || s.rows < 64) {  // sums over few rows: their tiles would be read and written more than computed
+    return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, 1, dweight.data(), s.in);
+  }
+  with_units([&]<class Unit>(Unit) { backward_weight<Unit>(s, x, dy, dweight); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -6,6 +6,7 @@
 #include <hwy/highway.h>
 // clang-format on
 
+#include "tensor/kernels/bfloat16-inl.h"
 #include "tensor/kernels/conv_micro.h"
 #include "tensor/kernels/transpose-inl.h"
 #include "tensor/kernels/winograd_micro.h"
@@ -145,16 +146,39 @@ struct Size {
   }
 };
 
-template <int Rows, int Columns>
-HWY_ATTR void input(const real* const* pixels, Index channel, real* v, Index stride) {
+template <int Rows, int Columns, class Store>
+HWY_INLINE HWY_ATTR void input_with(const real* const* pixels, Index channel, Index stride, Store store_at) {
   using S = Size<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     both_ways<S::high, S::wide, S::high, S::wide>(
         [&](int row, int column) HWY_ATTR { return load(pixels[row * 6 + column] + channel + lane); },
         [](const auto& x, auto& y) HWY_ATTR { input_line(x, y); },
-        [&](Vec x, int row, int column) HWY_ATTR { store(x, v + S::place(row, column, stride) + lane); });
+        [&](Vec x, int row, int column) HWY_ATTR { store_at(x, S::place(row, column, stride), lane); });
   }
 }
+
+template <int Rows, int Columns>
+HWY_ATTR void input(const real* const* pixels, Index channel, real* v, Index stride) {
+  input_with<Rows, Columns>(pixels, channel, stride,
+                            [&](Vec x, Index place, Index lane) HWY_ATTR { store(x, v + place + lane); });
+}
+
+#ifndef REVERIE_DOUBLE
+template <bool Native, int Rows, int Columns>
+HWY_ATTR void rounded_input(const real* const* pixels, Index channel, Bfloat16Pair* v, Index stride) {
+  input_with<Rows, Columns>(pixels, channel, stride, [&](Vec x, Index place, Index lane) HWY_ATTR {
+    store_rounded<Native>(Lanes(), x, reinterpret_cast<std::uint16_t*>(v + place) + lane);
+  });
+}
+
+template <bool Native>
+void choose_rounded(WinogradMicro& micro) {
+  micro.rounded_input[0][0] = rounded_input<Native, 4, 4>;
+  micro.rounded_input[0][1] = rounded_input<Native, 4, 2>;
+  micro.rounded_input[1][0] = rounded_input<Native, 2, 4>;
+  micro.rounded_input[1][1] = rounded_input<Native, 2, 2>;
+}
+#endif
 
 template <int Rows, int Columns>
 HWY_ATTR void output(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
@@ -234,11 +258,15 @@ HWY_ATTR void weight_gradient(const real* s, Index stride, real* taps) {
 }  // namespace
 
 WinogradMicro describe_winograd() {
-  return {{{input<4, 4>, input<4, 2>}, {input<2, 4>, input<2, 2>}},
-          {{output<4, 4>, output<4, 2>}, {output<2, 4>, output<2, 2>}},
-          {{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}},
-          weight,
-          weight_gradient};
+  WinogradMicro micro{.input = {{input<4, 4>, input<4, 2>}, {input<2, 4>, input<2, 2>}},
+                      .output = {{output<4, 4>, output<4, 2>}, {output<2, 4>, output<2, 2>}},
+                      .gradient = {{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}},
+                      .weight = weight,
+                      .weight_gradient = weight_gradient};
+#ifndef REVERIE_DOUBLE
+  has_native_bfloat16() ? choose_rounded<true>(micro) : choose_rounded<false>(micro);
+#endif
+  return micro;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE

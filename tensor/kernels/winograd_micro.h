@@ -1,4 +1,7 @@
 #pragma once
+#include <type_traits>
+
+#include "tensor/bfloat16.h"
 #include "tensor/real.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
@@ -8,15 +11,25 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// with no more than two rows or columns of outputs has a transform of its own, indexed [few rows][few columns]: it
 /// leaves out the places of two points.
 struct WinogradMicro {
-  using Transform = void (*)(const real* const* pixels, Index channel, real* out, Index stride);
+  template <class Unit>
+  using Transform = void (*)(const real* const* pixels, Index channel, Unit* out, Index stride);
   using Output = void (*)(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
                           Index channel);
   /// V = B^T d B: a tile of 6x6 inputs.
-  Transform input[2][2];
+  Transform<real> input[2][2];
+  Transform<Bfloat16Pair> rounded_input[2][2] = {};  ///< the same in bfloat16, for real = float
+  template <class Unit>
+  const Transform<Unit> (&inputs() const)[2][2] {
+    if constexpr (std::is_same_v<Unit, real>) {
+      return input;
+    } else {
+      return rounded_input;
+    }
+  }
   /// y (+)= A^T M A + bias (or null): a tile of 4x4 outputs.
   Output output[2][2];
   /// D = A dy A^T: a tile of 4x4 gradients; the transpose of `output`.
-  Transform gradient[2][2];
+  Transform<real> gradient[2][2];
   /// U = G w G^T: the nine taps of each channel lie together, row by row or `turned` round, `step` reals from the next
   /// channel's.
   void (*weight)(const real* taps, Index step, bool turned, real* u, Index stride);

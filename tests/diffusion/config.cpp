@@ -63,6 +63,7 @@ TEST_CASE("values that can't be are refused before anything starts") {
   CHECK(contains(checked("train.optimizer=lion"), "adamw"));
   CHECK(contains(checked("train.decay=linear"), "cosine"));
   CHECK(contains(checked("kernels.conv=im2col"), "auto, direct or winograd"));
+  CHECK(contains(checked("kernels.products=half"), "float or bfloat16"));
   CHECK(contains(checked("model.channels=40"), "multiple of 32"));
   CHECK(contains(checked("train.batch_size=0"), "train.batch_size"));
   CHECK(contains(checked("train.label_dropout=0.1"), "class_conditional"));

@@ -1,0 +1,171 @@
+#pragma once
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "tensor/kernels/blocks.h"
+#include "tensor/kernels/winograd_micro.h"
+#include "tensor/scratch.h"
+
+/// How images are cut into the tiles that Winograd's transforms take (conv_winograd.cpp).
+namespace reverie::inline REVERIE_PRECISION::kernels::winograd {
+
+/// Of a transform: six points in each direction.
+inline constexpr Index places = 36;
+
+/// Images cut into tiles of 4x4 outputs, counted through image after image.
+struct Tiles {
+  Index batch, height, width;
+  Index down() const { return blocks_of(height, 4); }
+  Index across() const { return blocks_of(width, 4); }
+  Index count() const { return batch * down() * across(); }
+  Index row(Index tile) const { return tile / across() % down() * 4; }
+  Index column(Index tile) const { return tile % across() * 4; }
+
+  /// The addresses of the pixels of a tile's window: `size` x `size`, beginning `border` above and to the left of the
+  /// tile's first output; `outside` stands for those that no image has.
+  template <Index size, class Real>
+  void window(Real* images, Index channels, Index tile, Index border, Real* outside, Real** pixels) const {
+    Real* image = images + tile / (down() * across()) * height * width * channels;
+    const Index top = row(tile) - border, left = column(tile) - border;
+    if (top >= 0 && left >= 0 && top + size <= height && left + size <= width) {
+      Real* corner = image + (top * width + left) * channels;
+      for (Index y = 0; y < size; ++y) {
+        for (Index x = 0; x < size; ++x) *pixels++ = corner + (y * width + x) * channels;
+      }
+      return;
+    }
+    for (Index y = top; y < top + size; ++y) {
+      for (Index x = left; x < left + size; ++x) {
+        const bool inside = y >= 0 && y < height && x >= 0 && x < width;
+        *pixels++ = inside ? image + (y * width + x) * channels : outside;
+      }
+    }
+  }
+};
+
+/// Tiles that go through together. At the edge of an image a tile may have only one or two rows or columns of outputs;
+/// such a tile does without the places of the last two finite points in that direction (at 14x14, a sixth of all
+/// products). In the order of columns, none, rows, both that are few, the tiles that have a place follow one another.
+struct Group {
+  struct Entry {
+    Index tile;
+    bool few_rows, few_columns;
+  };
+  std::vector<Entry> tiles;
+  Index few_columns = 0, whole = 0, few_both = 0;
+
+  Group(const Tiles& all, Index first, Index last) {
+    for (const auto& [rows, columns, count] : {std::tuple{false, true, &few_columns},
+                                               {false, false, &whole},
+                                               {true, false, nullptr},
+                                               {true, true, &few_both}}) {
+      for (Index tile = first; tile < last; ++tile) {
+        if ((all.height - all.row(tile) <= 2) != rows || (all.width - all.column(tile) <= 2) != columns) continue;
+        tiles.push_back({tile, rows, columns});
+        if (count != nullptr) ++*count;
+      }
+    }
+  }
+
+  Index count() const { return std::ssize(tiles); }
+  struct Range {
+    Index begin, end;
+  };
+  /// The tiles that have a place.
+  Range having(Index place) const {
+    const auto far = [](Index point) { return point == 3 || point == 4; };
+    const bool far_row = far(place / 6), far_column = far(place % 6);
+    return {far_column ? few_columns : 0, far_row ? few_columns + whole : count() - (far_column ? few_both : 0)};
+  }
+};
+
+/// Of how many tiles a group is: as many as keep `tile_reals` for each of them in about a quarter of the second-level
+/// cache (weights and images want the rest), but at least enough for the micro-kernel to use a weight some dozen times.
+inline Index group_tiles(Index tiles, Index tile_reals) {
+  constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real));
+  const Index most = conv_micro().max_pixels;
+  const Index wanted = std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most;
+  return blocks_of(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
+}
+
+/// The windows of tiles, transformed one by one, a block of channels at a time.
+template <Index size>
+class Window {
+ public:
+  Window(const real* images, const Tiles& tiles, Index channels, Index border)
+      : images_(images), tiles_(tiles), channels_(channels), border_(border), zeros_(scratch_.take(channels)) {
+    std::fill_n(zeros_, channels, real(0));
+    for (Index k = 0; k < size * size; ++k) rest_pixels_[k] = rest_ + k * channel_block;
+  }
+  void move_to(const Group::Entry& entry) {
+    entry_ = entry;
+    tiles_.window<size>(images_, channels_, entry.tile, border_, const_cast<const real*>(zeros_), pixels_);
+  }
+  template <class Unit>
+  void transform(const WinogradMicro::Transform<Unit> (&functions)[2][2], Index channel, Unit* to, Index stride) {
+    const auto function = functions[entry_.few_rows][entry_.few_columns];
+    if (channel + channel_block <= channels_) return function(pixels_, channel, to, stride);
+    for (Index k = 0; k < size * size; ++k)
+      copy_block(pixels_[k] + channel, channels_ - channel, rest_ + k * channel_block);
+    function(rest_pixels_, 0, to, stride);
+  }
+
+ private:
+  Scratch scratch_;
+  const real* images_;
+  const Tiles& tiles_;
+  Index channels_, border_;
+  real* zeros_;
+  Group::Entry entry_{};
+  const real *pixels_[size * size], *rest_pixels_[size * size];
+  real rest_[size * size * channel_block];  // the channels of a window that fill no block
+};
+
+/// Transforms the windows of a group's tiles. A place's units lie as [blocks][tiles][block / unit_numbers].
+template <Index size, class Unit>
+void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
+               const WinogradMicro::Transform<Unit> (&functions)[2][2], Index place_stride, Index block, Unit* out) {
+  Window<size> window(images, tiles, channels, border);
+  for (Index t = 0; t < group.count(); ++t) {
+    window.move_to(group.tiles[static_cast<std::size_t>(t)]);
+    for (Index channel = 0; channel < channels; channel += channel_block) {
+      Unit* to = out + ((channel / block * group.count() + t) * block + channel % block) / unit_numbers<Unit>;
+      window.transform(functions, channel, to, place_stride);
+    }
+  }
+}
+
+/// The same for sums over tiles: units are of tiles, [blocks][tile units][block].
+template <Index size>
+void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
+                       const WinogradMicro::Transform<real> (&functions)[2][2], Index place_stride, Index block,
+                       real* out) {
+  transform<size>(images, tiles, channels, group, border, functions, place_stride, block, out);
+}
+template <Index size>
+void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
+                       const WinogradMicro::Transform<real> (&functions)[2][2], Index place_stride, Index block,
+                       Bfloat16Pair* out) {
+  Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
+  const Index pairs = blocks_of(group.count(), 2);
+  real two[2][places * channel_block];
+  for (Index pair = 0; pair < pairs; ++pair) {
+    bool exists[2];
+    for (const Index k : {0, 1}) {
+      exists[k] = 2 * pair + k < group.count();
+      const Group::Entry entry = exists[k] ? group.tiles[static_cast<std::size_t>(2 * pair + k)] : Group::Entry{};
+      if (exists[k]) windows[k].move_to(entry);
+      if (!exists[k] || entry.few_rows || entry.few_columns) std::fill(std::begin(two[k]), std::end(two[k]), real(0));
+    }
+    for (Index channel = 0; channel < channels; channel += channel_block) {
+      for (const Index k : {0, 1}) {
+        if (exists[k]) windows[k].transform(functions, channel, two[k], channel_block);
+      }
+      conv_micro().round_pairs(two[0], two[1], places, channel_block,
+                               out + (channel / block * pairs + pair) * block + channel % block, place_stride);
+    }
+  }
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels::winograd

@@ -1,0 +1,242 @@
+#include "tensor/bfloat16.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "tensor/error.h"
+#include "tensor/kernels/blocks.h"
+#include "tensor/kernels/conv_direct.h"
+#include "tensor/kernels/conv_winograd.h"
+#include "tensor/kernels/linear.h"
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+
+using namespace reverie;
+using kernels::ConvShape;
+
+namespace {
+
+float widened(std::uint16_t half) { return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16); }
+float nearest(float value) { return widened(rounded_to_bfloat16(value)); }
+
+}  // namespace
+
+TEST_CASE("bfloat16 is the upper half of a float, rounded to the nearest and to the even one of two") {
+  CHECK(nearest(1) == 1);
+  CHECK(nearest(-0.0f) == 0);
+  CHECK(std::signbit(nearest(-0.0f)));
+  CHECK(nearest(1 + 0x1p-8f) == 1);                // halfway to 1 + 2^-7
+  CHECK(nearest(1 + 0x1.8p-7f) == 1 + 0x1p-6f);    // halfway again; up is even
+  CHECK(nearest(1 + 0x1.002p-8f) == 1 + 0x1p-7f);  // a little more than half
+  CHECK(nearest(3.14159274f) == 3.140625f);
+  CHECK(nearest(0x1.fffffep127f) == std::numeric_limits<float>::infinity());
+  CHECK(nearest(-std::numeric_limits<float>::infinity()) == -std::numeric_limits<float>::infinity());
+  for (const std::uint32_t bits : {0x7fc00000u, 0xffffffffu, 0x7f800001u})
+    CHECK(std::isnan(nearest(std::bit_cast<float>(bits))));
+  CHECK(bfloat16_pair(1, -2).bits == 0xc0003f80u);
+}
+
+#ifdef REVERIE_DOUBLE
+
+TEST_CASE("bfloat16 factors are for float") {
+  CHECK_THROWS_AS(kernels::use_factors(kernels::Factors::bfloat16), Error);
+  CHECK(!kernels::bfloat16_factors());
+}
+
+#else
+
+namespace {
+
+Tensor draw(const Shape& shape, Index channel) { return normal(RandomKey{.seed = 8}.with_channel(channel), shape); }
+
+struct UseBfloat16 {
+  UseBfloat16() { kernels::use_factors(kernels::Factors::bfloat16); }
+  ~UseBfloat16() { kernels::use_factors(kernels::Factors::full); }
+};
+
+// The root of the mean square of a - b over that of b.
+double distance(const Tensor& a, const Tensor& b) {
+  double difference = 0, size = 0;
+  for (Index i = 0; i < a.size(); ++i) {
+    difference += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+    size += std::pow(static_cast<double>(b[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+}  // namespace
+
+TEST_CASE("vectors are rounded as single numbers are") {
+  std::vector<real> numbers;
+  const Tensor some = draw({64}, 0);
+  for (const real x : some.values()) numbers.push_back(x);
+  for (const std::uint32_t bits : {0x7fc00000u, 0xffffffffu, 0x7f800001u, 0x7f800000u, 0xff800000u, 0x7f7fffffu,
+                                   0x3f808000u, 0x3f818000u, 0x80000000u, 0x00000000u})
+    numbers.push_back(std::bit_cast<float>(bits));
+  numbers.resize(96, 1);
+  const auto same = [](std::uint16_t a, std::uint16_t b) {
+    return a == b || (std::isnan(widened(a)) && std::isnan(widened(b)));
+  };
+  Bfloat16Pair row[48], pairs[48];
+  kernels::conv_micro().round_row(numbers.data(), 96, row);
+  kernels::conv_micro().round_pairs(numbers.data(), numbers.data() + 48, 3, 16, pairs, 16);
+  for (std::size_t i = 0; i < 48; ++i) {
+    CHECK(same(static_cast<std::uint16_t>(row[i].bits), rounded_to_bfloat16(numbers[2 * i])));
+    CHECK(same(static_cast<std::uint16_t>(row[i].bits >> 16), rounded_to_bfloat16(numbers[2 * i + 1])));
+    CHECK(same(static_cast<std::uint16_t>(pairs[i].bits), rounded_to_bfloat16(numbers[i])));
+    CHECK(same(static_cast<std::uint16_t>(pairs[i].bits >> 16), rounded_to_bfloat16(numbers[48 + i])));
+  }
+}
+
+TEST_CASE("pairs are multiplied exactly and summed in float, the second product first: the same bits everywhere") {
+  const kernels::ConvMicro& micro = kernels::conv_micro();
+  const Index steps = 5, outputs = micro.output_block, units = 8;
+  std::vector<Bfloat16Pair> x, weight;
+  const Tensor a = draw({2, steps * units * micro.max_pixels}, 1), w = draw({2, steps * units * outputs}, 2);
+  const auto pairs = [](const Tensor& t) {
+    std::vector<Bfloat16Pair> all;
+    for (Index i = 0; i < t.size(); i += 2) all.push_back(bfloat16_pair(t[i], t[i + 1]));
+    return all;
+  };
+  x = pairs(a), weight = pairs(w);
+  std::vector<Index> at, y_at;
+  for (Index step = 0; step < steps; ++step) at.push_back(step * units * micro.max_pixels);
+  for (Index p = 0; p < micro.max_pixels; ++p) y_at.push_back(p * outputs);
+  Tensor y = Tensor::zeros({micro.max_pixels, outputs});
+  micro.product<Bfloat16Pair>({.x = x.data(),
+                               .steps = at,
+                               .weight = weight.data(),
+                               .pixels = micro.max_pixels,
+                               .y = y.data(),
+                               .y_at = y_at.data(),
+                               .channels = outputs});
+  for (Index p = 0; p < micro.max_pixels; ++p) {
+    for (Index c = 0; c < outputs; ++c) {
+      float sum = 0;
+      for (Index k = 0; k < steps * units; ++k) {
+        const std::uint32_t
+            f = x[static_cast<std::size_t>(at[static_cast<std::size_t>(k / units)] + p * units + k % units)].bits,
+            g = weight[static_cast<std::size_t>(k * outputs + c)].bits;
+        sum += widened(static_cast<std::uint16_t>(f >> 16)) * widened(static_cast<std::uint16_t>(g >> 16));
+        sum += widened(static_cast<std::uint16_t>(f)) * widened(static_cast<std::uint16_t>(g));
+      }
+      CHECK(y[p * outputs + c] == sum);
+    }
+  }
+}
+
+namespace {
+
+// The factors x, weight and dy of a layer, and its products.
+struct Layer {
+  Tensor x, weight, dy, bias, y, dx, dweight;
+};
+
+Layer convolve(const ConvShape& s, bool winograd, bool full) {
+  Layer l{draw(s.x(), 0), draw(s.weight(), 1), draw(s.y(), 2),     draw({s.out_channels}, 3),
+          draw(s.y(), 4), draw(s.x(), 5),      draw(s.weight(), 6)};
+  if (full) {
+    kernels::plain_conv2d_forward(s, l.x, l.weight, &l.bias, l.y);
+    kernels::plain_conv2d_backward_data(s, l.weight, l.dy, true, l.dx);
+    kernels::plain_conv2d_backward_weight(s, l.x, l.dy, l.dweight);
+    return l;
+  }
+  const UseBfloat16 use;
+  (winograd ? kernels::winograd_conv2d_forward : kernels::direct_conv2d_forward)(s, l.x, l.weight, &l.bias, l.y);
+  (winograd ? kernels::winograd_conv2d_backward_data : kernels::direct_conv2d_backward_data)(s, l.weight, l.dy, true,
+                                                                                             l.dx);
+  (winograd ? kernels::winograd_conv2d_backward_weight : kernels::direct_conv2d_backward_weight)(s, l.x, l.dy,
+                                                                                                 l.dweight);
+  return l;
+}
+
+Layer multiply(const kernels::LinearShape& s, bool full) {
+  Layer l{draw({s.rows, s.in}, 0),  draw({s.out, s.in}, 1),  draw({s.rows, s.out}, 2), draw({s.out}, 3),
+          draw({s.rows, s.out}, 4), draw({s.rows, s.in}, 5), draw({s.out, s.in}, 6)};
+  const auto all = [&] {
+    kernels::linear_forward(s, l.x.data(), l.weight, &l.bias, l.y.data());
+    kernels::linear_backward_data(s, l.weight, l.dy.data(), true, l.dx.data());
+    kernels::linear_backward_weight(s, l.x.data(), l.dy.data(), l.dweight);
+  };
+  if (full) {
+    all();
+  } else {
+    const UseBfloat16 use;
+    all();
+  }
+  return l;
+}
+
+using Members = std::initializer_list<Tensor Layer::*>;
+
+void check_distances(const Layer& rounded, const Layer& full, Members members, double least, double most) {
+  for (const auto member : members) {
+    CHECK(distance(rounded.*member, full.*member) > least);
+    CHECK(distance(rounded.*member, full.*member) < most);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("products of rounded factors are off by some thousandths, at sizes that fill no block and no pair") {
+  for (const ConvShape& s : {ConvShape{3, 28, 28, 32, 32, 3, 3, 1, 1, 1},
+                             {3, 5, 7, 17, 33, 3, 3, 1, 1, 1},
+                             {2, 9, 30, 9, 20, 3, 3, 2, 1, 1},
+                             {1, 4, 4, 8, 8, 5, 5, 1, 2, 1}}) {
+    CAPTURE(concat(s.x(), " * ", s.weight()));
+    check_distances(convolve(s, false, false), convolve(s, false, true), {&Layer::y, &Layer::dx}, 1e-3, 4e-3);
+  }
+  for (const kernels::LinearShape& s : {kernels::LinearShape{113, 100, 9}, {64, 17, 33}, {601, 32, 40}, {1000, 9, 100}})
+    check_distances(multiply(s, false), multiply(s, true), {&Layer::y, &Layer::dx, &Layer::dweight}, 1e-3, 4e-3);
+}
+
+TEST_CASE("Winograd's transforms make it a hundredth, at sizes that fill no block, no tile and no pair") {
+  for (const ConvShape& s : {ConvShape{2, 28, 28, 32, 32, 3, 3, 1, 1, 1},
+                             {1, 4, 4, 16, 16, 3, 3, 1, 1, 1},
+                             {3, 5, 7, 17, 33, 3, 3, 1, 1, 1},
+                             {2, 9, 30, 48, 20, 3, 3, 1, 1, 1},
+                             {3, 7, 7, 40, 64, 3, 3, 1, 1, 1},
+                             {3, 14, 14, 40, 33, 3, 3, 1, 1, 1},
+                             {9, 64, 64, 48, 96, 3, 3, 1, 1, 1}}) {
+    CAPTURE(concat(s.x(), " * ", s.weight()));
+    check_distances(convolve(s, true, false), convolve(s, true, true), {&Layer::y, &Layer::dx, &Layer::dweight}, 2e-3,
+                    1.6e-2);
+  }
+}
+
+TEST_CASE("products of rounded factors have the same bits for any number of threads") {
+  const ConvShape s{6, 20, 20, 64, 96, 3, 3, 1, 1, 1};
+  const auto all = [&](int count) {
+    set_threads(count);
+    std::vector<Layer> layers{convolve(s, true, false), convolve(s, false, false), multiply({3000, 64, 96}, false)};
+    set_threads(0);
+    return layers;
+  };
+  const std::vector<Layer> one = all(1), three = all(3);
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    for (const auto member : {&Layer::y, &Layer::dx, &Layer::dweight})
+      CHECK(distance(one[i].*member, three[i].*member) == 0);
+  }
+}
+
+TEST_CASE("a weight's form is made anew when the factors change") {
+  const kernels::LinearShape s{16, 32, 32};
+  const Tensor x = draw({16, 32}, 0), w = draw({32, 32}, 1);
+  const auto forward = [&] {
+    Tensor y = Tensor::zeros({16, 32});
+    kernels::linear_forward(s, x.data(), w, nullptr, y.data());
+    return y;
+  };
+  const kernels::KeptWeights kept({w});
+  const Tensor before = forward();
+  {
+    const UseBfloat16 use;
+    CHECK(distance(forward(), before) > 1e-3);
+  }
+  CHECK(distance(forward(), before) == 0);
+}
+
+#endif
