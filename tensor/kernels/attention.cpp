@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "tensor/kernels/attention_micro.h"
+#include "tensor/kernels/blocks.h"
 #include "tensor/kernels/functions.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
@@ -29,39 +30,92 @@ void padded_rows(const real* rows, Index stride, Index count, Index width, real 
   }
 }
 
-// Cuts [0, n) into even parts of at most `most`.
-template <class Body>
-void for_parts(Index n, Index most, Body body) {
-  const Index parts = (n + most - 1) / most;
-  for (Index i = 0; i < parts; ++i) body(i * n / parts, (i + 1) * n / parts);
+// Calls body(begin, end) for even parts of [0, n), at most a key block each, that begin with a unit.
+template <class Unit, class Body>
+void for_parts(Index n, Body body) {
+  constexpr Index unit = unit_numbers<Unit>;
+  const Index all = blocks_of(n, unit), parts = blocks_of(all, key_block / unit);
+  for (Index i = 0; i < parts; ++i) body(i * all / parts * unit, std::min((i + 1) * all / parts * unit, n));
 }
+
+// Of rows that are whole vectors, and can be rounded.
+template <class Unit>
+Index padded_width(Index width) {
+  const Index whole = is_bfloat16<Unit> ? channel_block : attention_micro<Unit>(1).lanes;
+  return blocks_of(width, whole) * whole;
+}
+
+// Memory for units beside the reals that they come from, or those reals' own.
+template <class Unit>
+Unit* beside(real* reals, Index count, Scratch& scratch) {
+  if constexpr (is_bfloat16<Unit>) {
+    return units<Unit>(scratch.take(count));
+  } else {
+    return reals;
+  }
+}
+
+// The matrix [rows,columns] as units of neighbouring rows, [row units][columns]; rows are a multiple of a unit.
+template <class Unit>
+void pair_rows(const real* matrix, Index rows, Index columns, Unit* to) {
+  if constexpr (is_bfloat16<Unit>)
+    conv_micro().round_rows(matrix, matrix + columns, rows / 2, columns, 2 * columns, to, columns);
+}
+
+// The keys or values of a head: a row's units are of neighbours along the width, or of neighbouring rows.
+template <class Unit>
+struct Operand {
+  const Unit *by_width, *by_row;
+  Index width_stride, row_stride;
+
+  Operand(const real* rows, Index stride, Index count, Index width, Index padded, Scratch& scratch) {
+    if constexpr (is_bfloat16<Unit>) {
+      const Index even = blocks_of(count, 2) * 2;
+      real* copy = scratch.take(even * padded);
+      padded_rows(rows, stride, count, width, 1, even, padded, copy);
+      Unit *row = units<Unit>(scratch.take(even * padded / 2)), *pairs = units<Unit>(scratch.take(even * padded / 2));
+      conv_micro().round_row(copy, even * padded, row);
+      pair_rows(copy, even, padded, pairs);
+      by_width = row, by_row = pairs, width_stride = padded / 2, row_stride = padded;
+    } else {
+      by_width = by_row = rows, width_stride = row_stride = stride;
+    }
+  }
+  const Unit* width_units(Index row) const { return by_width + row * width_stride; }
+  const Unit* row_units(Index row) const { return by_row + row / unit_numbers<Unit> * row_stride; }
+};
 
 }  // namespace
 
-void attention_forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
-                       Tensor& log_sum, HeadView<real> y) {
-  const Index heads = log_sum.extent(1), most = attention_micro(q.rows).queries, lanes = attention_micro(q.rows).lanes,
-              padded = (width + lanes - 1) / lanes * lanes;
+template <class Unit>
+static void forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
+                    Tensor& log_sum, HeadView<real> y) {
+  const Index heads = log_sum.extent(1), most = attention_micro<Unit>(q.rows).queries,
+              padded = padded_width<Unit>(width);
   const real scale = 1 / std::sqrt(static_cast<real>(width));
   parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
     Scratch scratch;
     real *rows = scratch.take(most * padded), *query = scratch.take(padded * most), *sum = scratch.take(padded * most);
-    real *p = scratch.take(key_block * most), *shrink = scratch.take(most);
+    real *s = scratch.take(key_block * most), *shrink = scratch.take(most);
     real *largest = scratch.take(most), *total = scratch.take(most);
+    Unit *query_units = beside<Unit>(query, padded * most, scratch), *p = beside<Unit>(s, key_block * most, scratch);
+    const Operand<Unit> keys(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
+        values(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
     for (Index first = 0; first < q.rows; first += most) {
-      const AttentionMicro& micro = attention_micro(q.rows - first);
+      const AttentionMicro<Unit>& micro = attention_micro<Unit>(q.rows - first);
       const Index B = micro.queries, count = std::min(B, q.rows - first);
       padded_rows(q.at(n, h) + first * q.row_stride, q.row_stride, count, width, scale, B, padded, rows);
       micro.turn(rows, B, padded, query);
+      pair_rows(query, padded, B, query_units);
       std::fill_n(sum, padded * B, real(0));
       std::fill_n(total, B, real(0));
       std::fill_n(largest, B, -std::numeric_limits<real>::infinity());
-      for_parts(k.rows, key_block, [&](Index begin, Index end) {
-        const Index keys = end - begin;
-        micro.scores(k.at(n, h) + begin * k.row_stride, k.row_stride, keys, width, query, p);
+      for_parts<Unit>(k.rows, [&](Index begin, Index end) {
+        micro.scores(keys.width_units(begin), keys.width_stride, end - begin, blocks_of(width, unit_numbers<Unit>),
+                     query_units, s);
         std::copy_n(largest, B, shrink);
-        micro.raise(p, keys, largest);
+        micro.raise(s, end - begin, largest);
 #pragma omp simd
         for (Index j = 0; j < B; ++j) shrink[j] = fast_exp(shrink[j] - largest[j]);
 #pragma omp simd
@@ -70,8 +124,9 @@ void attention_forward(Index width, HeadView<const real> q, HeadView<const real>
 #pragma omp simd
           for (Index j = 0; j < B; ++j) sum[d * B + j] *= shrink[j];
         }
-        micro.exponentials(p, keys, largest, total);
-        micro.mix(v.at(n, h) + begin * v.row_stride, v.row_stride, keys, width, p, sum);
+        micro.exponentials(s, end - begin, largest, total, p);
+        micro.mix(values.row_units(begin), values.row_stride, blocks_of(end - begin, unit_numbers<Unit>), width, p,
+                  sum);
       });
       micro.turn(sum, padded, B, rows);
       real *out = y.at(n, h) + first * y.row_stride, *logs = log_sum.data() + tile * q.rows + first;
@@ -87,11 +142,12 @@ void attention_forward(Index width, HeadView<const real> q, HeadView<const real>
 
 // With p = e^(s - log_sum):  dv = p^T dy,  dp = dy v^T,  ds = p (dp - sum_d dy y),  dq = ds k / sqrt(width),  dk = ds^T
 // q / sqrt(width).
-void attention_backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
-                        HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
-                        HeadView<real> dk, HeadView<real> dv) {
-  const Index heads = log_sum.extent(1), most = attention_micro(q.rows).queries, lanes = attention_micro(q.rows).lanes,
-              padded = (width + lanes - 1) / lanes * lanes;
+template <class Unit>
+static void backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
+                     HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
+                     HeadView<real> dk, HeadView<real> dv) {
+  const Index heads = log_sum.extent(1), most = attention_micro<Unit>(q.rows).queries,
+              padded = padded_width<Unit>(width);
   const real scale = 1 / std::sqrt(static_cast<real>(width));
   parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
@@ -99,19 +155,31 @@ void attention_backward(Index width, HeadView<const real> q, HeadView<const real
     real *query = scratch.take(padded * most), *query_rows = scratch.take(most * padded);
     real *slope = scratch.take(padded * most), *slope_rows = scratch.take(most * padded);
     real *dquery = scratch.take(padded * most), *dquery_rows = scratch.take(most * padded);
-    real *p = scratch.take(key_block * most), *ds = scratch.take(key_block * most);
+    real *s = scratch.take(key_block * most), *dp = scratch.take(key_block * most);
     real *logs = scratch.take(most), *dot = scratch.take(most);
     real *dkeys = scratch.take(k.rows * padded), *dvalues = scratch.take(k.rows * padded);
+    Unit *query_units = beside<Unit>(query, padded * most, scratch),
+         *query_pairs = beside<Unit>(query_rows, padded * most, scratch),
+         *slope_units = beside<Unit>(slope, padded * most, scratch),
+         *slope_pairs = beside<Unit>(slope_rows, padded * most, scratch);
+    Unit *p = beside<Unit>(s, key_block * most, scratch), *ds = beside<Unit>(dp, key_block * most, scratch),
+         *ds_by_key = beside<Unit>(dp, key_block * most, scratch);
+    const Operand<Unit> all_keys(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
+        values(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
     std::fill_n(dkeys, k.rows * padded, real(0));
     std::fill_n(dvalues, k.rows * padded, real(0));
     for (Index first = 0; first < q.rows; first += most) {
-      const AttentionMicro& micro = attention_micro(q.rows - first);
+      const AttentionMicro<Unit>& micro = attention_micro<Unit>(q.rows - first);
       const Index B = micro.queries, count = std::min(B, q.rows - first);
       const real *q_rows = q.at(n, h) + first * q.row_stride, *dy_rows = dy.at(n, h) + first * dy.row_stride;
       padded_rows(q_rows, q.row_stride, count, width, scale, B, padded, query_rows);
       padded_rows(dy_rows, dy.row_stride, count, width, 1, B, padded, slope_rows);
       micro.turn(query_rows, B, padded, query);
       micro.turn(slope_rows, B, padded, slope);
+      pair_rows(query, padded, B, query_units);
+      pair_rows(slope, padded, B, slope_units);
+      pair_rows(query_rows, B, padded, query_pairs);
+      pair_rows(slope_rows, B, padded, slope_pairs);
       for (Index j = 0; j < B; ++j) {
         logs[j] = dot[j] = 0;  // what doesn't exist has no slope, and so no share in anything
         if (j >= count) continue;
@@ -123,15 +191,15 @@ void attention_backward(Index width, HeadView<const real> q, HeadView<const real
         dot[j] = sum;
       }
       std::fill_n(dquery, padded * B, real(0));
-      for_parts(k.rows, key_block, [&](Index begin, Index end) {
-        const Index keys = end - begin;
-        const real *k_rows = k.at(n, h) + begin * k.row_stride, *v_rows = v.at(n, h) + begin * v.row_stride;
-        micro.scores(k_rows, k.row_stride, keys, width, query, p);
-        micro.scores(v_rows, v.row_stride, keys, width, slope, ds);
-        micro.slopes(p, ds, keys, logs, dot);
-        micro.spread(p, keys, padded, slope_rows, dvalues + begin * padded);
-        micro.spread(ds, keys, padded, query_rows, dkeys + begin * padded);
-        micro.mix(k_rows, k.row_stride, keys, width, ds, dquery);
+      for_parts<Unit>(k.rows, [&](Index begin, Index end) {
+        const Index keys = end - begin, width_units = blocks_of(width, unit_numbers<Unit>);
+        micro.scores(all_keys.width_units(begin), all_keys.width_stride, keys, width_units, query_units, s);
+        micro.scores(values.width_units(begin), values.width_stride, keys, width_units, slope_units, dp);
+        micro.slopes(s, dp, keys, logs, dot, p, ds, ds_by_key);
+        micro.spread(p, keys, padded, slope_pairs, dvalues + begin * padded);
+        micro.spread(ds, keys, padded, query_pairs, dkeys + begin * padded);
+        micro.mix(all_keys.row_units(begin), all_keys.row_stride, blocks_of(keys, unit_numbers<Unit>), width, ds_by_key,
+                  dquery);
       });
       if (dq.data == nullptr) continue;
       micro.turn(dquery, padded, B, dquery_rows);
@@ -151,6 +219,17 @@ void attention_backward(Index width, HeadView<const real> q, HeadView<const real
     add(dkeys, dk);
     add(dvalues, dv);
   });
+}
+
+void attention_forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
+                       Tensor& log_sum, HeadView<real> y) {
+  with_units([&]<class Unit>(Unit) { forward<Unit>(width, q, k, v, log_sum, y); });
+}
+
+void attention_backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
+                        HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
+                        HeadView<real> dk, HeadView<real> dv) {
+  with_units([&]<class Unit>(Unit) { backward<Unit>(width, q, k, v, y, log_sum, dy, dq, dk, dv); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -12,12 +12,11 @@
 #include "tensor/kernels/attention_micro.h"
 #include "tensor/kernels/functions-inl.h"
 #include "tensor/kernels/transpose-inl.h"
+#include "tensor/kernels/units-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 using Vector = hn::ScalableTag<real>;
 using Vec = hn::Vec<Vector>;
@@ -40,8 +39,8 @@ void for_tiles(Index count, Tile tile) {
 }
 
 // y[r,B] (+)= sum over n of a[r row + n step] x[n,B]: the sums of `Rows` rows stay in registers.
-template <Index Vectors, Index Rows>
-HWY_ATTR void rows_by_block(const real* a, Index row, Index step, Index count, const real* x, bool accumulate,
+template <class Units, Index Vectors, Index Rows, class Unit = typename Units::Unit>
+HWY_ATTR void rows_by_block(const Unit* a, Index row, Index step, Index count, const Unit* x, bool accumulate,
                             real* y) {
   const Vector d;
   constexpr Index queries = Vectors * lanes;
@@ -55,12 +54,12 @@ HWY_ATTR void rows_by_block(const real* a, Index row, Index step, Index count, c
   for (Index n = 0; n < count; ++n, a += step, x += queries) {
     Vec value[Vectors];
 #pragma GCC unroll 2
-    for (Index v = 0; v < Vectors; ++v) value[v] = hn::LoadU(d, x + v * lanes);
+    for (Index v = 0; v < Vectors; ++v) value[v] = Units::load(d, x + v * lanes);
 #pragma GCC unroll 16
     for (Index r = 0; r < Rows; ++r) {
-      const Vec factor = hn::Set(d, a[r * row]);
+      const Vec factor = Units::spread(d, a + r * row);
 #pragma GCC unroll 2
-      for (Index v = 0; v < Vectors; ++v) sum[r][v] = hn::MulAdd(factor, value[v], sum[r][v]);
+      for (Index v = 0; v < Vectors; ++v) sum[r][v] = Units::add_products(d, factor, value[v], sum[r][v]);
     }
   }
 #pragma GCC unroll 16
@@ -70,33 +69,33 @@ HWY_ATTR void rows_by_block(const real* a, Index row, Index step, Index count, c
   }
 }
 
-template <Index Vectors>
-void scores(const real* k, Index stride, Index keys, Index width, const real* q, real* s) {
+template <class Units, Index Vectors, class Unit = typename Units::Unit>
+void scores(const Unit* k, Index stride, Index keys, Index width, const Unit* q, real* s) {
   for_tiles(keys, [&](Index first, auto rows) {
-    rows_by_block<Vectors, rows>(k + first * stride, stride, 1, width, q, false, s + first * Vectors * lanes);
+    rows_by_block<Units, Vectors, rows>(k + first * stride, stride, 1, width, q, false, s + first * Vectors * lanes);
   });
 }
 
-template <Index Vectors>
-void mix(const real* v, Index stride, Index keys, Index width, const real* p, real* y) {
+template <class Units, Index Vectors, class Unit = typename Units::Unit>
+void mix(const Unit* v, Index stride, Index keys, Index width, const Unit* p, real* y) {
   for_tiles(width, [&](Index first, auto rows) {
-    rows_by_block<Vectors, rows>(v + first, 1, stride, keys, p, true, y + first * Vectors * lanes);
+    rows_by_block<Units, Vectors, rows>(v + first, 1, stride, keys, p, true, y + first * Vectors * lanes);
   });
 }
 
-template <Index Vectors, Index Keys>
-HWY_ATTR void spread_to(const real* p, Index padded, const real* q, real* dk) {
+template <class Units, Index Vectors, Index Keys, class Unit = typename Units::Unit>
+HWY_ATTR void spread_to(const Unit* p, Index padded, const Unit* q, real* dk) {
   const Vector d;
-  constexpr Index queries = Vectors * lanes;
+  constexpr Index queries = Vectors * lanes / unit_numbers<Unit>;
   for (Index column = 0; column < padded; column += lanes) {
     Vec sum[Keys];
 #pragma GCC unroll 16
     for (Index key = 0; key < Keys; ++key) sum[key] = hn::LoadU(d, dk + key * padded + column);
     for (Index query = 0; query < queries; ++query) {
-      const Vec row = hn::LoadU(d, q + query * padded + column);
+      const Vec row = Units::load(d, q + query * padded + column);
 #pragma GCC unroll 16
       for (Index key = 0; key < Keys; ++key) {
-        sum[key] = hn::MulAdd(hn::Set(d, p[key * queries + query]), row, sum[key]);
+        sum[key] = Units::add_products(d, Units::spread(d, p + key * queries + query), row, sum[key]);
       }
     }
 #pragma GCC unroll 16
@@ -104,10 +103,10 @@ HWY_ATTR void spread_to(const real* p, Index padded, const real* q, real* dk) {
   }
 }
 
-template <Index Vectors>
-void spread(const real* p, Index keys, Index padded, const real* q, real* dk) {
+template <class Units, Index Vectors, class Unit = typename Units::Unit>
+void spread(const Unit* p, Index keys, Index padded, const Unit* q, real* dk) {
   for_tiles(keys, [&](Index first, auto rows) {
-    spread_to<Vectors, rows>(p + first * Vectors * lanes, padded, q, dk + first * padded);
+    spread_to<Units, Vectors, rows>(p + first * Vectors * lanes / unit_numbers<Unit>, padded, q, dk + first * padded);
   });
 }
 
@@ -139,51 +138,79 @@ HWY_ATTR void raise(const real* s, Index keys, real* largest) {
   for (Index v = 0; v < Vectors; ++v) hn::StoreU(most[v], d, largest + v * lanes);
 }
 
-template <Index Vectors>
-HWY_ATTR void exponentials(real* s, Index keys, const real* shift, real* total) {
+// As many keys at once as make a unit; of those that don't exist the exponentials are zero.
+template <class Units, Index Vectors, class Unit = typename Units::Unit>
+HWY_ATTR void exponentials(const real* s, Index keys, const real* shift, real* total, Unit* p) {
   const Vector d;
   Vec less[Vectors], sum[Vectors];
 #pragma GCC unroll 2
   for (Index v = 0; v < Vectors; ++v)
     less[v] = hn::LoadU(d, shift + v * lanes), sum[v] = hn::LoadU(d, total + v * lanes);
-  for (Index key = 0; key < keys; ++key, s += Vectors * lanes) {
+  for (Index key = 0; key < keys; key += unit_numbers<Unit>, p += Vectors * lanes) {
 #pragma GCC unroll 2
     for (Index v = 0; v < Vectors; ++v) {
-      const Vec p = decay(d, hn::Sub(hn::LoadU(d, s + v * lanes), less[v]));
-      hn::StoreU(p, d, s + v * lanes);
-      sum[v] = hn::Add(sum[v], p);
+      Vec e[2] = {hn::Zero(d), hn::Zero(d)};
+#pragma GCC unroll 2
+      for (Index i = 0; i < unit_numbers<Unit>; ++i) {
+        if (i > 0 && key + i == keys) break;
+        e[i] = decay(d, hn::Sub(hn::LoadU(d, s + (key + i) * Vectors * lanes + v * lanes), less[v]));
+        sum[v] = hn::Add(sum[v], e[i]);
+      }
+      Units::store_rows(d, e[0], e[1], p + v * lanes);
     }
   }
 #pragma GCC unroll 2
   for (Index v = 0; v < Vectors; ++v) hn::StoreU(sum[v], d, total + v * lanes);
 }
 
-template <Index Vectors>
-HWY_ATTR void slopes(real* s, real* dp, Index keys, const real* log_sum, const real* dot) {
+template <class Units, Index Vectors, class Unit = typename Units::Unit>
+HWY_ATTR void slopes(const real* s, const real* dp, Index keys, const real* log_sum, const real* dot, Unit* p, Unit* ds,
+                     Unit* ds_by_key) {
   const Vector d;
   Vec logs[Vectors], dots[Vectors];
 #pragma GCC unroll 2
   for (Index v = 0; v < Vectors; ++v)
     logs[v] = hn::LoadU(d, log_sum + v * lanes), dots[v] = hn::LoadU(d, dot + v * lanes);
-  for (Index key = 0; key < keys; ++key, s += Vectors * lanes, dp += Vectors * lanes) {
+  for (Index key = 0; key < keys; key += unit_numbers<Unit>) {
 #pragma GCC unroll 2
     for (Index v = 0; v < Vectors; ++v) {
-      const Vec p = decay(d, hn::Sub(hn::LoadU(d, s + v * lanes), logs[v]));
-      hn::StoreU(p, d, s + v * lanes);
-      hn::StoreU(hn::Mul(p, hn::Sub(hn::LoadU(d, dp + v * lanes), dots[v])), d, dp + v * lanes);
+      Vec slope[2] = {hn::Zero(d), hn::Zero(d)};
+#pragma GCC unroll 2
+      for (Index i = 0; i < unit_numbers<Unit>; ++i) {
+        if (i > 0 && key + i == keys) break;
+        const Index row = (key + i) * Vectors * lanes, unit_row = row / unit_numbers<Unit>;
+        const Vec e = decay(d, hn::Sub(hn::LoadU(d, s + row + v * lanes), logs[v]));
+        slope[i] = hn::Mul(e, hn::Sub(hn::LoadU(d, dp + row + v * lanes), dots[v]));
+        Units::store_row(d, e, p + unit_row, v * lanes);
+        Units::store_row(d, slope[i], ds + unit_row, v * lanes);
+      }
+      if (ds_by_key != ds)
+        Units::store_rows(d, slope[0], slope[1], ds_by_key + key / unit_numbers<Unit> * Vectors * lanes + v * lanes);
     }
   }
 }
 
-}  // namespace
-
-template <Index Vectors>
-constexpr AttentionMicro describe() {
-  return {Vectors * lanes,       lanes,          scores<Vectors>, mix<Vectors>, spread<Vectors>, turn, raise<Vectors>,
-          exponentials<Vectors>, slopes<Vectors>};
+template <class Units, Index Vectors>
+AttentionMicro<typename Units::Unit> describe() {
+  return {Vectors * lanes,        lanes, scores<Units, Vectors>, mix<Units, Vectors>,
+          spread<Units, Vectors>, turn,  raise<Vectors>,         exponentials<Units, Vectors>,
+          slopes<Units, Vectors>};
 }
 
-AttentionMicros describe_attention() { return {describe<1>(), describe<2>()}; }
+}  // namespace
+
+AttentionMicros describe_attention() {
+  AttentionMicros micros{{describe<RealUnits, 1>(), describe<RealUnits, 2>()}};
+#ifndef REVERIE_DOUBLE
+  constexpr Index least = lanes > 1 ? 1 : 2;  // vectors that hold a pair
+  if (has_native_bfloat16()) {
+    micros.in_bfloat16 = {describe<Bfloat16Units<true>, least>(), describe<Bfloat16Units<true>, 2>()};
+  } else {
+    micros.in_bfloat16 = {describe<Bfloat16Units<false>, least>(), describe<Bfloat16Units<false>, 2>()};
+  }
+#endif
+  return micros;
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -193,9 +220,9 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 
 HWY_EXPORT(describe_attention);
 
-const AttentionMicro& attention_micro(Index queries) {
+const AttentionMicros& attention_micros() {
   static const AttentionMicros micros = HWY_DYNAMIC_DISPATCH(describe_attention)();
-  return queries <= micros.one_vector.queries ? micros.one_vector : micros.two_vectors;
+  return micros;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

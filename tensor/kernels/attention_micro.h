@@ -1,32 +1,54 @@
 #pragma once
-#include "tensor/real.h"
+#include "tensor/kernels/products.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// What attention computes for a block of B = `queries` queries, all keys' rows being read where they lie
-/// (`stride` apart). Vectors run along the queries, so that softmax's maximum and sum need nothing across lanes.
+/// (`stride` apart). Vectors run along the queries, so that softmax's maximum and sum need nothing across lanes. What
+/// is multiplied comes in units of two neighbours along the sum, or in reals; counts along a sum, here with a small u,
+/// are of units.
+template <class Unit>
 struct AttentionMicro {
   Index queries;  ///< of a block: one or two vectors
   Index lanes;    ///< of a vector: `spread` and `turn` take rows padded to whole vectors
-  /// s[key,B] = sum over d of k[key,d] q[d,B]: scores, and in the backward pass dP.
-  void (*scores)(const real* k, Index stride, Index keys, Index width, const real* q, real* s);
-  /// y[d,B] += sum over keys of v[key,d] p[key,B]: outputs, and dQ.
-  void (*mix)(const real* v, Index stride, Index keys, Index width, const real* p, real* y);
-  /// dk[key,:] += sum over queries of p[key,query] q[query,:], rows of `padded` numbers: dK and dV.
-  void (*spread)(const real* p, Index keys, Index padded, const real* q, real* dk);
+  /// s[key,B] = sum over d of k[key,du] q[du,B]: scores, and in the backward pass dP.
+  void (*scores)(const Unit* k, Index stride, Index keys, Index widthu, const Unit* q, real* s);
+  /// y[d,B] += sum over keys of v[keyu,d] p[keyu,B]: outputs, and dQ.
+  void (*mix)(const Unit* v, Index stride, Index keysu, Index width, const Unit* p, real* y);
+  /// dk[key,:] += sum over queries of p[key,queryu] q[queryu,:], rows of `padded` numbers: dK and dV.
+  void (*spread)(const Unit* p, Index keys, Index padded, const Unit* q, real* dk);
   /// to[columns,rows] = from[rows,columns] transposed, both numbers being whole vectors
   void (*turn)(const real* from, Index rows, Index columns, real* to);
   /// largest[B] = max(largest, s[key,B])
   void (*raise)(const real* s, Index keys, real* largest);
-  /// s = e^(s - shift[B]), total[B] += s
-  void (*exponentials)(real* s, Index keys, const real* shift, real* total);
-  /// p = e^(s - log_sum[B]) in s's place, ds = p (dp - dot[B]) in dp's
-  void (*slopes)(real* s, real* dp, Index keys, const real* log_sum, const real* dot);
+  /// p[keyu,B] = e^(s - shift[B]), total[B] += p. Reals may replace s.
+  void (*exponentials)(const real* s, Index keys, const real* shift, real* total, Unit* p);
+  /// p[key,queryu] = e^(s - log_sum[B]), ds = p (dp - dot[B]), and the same as ds_by_key[keyu,B]. Reals may replace s
+  /// and dp, and for them ds_by_key is ds.
+  void (*slopes)(const real* s, const real* dp, Index keys, const real* log_sum, const real* dot, Unit* p, Unit* ds,
+                 Unit* ds_by_key);
+};
+template <class Unit>
+struct AttentionBlocks {
+  AttentionMicro<Unit> one_vector, two_vectors;
+  /// The one whose block fits so many queries, or as many of them as go at once.
+  const AttentionMicro<Unit>& of(Index queries) const {
+    return queries <= one_vector.queries ? one_vector : two_vectors;
+  }
 };
 struct AttentionMicros {
-  AttentionMicro one_vector, two_vectors;
+  AttentionBlocks<real> in_real;
+  AttentionBlocks<Bfloat16Pair> in_bfloat16{};  ///< for real = float
 };
-/// The one whose block fits so many queries, or as many of them as go at once.
-const AttentionMicro& attention_micro(Index queries);
+const AttentionMicros& attention_micros();
+
+template <class Unit>
+const AttentionMicro<Unit>& attention_micro(Index queries) {
+  if constexpr (is_bfloat16<Unit>) {
+    return attention_micros().in_bfloat16.of(queries);
+  } else {
+    return attention_micros().in_real.of(queries);
+  }
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

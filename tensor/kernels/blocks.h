@@ -16,34 +16,6 @@ inline Index blocks_of(Index count, Index block) { return (count + block - 1) / 
 /// The length of tiles if `count` is cut into as few as possible of at most `most`, and evenly.
 inline Index even_tile(Index count, Index most) { return blocks_of(count, std::max<Index>(1, blocks_of(count, most))); }
 
-/// Memory for reals as memory for units, which are no larger.
-template <class Unit>
-Unit* units(real* memory) {
-  static_assert(sizeof(Unit) <= sizeof(real));
-  return reinterpret_cast<Unit*>(memory);
-}
-template <class Unit>
-const Unit* units(const real* memory) {
-  return units<Unit>(const_cast<real*>(memory));
-}
-
-/// Calls f(a unit) of the kind that products are to be computed in.
-template <class Function>
-void with_units(Function f) {
-  if (sizeof(real) == sizeof(Bfloat16Pair) && bfloat16_factors()) return f(Bfloat16Pair());
-  f(real());
-}
-
-/// The unit of the numbers that at(0), and at(1) if it has two, return.
-template <class Unit, class At>
-Unit make_unit(At at) {
-  if constexpr (is_bfloat16<Unit>) {
-    return bfloat16_pair(static_cast<float>(at(0)), static_cast<float>(at(1)));
-  } else {
-    return at(0);
-  }
-}
-
 /// Copies the `count` channels that a block has, with zeros for the rest; all zeros for a pixel outside of the image
 /// (null).
 inline void copy_block(const real* from, Index count, real* to) {
@@ -92,7 +64,8 @@ inline void row_units_to_blocks(const real* from, Index rows, Index channels, In
         copy_block(second, count, two[1]);
         first = two[0], second = two[1];
       }
-      conv_micro().round_pairs(first, second, 1, 0, to + (channel / width * pairs + pair) * width + channel % width, 0);
+      conv_micro().round_rows(first, second, 1, channel_block, 0,
+                              to + (channel / width * pairs + pair) * width + channel % width, 0);
     }
   }
 }

@@ -9,15 +9,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "tensor/kernels/bfloat16-inl.h"
 #include "tensor/kernels/conv_micro.h"
 #include "tensor/kernels/transpose-inl.h"
+#include "tensor/kernels/units-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 namespace {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 using Vector = hn::ScalableTag<real>;
 using Vec = hn::Vec<Vector>;
@@ -26,33 +24,11 @@ constexpr Index vectors = std::max<Index>(2, channel_block / lanes), output_bloc
 constexpr Index registers = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 32 : 16;
 constexpr Index max_pixels = std::max<Index>(1, (registers - vectors - 1) / vectors);
 
-// What units are to the vectors: their bits, and what comes of them.
-struct Real {
-  using Unit = real;
-  static HWY_INLINE HWY_ATTR Vec load(const real* from) { return hn::LoadU(Vector(), from); }
-  static HWY_INLINE HWY_ATTR Vec spread(const real* from) { return hn::Set(Vector(), *from); }
-  static HWY_INLINE HWY_ATTR Vec add_products(Vec a, Vec b, Vec sum) { return hn::MulAdd(a, b, sum); }
-};
-#ifndef REVERIE_DOUBLE
-template <bool Native>
-struct Bfloat16 {
-  using Unit = Bfloat16Pair;
-  using Bits = hn::RebindToUnsigned<Vector>;
-  static HWY_INLINE HWY_ATTR Vec load(const Unit* from) {
-    return hn::BitCast(Vector(), hn::LoadU(Bits(), &from->bits));
-  }
-  static HWY_INLINE HWY_ATTR Vec spread(const Unit* from) { return hn::BitCast(Vector(), hn::Set(Bits(), from->bits)); }
-  static HWY_INLINE HWY_ATTR Vec add_products(Vec a, Vec b, Vec sum) {
-    return HWY_NAMESPACE::add_products<Native>(Vector(), a, b, sum);
-  }
-};
-#endif
-
 // All of a tile's sums stay in registers. Each unit of a step loads its vectors of weights and, for every pixel, one
 // unit of x for all lanes, which serves as many multiply-adds as there are vectors.
-template <class Numbers, Index Pixels>
-HWY_ATTR void product_of(const Product<typename Numbers::Unit>& t) {
-  using Unit = typename Numbers::Unit;
+template <class Units, Index Pixels>
+HWY_ATTR void product_of(const Product<typename Units::Unit>& t) {
+  using Unit = typename Units::Unit;
   const Vector d;
   Vec sum[Pixels][vectors];
 #pragma GCC unroll 16  // or GCC clears an array in memory first, at every call
@@ -68,12 +44,12 @@ HWY_ATTR void product_of(const Product<typename Numbers::Unit>& t) {
       for (Index i = 0; i < 2; ++i, weight += output_block) {
         Vec w[vectors];
 #pragma GCC unroll 16
-        for (Index v = 0; v < vectors; ++v) w[v] = Numbers::load(weight + v * lanes);
+        for (Index v = 0; v < vectors; ++v) w[v] = Units::load(d, weight + v * lanes);
 #pragma GCC unroll 16
         for (Index p = 0; p < Pixels; ++p) {
-          const Vec value = Numbers::spread(x + p * block_units<Unit> + i);
+          const Vec value = Units::spread(d, x + p * block_units<Unit> + i);
 #pragma GCC unroll 16
-          for (Index v = 0; v < vectors; ++v) sum[p][v] = Numbers::add_products(value, w[v], sum[p][v]);
+          for (Index v = 0; v < vectors; ++v) sum[p][v] = Units::add_products(d, value, w[v], sum[p][v]);
         }
       }
     }
@@ -114,20 +90,20 @@ HWY_ATTR void product_of(const Product<typename Numbers::Unit>& t) {
   }
 }
 
-template <class Numbers, Index... Pixels>
-void product_for(const Product<typename Numbers::Unit>& t, std::integer_sequence<Index, Pixels...>) {
-  static constexpr void (*table[])(const Product<typename Numbers::Unit>&) = {product_of<Numbers, Pixels + 1>...};
+template <class Units, Index... Pixels>
+void product_for(const Product<typename Units::Unit>& t, std::integer_sequence<Index, Pixels...>) {
+  static constexpr void (*table[])(const Product<typename Units::Unit>&) = {product_of<Units, Pixels + 1>...};
   table[t.pixels - 1](t);
 }
-template <class Numbers>
-void product(const Product<typename Numbers::Unit>& t) {
-  product_for<Numbers>(t, std::make_integer_sequence<Index, max_pixels>());
+template <class Units>
+void product(const Product<typename Units::Unit>& t) {
+  product_for<Units>(t, std::make_integer_sequence<Index, max_pixels>());
 }
 
 // Some of x's channels by a block of dy's in registers, running over the pixels.
-template <class Numbers>
-HWY_ATTR void outer_sum(const OuterSum<typename Numbers::Unit>& t) {
-  using Unit = typename Numbers::Unit;
+template <class Units>
+HWY_ATTR void outer_sum(const OuterSum<typename Units::Unit>& t) {
+  using Unit = typename Units::Unit;
   const Vector d;
   constexpr Index at_once = max_pixels >= 8 ? 8 : max_pixels >= 4 ? 4 : max_pixels >= 2 ? 2 : 1;
   for (Index first = 0; first < channel_block; first += at_once) {
@@ -146,12 +122,12 @@ HWY_ATTR void outer_sum(const OuterSum<typename Numbers::Unit>& t) {
       for (Index column = 0; column < t.columns; ++column, x += channel_block, dy += output_block) {
         Vec slope[vectors];
 #pragma GCC unroll 16
-        for (Index v = 0; v < vectors; ++v) slope[v] = Numbers::load(dy + v * lanes);
+        for (Index v = 0; v < vectors; ++v) slope[v] = Units::load(d, dy + v * lanes);
 #pragma GCC unroll 8
         for (Index i = 0; i < at_once; ++i) {
-          const Vec value = Numbers::spread(x + i);
+          const Vec value = Units::spread(d, x + i);
 #pragma GCC unroll 16
-          for (Index v = 0; v < vectors; ++v) sum[i][v] = Numbers::add_products(value, slope[v], sum[i][v]);
+          for (Index v = 0; v < vectors; ++v) sum[i][v] = Units::add_products(d, value, slope[v], sum[i][v]);
         }
       }
     }
@@ -238,25 +214,24 @@ void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); 
 
 #ifndef REVERIE_DOUBLE
 template <bool Native>
-constexpr Products<Bfloat16Pair> in_bfloat16{product<Bfloat16<Native>>, outer_sum<Bfloat16<Native>>};
+constexpr Products<Bfloat16Pair> in_bfloat16{product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>};
 
 using Channels = hn::CappedTag<real, channel_block>;
 
 template <bool Native>
 HWY_ATTR void round_row(const real* from, Index count, Bfloat16Pair* to) {
-  auto* halves = reinterpret_cast<std::uint16_t*>(to);
   const Channels d;
   for (Index i = 0; i < count; i += static_cast<Index>(hn::Lanes(d)))
-    store_rounded<Native>(d, hn::LoadU(d, from + i), halves + i);
+    Bfloat16Units<Native>::store_row(d, hn::LoadU(d, from + i), to, i);
 }
 
 template <bool Native>
-HWY_ATTR void round_pairs(const real* first, const real* second, Index blocks, Index step, Bfloat16Pair* to,
-                          Index to_step) {
+HWY_ATTR void round_rows(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
+                         Index to_step) {
   const Channels d;
-  for (Index block = 0; block < blocks; ++block, first += step, second += step, to += to_step) {
-    for (Index i = 0; i < channel_block; i += static_cast<Index>(hn::Lanes(d)))
-      store_pairs<Native>(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
+  for (Index row = 0; row < rows; ++row, first += step, second += step, to += to_step) {
+    for (Index i = 0; i < count; i += static_cast<Index>(hn::Lanes(d)))
+      Bfloat16Units<Native>::store_rows(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
   }
 }
 #endif
@@ -266,14 +241,14 @@ HWY_ATTR void round_pairs(const real* first, const real* second, Index blocks, I
 ConvMicro describe_conv() {
   ConvMicro micro{.output_block = output_block,
                   .max_pixels = max_pixels,
-                  .in_real = {product<Real>, outer_sum<Real>},
+                  .in_real = {product<RealUnits>, outer_sum<RealUnits>},
                   .add_taps = add_taps,
                   .dots = dots};
 #ifndef REVERIE_DOUBLE
   micro.native_bfloat16 = has_native_bfloat16();
   micro.in_bfloat16 = micro.native_bfloat16 ? in_bfloat16<true> : in_bfloat16<false>;
   micro.round_row = micro.native_bfloat16 ? round_row<true> : round_row<false>;
-  micro.round_pairs = micro.native_bfloat16 ? round_pairs<true> : round_pairs<false>;
+  micro.round_rows = micro.native_bfloat16 ? round_rows<true> : round_rows<false>;
 #endif
   return micro;
 }

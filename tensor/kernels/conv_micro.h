@@ -1,9 +1,7 @@
 #pragma once
 #include <span>
-#include <type_traits>
 
-#include "tensor/bfloat16.h"
-#include "tensor/real.h"
+#include "tensor/kernels/products.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
@@ -11,12 +9,6 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// number that the compiler knows, and every address in the inner loops is a register plus a constant.
 inline constexpr Index channel_block = 16;
 
-/// What the micro-kernels multiply by: units of one number, real, or of two that are neighbours along the sum,
-/// Bfloat16Pair.
-template <class Unit>
-inline constexpr bool is_bfloat16 = std::is_same_v<Unit, Bfloat16Pair>;
-template <class Unit>
-inline constexpr Index unit_numbers = is_bfloat16<Unit> ? 2 : 1;
 template <class Unit>
 inline constexpr Index block_units = channel_block / unit_numbers<Unit>;
 
@@ -89,11 +81,11 @@ struct ConvMicro {
     in<Unit>().outer_sum(s);
   }
   bool native_bfloat16 = false;  ///< whether the processor has instructions for it
-  /// Rounds `count` numbers, some channel blocks, and stores them side by side. For real = float.
+  /// Rounds `count` numbers, some vectors of them, and stores them side by side. For real = float.
   void (*round_row)(const real* from, Index count, Bfloat16Pair* to) = nullptr;
-  /// Rounds channel blocks `step` apart to pairs of one's and the other's numbers.
-  void (*round_pairs)(const real* first, const real* second, Index blocks, Index step, Bfloat16Pair* to,
-                      Index to_step) = nullptr;
+  /// Rounds rows `step` apart, of `count` numbers, to pairs of first's and second's numbers.
+  void (*round_rows)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
+                     Index to_step) = nullptr;
   /// dweight[o step + 9 i + k] += taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine taps
   /// k.
   void (*add_taps)(const real* taps, Index input, Index tap, Index step, real* dweight);

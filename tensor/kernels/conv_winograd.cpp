@@ -86,7 +86,7 @@ FormRecipe transformed(const Tensor& weight, const Taps& t) {
         } else {
           real two[2][places * channel_block];
           for (const Index k : {0, 1}) transform(w, t, o, i + k, two[k], channel_block);
-          conv_micro().round_pairs(two[0], two[1], places, channel_block, u + p.at(0, o, i), p.place());
+          conv_micro().round_rows(two[0], two[1], places, channel_block, channel_block, u + p.at(0, o, i), p.place());
         }
       }
     }

@@ -1,18 +1,55 @@
 #pragma once
+#include <type_traits>
+
+#include "tensor/bfloat16.h"
 #include "tensor/real.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// What linear layers and convolutions multiply from now on, in the whole program: their reals, or those rounded to
-/// bfloat16, whose products are summed in float all the same (tensor/bfloat16.h). Processors that know bfloat16
-/// multiply twice as many in the same time. A linear layer's or a direct convolution's results are then off by 0.3% of
-/// their size, Winograd's by 0.7 to 1.3%. Convolutions from or to fewer than eight channels, attention's scores, norms
-/// and everything else stay as they are. For real = float; throws Error in the build for double.
+/// What linear layers, convolutions and attention multiply from now on, in the whole program: their reals, or those
+/// rounded to bfloat16, whose products are summed in float all the same (tensor/bfloat16.h). Processors that know
+/// bfloat16 multiply twice as many in the same time. Results are then off by 0.3% of their size, those of Winograd's
+/// convolutions by 0.7 to 1.3%. Layers from or to fewer than eight channels, norms and everything else stay as they
+/// are. For real = float; throws Error in the build for double.
 enum class Factors { full, bfloat16 };
 void use_factors(Factors choice);
 bool bfloat16_factors();
 
 /// Whether the processor has instructions for it. Elsewhere the results are the same, at less than the speed of float.
 bool has_bfloat16();
+
+/// Kernels multiply units: of one number, real, or of two that are neighbours along the sum, Bfloat16Pair.
+template <class Unit>
+inline constexpr bool is_bfloat16 = std::is_same_v<Unit, Bfloat16Pair>;
+template <class Unit>
+inline constexpr Index unit_numbers = is_bfloat16<Unit> ? 2 : 1;
+
+/// Calls f(a unit) of the kind that is wanted.
+template <class Function>
+void with_units(Function f) {
+  if (sizeof(real) == sizeof(Bfloat16Pair) && bfloat16_factors()) return f(Bfloat16Pair());
+  f(real());
+}
+
+/// The unit of the numbers that at(0), and at(1) if it has two, return.
+template <class Unit, class At>
+Unit make_unit(At at) {
+  if constexpr (is_bfloat16<Unit>) {
+    return bfloat16_pair(static_cast<float>(at(0)), static_cast<float>(at(1)));
+  } else {
+    return at(0);
+  }
+}
+
+/// Memory for reals as memory for units, which are no larger.
+template <class Unit>
+Unit* units(real* memory) {
+  static_assert(sizeof(Unit) <= sizeof(real));
+  return reinterpret_cast<Unit*>(memory);
+}
+template <class Unit>
+const Unit* units(const real* memory) {
+  return units<Unit>(const_cast<real*>(memory));
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

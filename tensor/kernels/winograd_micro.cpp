@@ -6,16 +6,15 @@
 #include <hwy/highway.h>
 // clang-format on
 
-#include "tensor/kernels/bfloat16-inl.h"
 #include "tensor/kernels/conv_micro.h"
 #include "tensor/kernels/transpose-inl.h"
+#include "tensor/kernels/units-inl.h"
 #include "tensor/kernels/winograd_micro.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
 using Lanes = hn::CappedTag<real, 16>;
 using Vec = hn::Vec<Lanes>;
 
@@ -146,39 +145,17 @@ struct Size {
   }
 };
 
-template <int Rows, int Columns, class Store>
-HWY_INLINE HWY_ATTR void input_with(const real* const* pixels, Index channel, Index stride, Store store_at) {
+template <class Units, int Rows, int Columns>
+HWY_ATTR void input(const real* const* pixels, Index channel, typename Units::Unit* v, Index stride) {
   using S = Size<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     both_ways<S::high, S::wide, S::high, S::wide>(
         [&](int row, int column) HWY_ATTR { return load(pixels[row * 6 + column] + channel + lane); },
         [](const auto& x, auto& y) HWY_ATTR { input_line(x, y); },
-        [&](Vec x, int row, int column) HWY_ATTR { store_at(x, S::place(row, column, stride), lane); });
+        [&](Vec x, int row, int column)
+            HWY_ATTR { Units::store_row(Lanes(), x, v + S::place(row, column, stride), lane); });
   }
 }
-
-template <int Rows, int Columns>
-HWY_ATTR void input(const real* const* pixels, Index channel, real* v, Index stride) {
-  input_with<Rows, Columns>(pixels, channel, stride,
-                            [&](Vec x, Index place, Index lane) HWY_ATTR { store(x, v + place + lane); });
-}
-
-#ifndef REVERIE_DOUBLE
-template <bool Native, int Rows, int Columns>
-HWY_ATTR void rounded_input(const real* const* pixels, Index channel, Bfloat16Pair* v, Index stride) {
-  input_with<Rows, Columns>(pixels, channel, stride, [&](Vec x, Index place, Index lane) HWY_ATTR {
-    store_rounded<Native>(Lanes(), x, reinterpret_cast<std::uint16_t*>(v + place) + lane);
-  });
-}
-
-template <bool Native>
-void choose_rounded(WinogradMicro& micro) {
-  micro.rounded_input[0][0] = rounded_input<Native, 4, 4>;
-  micro.rounded_input[0][1] = rounded_input<Native, 4, 2>;
-  micro.rounded_input[1][0] = rounded_input<Native, 2, 4>;
-  micro.rounded_input[1][1] = rounded_input<Native, 2, 2>;
-}
-#endif
 
 template <int Rows, int Columns>
 HWY_ATTR void output(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
@@ -255,16 +232,21 @@ HWY_ATTR void weight_gradient(const real* s, Index stride, real* taps) {
   }
 }
 
+template <class Units>
+WinogradMicro::Transforms<typename Units::Unit> inputs() {
+  return {{{input<Units, 4, 4>, input<Units, 4, 2>}, {input<Units, 2, 4>, input<Units, 2, 2>}}};
+}
+
 }  // namespace
 
 WinogradMicro describe_winograd() {
-  WinogradMicro micro{.input = {{input<4, 4>, input<4, 2>}, {input<2, 4>, input<2, 2>}},
+  WinogradMicro micro{.input = inputs<RealUnits>(),
                       .output = {{output<4, 4>, output<4, 2>}, {output<2, 4>, output<2, 2>}},
-                      .gradient = {{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}},
+                      .gradient = {{{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}}},
                       .weight = weight,
                       .weight_gradient = weight_gradient};
 #ifndef REVERIE_DOUBLE
-  has_native_bfloat16() ? choose_rounded<true>(micro) : choose_rounded<false>(micro);
+  micro.rounded_input = has_native_bfloat16() ? inputs<Bfloat16Units<true>>() : inputs<Bfloat16Units<false>>();
 #endif
   return micro;
 }

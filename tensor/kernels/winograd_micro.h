@@ -1,8 +1,5 @@
 #pragma once
-#include <type_traits>
-
-#include "tensor/bfloat16.h"
-#include "tensor/real.h"
+#include "tensor/kernels/products.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
@@ -12,24 +9,26 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// leaves out the places of two points.
 struct WinogradMicro {
   template <class Unit>
-  using Transform = void (*)(const real* const* pixels, Index channel, Unit* out, Index stride);
+  struct Transforms {
+    void (*of[2][2])(const real* const* pixels, Index channel, Unit* out, Index stride);
+  };
   using Output = void (*)(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
                           Index channel);
   /// V = B^T d B: a tile of 6x6 inputs.
-  Transform<real> input[2][2];
-  Transform<Bfloat16Pair> rounded_input[2][2] = {};  ///< the same in bfloat16, for real = float
+  Transforms<real> input;
+  Transforms<Bfloat16Pair> rounded_input{};  ///< the same in bfloat16, for real = float
   template <class Unit>
-  const Transform<Unit> (&inputs() const)[2][2] {
-    if constexpr (std::is_same_v<Unit, real>) {
-      return input;
-    } else {
+  const Transforms<Unit>& inputs() const {
+    if constexpr (is_bfloat16<Unit>) {
       return rounded_input;
+    } else {
+      return input;
     }
   }
   /// y (+)= A^T M A + bias (or null): a tile of 4x4 outputs.
   Output output[2][2];
   /// D = A dy A^T: a tile of 4x4 gradients; the transpose of `output`.
-  Transform<real> gradient[2][2];
+  Transforms<real> gradient;
   /// U = G w G^T: the nine taps of each channel lie together, row by row or `turned` round, `step` reals from the next
   /// channel's.
   void (*weight)(const real* taps, Index step, bool turned, real* u, Index stride);

@@ -103,8 +103,8 @@ class Window {
     tiles_.window<size>(images_, channels_, entry.tile, border_, const_cast<const real*>(zeros_), pixels_);
   }
   template <class Unit>
-  void transform(const WinogradMicro::Transform<Unit> (&functions)[2][2], Index channel, Unit* to, Index stride) {
-    const auto function = functions[entry_.few_rows][entry_.few_columns];
+  void transform(const WinogradMicro::Transforms<Unit>& transforms, Index channel, Unit* to, Index stride) {
+    const auto function = transforms.of[entry_.few_rows][entry_.few_columns];
     if (channel + channel_block <= channels_) return function(pixels_, channel, to, stride);
     for (Index k = 0; k < size * size; ++k)
       copy_block(pixels_[k] + channel, channels_ - channel, rest_ + k * channel_block);
@@ -125,13 +125,13 @@ class Window {
 /// Transforms the windows of a group's tiles. A place's units lie as [blocks][tiles][block / unit_numbers].
 template <Index size, class Unit>
 void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
-               const WinogradMicro::Transform<Unit> (&functions)[2][2], Index place_stride, Index block, Unit* out) {
+               const WinogradMicro::Transforms<Unit>& transforms, Index place_stride, Index block, Unit* out) {
   Window<size> window(images, tiles, channels, border);
   for (Index t = 0; t < group.count(); ++t) {
     window.move_to(group.tiles[static_cast<std::size_t>(t)]);
     for (Index channel = 0; channel < channels; channel += channel_block) {
       Unit* to = out + ((channel / block * group.count() + t) * block + channel % block) / unit_numbers<Unit>;
-      window.transform(functions, channel, to, place_stride);
+      window.transform(transforms, channel, to, place_stride);
     }
   }
 }
@@ -139,13 +139,12 @@ void transform(const real* images, const Tiles& tiles, Index channels, const Gro
 /// The same for sums over tiles: units are of tiles, [blocks][tile units][block].
 template <Index size>
 void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
-                       const WinogradMicro::Transform<real> (&functions)[2][2], Index place_stride, Index block,
-                       real* out) {
-  transform<size>(images, tiles, channels, group, border, functions, place_stride, block, out);
+                       const WinogradMicro::Transforms<real>& transforms, Index place_stride, Index block, real* out) {
+  transform<size>(images, tiles, channels, group, border, transforms, place_stride, block, out);
 }
 template <Index size>
 void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
-                       const WinogradMicro::Transform<real> (&functions)[2][2], Index place_stride, Index block,
+                       const WinogradMicro::Transforms<real>& transforms, Index place_stride, Index block,
                        Bfloat16Pair* out) {
   Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
   const Index pairs = blocks_of(group.count(), 2);
@@ -160,10 +159,10 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
     }
     for (Index channel = 0; channel < channels; channel += channel_block) {
       for (const Index k : {0, 1}) {
-        if (exists[k]) windows[k].transform(functions, channel, two[k], channel_block);
+        if (exists[k]) windows[k].transform(transforms, channel, two[k], channel_block);
       }
-      conv_micro().round_pairs(two[0], two[1], places, channel_block,
-                               out + (channel / block * pairs + pair) * block + channel % block, place_stride);
+      conv_micro().round_rows(two[0], two[1], places, channel_block, channel_block,
+                              out + (channel / block * pairs + pair) * block + channel % block, place_stride);
     }
   }
 }

@@ -30,14 +30,14 @@ TEST_CASE("exp is within two units in the last place, and ends where it should")
 
 TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its squares are turned") {
   for (const Index queries : {Index{1}, Index{1000}}) {  // blocks of one and of two vectors
-    const kernels::AttentionMicro& micro = kernels::attention_micro(queries);
+    const kernels::AttentionMicro<real>& micro = kernels::attention_micro<real>(queries);
     const Index B = micro.queries, keys = 500;
     std::vector<real> s(static_cast<std::size_t>(keys * B)), shift(static_cast<std::size_t>(B), real(0.25)),
         total(shift);
     for (std::size_t i = 0; i < s.size(); ++i)
       s[i] = real(0.25) - real(86) * static_cast<real>(i) / static_cast<real>(s.size());
     const std::vector<real> before = s;
-    micro.exponentials(s.data(), keys, shift.data(), total.data());
+    micro.exponentials(s.data(), keys, shift.data(), total.data(), s.data());
     double worst = 0, sum = 0.25;
     for (std::size_t i = 0; i < s.size(); ++i) {
       const double want = std::exp(static_cast<double>(before[i] - real(0.25)));
@@ -47,7 +47,7 @@ TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its sq
     CHECK(worst < 2 * std::numeric_limits<real>::epsilon());
     CHECK(static_cast<double>(total[0]) == doctest::Approx(sum));
     s[1] = std::numeric_limits<real>::quiet_NaN(), s[2] = real(-1e30);
-    micro.exponentials(s.data(), keys, shift.data(), total.data());
+    micro.exponentials(s.data(), keys, shift.data(), total.data(), s.data());
     CHECK(std::isnan(s[1]));
     CHECK(s[2] >= 0);
     CHECK(s[2] < real(1e-37));
