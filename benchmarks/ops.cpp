@@ -1,13 +1,15 @@
 // Speed of the operations at the shapes that the networks of configs/ meet in a shard of eight images, one thread.
 //   build/benchmarks/ops [--benchmark_filter=REGEX]
 // `GFLOP/s` counts multiplications and additions of the direct method, so Winograd's convolutions may pass the peak;
-// `of_peak` is its share of what the core's multiply-adds gave right beside it. Weights are kept prepared, as within a
-// training step.
+// `of_peak` is its share of what the core's multiply-adds gave right beside it (in float; bfloat16 may do twice as
+// many). `error` is the root of the mean square of the difference from the plain kernels, over that of the values.
+// Weights are kept prepared, as within a training step.
 #include "autograd/ops.h"
 
 #include <benchmark/benchmark.h>
 
 #include <array>
+#include <cmath>
 #include <ctime>
 
 #include "benchmarks/peak.h"
@@ -72,17 +74,33 @@ const Method methods[] = {
      kernels::thin_conv2d_backward_weight},
 };
 
+double error(const Tensor& got, const Tensor& want) {
+  double difference = 0, size = 0;
+  for (Index i = 0; i < got.size(); ++i) {
+    difference += std::pow(static_cast<double>(got[i]) - static_cast<double>(want[i]), 2);
+    size += std::pow(static_cast<double>(want[i]), 2);
+  }
+  return std::sqrt(difference / size);
+}
+
 void convolution(benchmark::State& state, const Method& method, Pass pass, const kernels::ConvShape& s) {
-  kernels::use_factors(method.factors);
   const Tensor x = draw(s.x()), weight = draw(s.weight()), dy = draw(s.y());
   const kernels::KeptWeights kept({weight});
-  Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dweight = Tensor::zeros(s.weight());
-  measure(state, 2.0 * static_cast<double>(y.size()) * static_cast<double>(s.patch()),
-          bytes_of({s.x(), s.weight(), s.y()}), [&] {
-            if (pass == Pass::forward) method.forward(s, x, weight, nullptr, y);
-            if (pass == Pass::data) method.data(s, weight, dy, false, dx);
-            if (pass == Pass::weight) method.weight(s, x, dy, dweight);
-          });
+  Tensor result = Tensor::zeros(pass == Pass::forward ? s.y() : pass == Pass::data ? s.x() : s.weight());
+  const auto run = [&](const Method& by) {
+    kernels::use_factors(by.factors);
+    if (pass == Pass::forward) by.forward(s, x, weight, nullptr, result);
+    if (pass == Pass::data) by.data(s, weight, dy, false, result);
+    if (pass == Pass::weight) by.weight(s, x, dy, result);
+  };
+  run(methods[0]);
+  const Tensor plain = result.clone();
+  result.fill(0);
+  run(method);
+  state.counters["error"] = error(result, plain);
+  measure(state, 2.0 * static_cast<double>(s.y().size()) * static_cast<double>(s.patch()),
+          bytes_of({s.x(), s.weight(), s.y()}), [&] { run(method); });
+  kernels::use_factors(kernels::Factors::full);
 }
 
 // Forward, or forward and backward, of an operation on a tape.

@@ -131,6 +131,14 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
   }
 }
 
+void processor(const Config& config, Warnings& warnings) {
+  if (product_factors(config) == kernels::Factors::bfloat16 && !kernels::has_bfloat16()) {
+    warnings.emplace_back(
+        "kernels.products is \"bfloat16\", which this processor has no instructions for: the results are the same, but "
+        "\"float\" would be faster");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> lint(const Config& config, const Dataset& train) {
@@ -140,6 +148,7 @@ std::vector<std::string> lint(const Config& config, const Dataset& train) {
   losses(config, warnings);
   range(config, train, warnings);
   labels_and_batches(config, train, warnings);
+  processor(config, warnings);
   return warnings;
 }
 
