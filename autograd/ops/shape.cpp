@@ -60,10 +60,11 @@ Tensor permuted(const Tensor& x, std::span<const int> axes) {
 template <class Wide, class Narrow, class Body>
 void for_runs(Wide& wide, Narrow& narrow, int axis, Index first, Body body) {
   const Index inner = wide.shape().product(axis + 1, wide.rank()), run = narrow.extent(axis) * inner;
+  const Index wide_run = wide.extent(axis) * inner, offset = first * inner;
   parallel_for(wide.shape().product(0, axis), std::max<Index>(1, kernels::elementwise_grain / std::max<Index>(1, run)),
                [&](Index begin, Index end) {
                  for (Index i = begin; i < end; ++i) {
-                   body(wide.data() + (i * wide.extent(axis) + first) * inner, narrow.data() + i * run, run);
+                   body(wide.data() + i * wide_run + offset, narrow.data() + i * run, run);
                  }
                });
 }
