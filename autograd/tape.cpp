@@ -29,8 +29,7 @@ Tensor* Gradients::started(int input) {
   const int node = node_of(input);
   if (node < 0 || !tape_.gradients_[static_cast<std::size_t>(node)].defined()) return nullptr;
   Tensor& gradient = tape_.gradients_[static_cast<std::size_t>(node)];
-  // Shared by `give`, unless it is a parameter's, which lies where the caller wants it.
-  if (!gradient.unique() && tape_.nodes_[static_cast<std::size_t>(node)].record.slot < 0) gradient = gradient.clone();
+  if (!gradient.unique()) gradient = gradient.clone();  // shared by `give`
   return &gradient;
 }
 
@@ -104,13 +103,14 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   require_shape("backward", "the covector", dy.shape(), y.shape());
   gradients_.resize(nodes_.size());
   gradients_[static_cast<std::size_t>(y.node())] = dy;
-  // A parameter's gradient is accumulated where the caller wants it, not in a tensor of its own.
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const Index slot = nodes_[i].record.slot;
-    if (slot >= 0 && slot < static_cast<Index>(slot_gradients.size())) {
-      gradients_[i] = slot_gradients[static_cast<std::size_t>(slot)];
+  const auto for_slots = [&](auto body) {
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const Index slot = nodes_[i].record.slot;
+      if (slot >= 0 && slot < std::ssize(slot_gradients)) body(slot_gradients[static_cast<std::size_t>(slot)], i);
     }
-  }
+  };
+  // A parameter's gradient is added to the caller's tensor, not to one of its own.
+  for_slots([&](Tensor& slot, std::size_t i) { gradients_[i] = std::move(slot); });
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     Node& node = nodes_[i];
     if (!node.backward) continue;  // a leaf keeps its gradient
@@ -124,6 +124,10 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
     node.backward = nullptr;  // frees what the operation kept
     if (observer_) observer_(TapeEvent::backward_ends, static_cast<int>(i));
   }
+  for_slots([&](Tensor& slot, std::size_t i) {
+    if (gradients_[i].defined() && !gradients_[i].unique()) gradients_[i] = gradients_[i].clone();
+    slot = gradients_[i];
+  });
 }
 
 std::vector<Index> Tape::free_kept() {

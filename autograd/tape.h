@@ -142,7 +142,9 @@ class Tape {
   /// Appends y = op(inputs); free function `record` below is how operations call it.
   Var append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward);
 
-  /// Adds dL/dp of every parameter to its slot, where L is `loss`, a single number. Consumes the tape.
+  /// Adds dL/dp of every parameter to its slot, where L is `loss`, a single number. A slot without a tensor gets one
+  /// when there is something to add: in the middle of `backward`, when what the forward pass kept is on its way out.
+  /// Consumes the tape.
   void backward(const Var& loss, std::span<Tensor> slot_gradients = {});
   /// The same for L = sum(y * dy), with a covector `dy` of y's shape.
   void backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradients);

@@ -91,7 +91,7 @@ void convolution(benchmark::State& state, const Method& method, Pass pass, const
     kernels::use_factors(by.factors);
     if (pass == Pass::forward) by.forward(s, x, weight, nullptr, result);
     if (pass == Pass::data) by.data(s, weight, dy, false, result);
-    if (pass == Pass::weight) by.weight(s, x, dy, result);
+    if (pass == Pass::weight) by.weight(s, x, dy, false, result);
   };
   run(methods[0]);
   const Tensor plain = result.clone();

@@ -16,12 +16,12 @@ class ShardedGradient {
   /// the tape; several threads call it at once.
   void compute(Index batch_size, const std::function<Var(Tape& tape, Index first, Index last)>& shard_loss);
   /// What `compute` found, in the order of the store's parameters.
-  const TensorList& value() const { return lanes_.front(); }
+  const TensorList& value() const { return sum_; }
 
  private:
   const ParameterStore& parameters_;
   Index shard_size_, most_lanes_;
-  std::vector<TensorList> lanes_;  // as many as there has been work for; the first holds the sum in the end
+  TensorList sum_;
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -37,7 +37,9 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dOptions
   Tensor y = Tensor::uninitialized(s.y());
   kernels::conv2d_forward(s, x.value(), weight.value(), bias.value().defined() ? &bias.value() : nullptr, y);
   return record("conv2d", std::move(y), {x, weight, bias}, [s, x = Kept(x), weight = weight.value()](Gradients& g) {
-    if (Tensor* dw = g.wanted(1)) kernels::conv2d_backward_weight(s, x.value(), g.output(), *dw);
+    g.compute(1, [&](Tensor& dw, bool accumulate) {
+      kernels::conv2d_backward_weight(s, x.value(), g.output(), accumulate, dw);
+    });
     g.compute(
         0, [&](Tensor& dx, bool accumulate) { kernels::conv2d_backward_data(s, weight, g.output(), accumulate, dx); });
     if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
@@ -67,16 +69,17 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
     kernels::broadcast_copy(bias.value(), y);
   }
   kernels::conv2d_backward_data(s, weight.value(), x.value(), biased, y);
-  return record("conv_transpose2d", std::move(y), {x, weight, bias},
-                [s, x = x.value(), weight = weight.value()](Gradients& g) {
-                  if (g.wants(0)) {
-                    Tensor dx = Tensor::uninitialized(s.y());
-                    kernels::conv2d_forward(s, g.output(), weight, nullptr, dx);
-                    g.give(0, std::move(dx));
-                  }
-                  if (Tensor* dw = g.wanted(1)) kernels::conv2d_backward_weight(s, g.output(), x, *dw);
-                  if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
-                });
+  return record(
+      "conv_transpose2d", std::move(y), {x, weight, bias}, [s, x = x.value(), weight = weight.value()](Gradients& g) {
+        if (g.wants(0)) {
+          Tensor dx = Tensor::uninitialized(s.y());
+          kernels::conv2d_forward(s, g.output(), weight, nullptr, dx);
+          g.give(0, std::move(dx));
+        }
+        g.compute(
+            1, [&](Tensor& dw, bool accumulate) { kernels::conv2d_backward_weight(s, g.output(), x, accumulate, dw); });
+        if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
+      });
 }
 
 OpCases conv_cases() {

@@ -63,7 +63,9 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
     const real* dy = g.output().data();
     g.compute(
         0, [&](Tensor& dx, bool accumulate) { kernels::linear_backward_data(s, weight, dy, accumulate, dx.data()); });
-    if (Tensor* dw = g.wanted(1)) kernels::linear_backward_weight(s, x.value().data(), dy, *dw);
+    g.compute(1, [&](Tensor& dw, bool accumulate) {
+      kernels::linear_backward_weight(s, x.value().data(), dy, accumulate, dw);
+    });
     if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
   });
 }

@@ -89,18 +89,22 @@ FormRecipe weights_in_blocks(Index inputs, Index outputs, At at) {
   return {{blocks, height, width}, blocks, fill, is_bfloat16<Unit>};
 }
 
-/// dweight [O,I,taps...] += sums of a channel block of outputs, from first_o on, by one of inputs, from first_i on, as
-/// far as there are such channels; that of output o, input i and tap k stands at sums[i input + k tap + o].
-inline void add_taps(const real* sums, Index input, Index tap, Index first_o, Index first_i, Tensor& dweight) {
+/// dweight [O,I,taps...] (+)= sums of a channel block of outputs, from first_o on, by one of inputs, from first_i on,
+/// as far as there are such channels; that of output o, input i and tap k stands at sums[i input + k tap + o].
+inline void put_taps(const real* sums, Index input, Index tap, Index first_o, Index first_i, bool accumulate,
+                     Tensor& dweight) {
   const Index in = dweight.extent(1), taps = dweight.extent(2) * dweight.extent(3), step = in * taps;
   const Index outs = std::min(channel_block, dweight.extent(0) - first_o), ins = std::min(channel_block, in - first_i);
   real* to = dweight.data() + first_o * step + first_i * taps;
   if (taps == 9 && outs == channel_block && ins == channel_block) {
-    return conv_micro().add_taps(sums, input, tap, step, to);
+    return conv_micro().put_taps(sums, input, tap, step, accumulate, to);
   }
   for (Index o = 0; o < outs; ++o) {
     for (Index i = 0; i < ins; ++i) {
-      for (Index k = 0; k < taps; ++k) to[o * step + i * taps + k] += sums[i * input + k * tap + o];
+      for (Index k = 0; k < taps; ++k) {
+        real& w = to[o * step + i * taps + k];
+        w = sums[i * input + k * tap + o] + (accumulate ? w : 0);
+      }
     }
   }
 }

@@ -50,12 +50,15 @@ std::vector<real> packed(const ConvShape& s, const Tensor& weight) {
   return out;
 }
 
-void add_unpacked(const ConvShape& s, const real* packed, Tensor& weight) {
+void unpack(const ConvShape& s, const real* packed, bool accumulate, Tensor& weight) {
   const Index taps = s.kernel_height * s.kernel_width, in = s.group_in(), group_out = s.group_out();
   for (Index o = 0; o < s.out_channels; ++o) {
     const real* group = packed + o / group_out * s.patch() * group_out + o % group_out;
     for (Index i = 0; i < in; ++i) {
-      for (Index tap = 0; tap < taps; ++tap) weight[(o * in + i) * taps + tap] += group[(tap * in + i) * group_out];
+      for (Index tap = 0; tap < taps; ++tap) {
+        real& w = weight[(o * in + i) * taps + tap];
+        w = group[(tap * in + i) * group_out] + (accumulate ? w : 0);
+      }
     }
   }
 }
@@ -149,7 +152,8 @@ void plain_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const 
   });
 }
 
-void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
+                                  Tensor& dweight) {
   const Index out = s.group_out(), patch = s.patch(), pixels = s.batch * s.out_height() * s.out_width();
   // Parts of about 2^27 multiplications, at most eight, each with a sum of its own; added up in their order at the end.
   const Index parts = std::clamp<Index>(pixels * patch * s.out_channels >> 27, 1, 8);
@@ -174,7 +178,7 @@ void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
       }
     }
   });
-  for (const auto& sum : sums) add_unpacked(s, sum.data(), dweight);
+  for (const auto& sum : sums) unpack(s, sum.data(), accumulate || &sum != &sums.front(), dweight);
 }
 
 // A pointwise convolution without groups is a linear layer on pixels.
@@ -207,12 +211,13 @@ void conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor
   plain_conv2d_backward_data(s, weight, dy, accumulate, dx);
 }
 
-void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
-  if (is_linear(s)) return linear_backward_weight(linear_shape(s), x.data(), dy.data(), dweight);
-  if (use_winograd(s)) return winograd_conv2d_backward_weight(s, x, dy, dweight);
-  if (thin_backward_applies(s)) return thin_conv2d_backward_weight(s, x, dy, dweight);
-  if (direct_applies(s)) return direct_conv2d_backward_weight(s, x, dy, dweight);
-  plain_conv2d_backward_weight(s, x, dy, dweight);
+void conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate, Tensor& dweight) {
+  if (dy.size() == 0) return accumulate ? void() : dweight.fill(0);
+  if (is_linear(s)) return linear_backward_weight(linear_shape(s), x.data(), dy.data(), accumulate, dweight);
+  if (use_winograd(s)) return winograd_conv2d_backward_weight(s, x, dy, accumulate, dweight);
+  if (thin_backward_applies(s)) return thin_conv2d_backward_weight(s, x, dy, accumulate, dweight);
+  if (direct_applies(s)) return direct_conv2d_backward_weight(s, x, dy, accumulate, dweight);
+  plain_conv2d_backward_weight(s, x, dy, accumulate, dweight);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

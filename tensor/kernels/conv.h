@@ -31,14 +31,16 @@ void use_conv_kernels(ConvKernels choice);
 void conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y);
 /// dx (+)= dy * weight transposed. It is also the forward of a transposed convolution.
 void conv2d_backward_data(const ConvShape& shape, const Tensor& weight, const Tensor& dy, bool accumulate, Tensor& dx);
-/// dweight += the correlation of x and dy.
-void conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, Tensor& dweight);
+/// dweight (+)= the correlation of x and dy.
+void conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
+                            Tensor& dweight);
 
 /// The definition, by im2col and matrix products: what the functions above do where no faster kernel applies, and what
 /// the faster kernels are tested against.
 void plain_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y);
 void plain_conv2d_backward_data(const ConvShape& shape, const Tensor& weight, const Tensor& dy, bool accumulate,
                                 Tensor& dx);
-void plain_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, Tensor& dweight);
+void plain_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
+                                  Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -12,6 +12,7 @@ void direct_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor
                            Tensor& y);
 void direct_conv2d_backward_data(const ConvShape& shape, const Tensor& weight, const Tensor& dy, bool accumulate,
                                  Tensor& dx);
-void direct_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, Tensor& dweight);
+void direct_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
+                                   Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -139,9 +139,9 @@ HWY_ATTR void outer_sum(const OuterSum<typename Units::Unit>& t) {
   }
 }
 
-// The nine taps of a row of input channels are 144 numbers together in the weight: squares of what is to be added are
-// turned on their way there.
-HWY_ATTR void add_taps(const real* taps, Index input, Index tap, Index step, real* dweight) {
+// The nine taps of a row of input channels are 144 numbers together in the weight: squares of what is to be put there
+// are turned on their way there.
+HWY_ATTR void put_taps(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight) {
   const hn::CappedTag<real, channel_block> d;
   constexpr Index side = static_cast<Index>(hn::MaxLanes(hn::CappedTag<real, channel_block>()));
   for (Index output = 0; output < channel_block; output += side) {
@@ -153,7 +153,7 @@ HWY_ATTR void add_taps(const real* taps, Index input, Index tap, Index step, rea
 #pragma GCC unroll 16
       for (Index row = 0; row < side; ++row) {
         real* to = dweight + (output + row) * step + k;
-        hn::StoreU(hn::Add(hn::LoadU(d, to), rows[row]), d, to);
+        hn::StoreU(accumulate ? hn::Add(hn::LoadU(d, to), rows[row]) : rows[row], d, to);
       }
     }
   }
@@ -242,7 +242,7 @@ ConvMicro describe_conv() {
   ConvMicro micro{.output_block = output_block,
                   .max_pixels = max_pixels,
                   .in_real = {product<RealUnits>, outer_sum<RealUnits>},
-                  .add_taps = add_taps,
+                  .put_taps = put_taps,
                   .dots = dots};
 #ifndef REVERIE_DOUBLE
   micro.native_bfloat16 = has_native_bfloat16();

@@ -86,9 +86,9 @@ struct ConvMicro {
   /// Rounds rows `step` apart, of `count` numbers, to pairs of first's and second's numbers.
   void (*round_rows)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
                      Index to_step) = nullptr;
-  /// dweight[o step + 9 i + k] += taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine taps
-  /// k.
-  void (*add_taps)(const real* taps, Index input, Index tap, Index step, real* dweight);
+  /// dweight[o step + 9 i + k] (+)= taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine
+  /// taps k.
+  void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
   void (*dots)(const Dots&);
 
  private:

@@ -266,15 +266,18 @@ void thin_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const T
   (patches ? multiply_patches : multiply_pixels)(c, dy.data(), w, nullptr, accumulate, dx.data());
 }
 
-void thin_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+void thin_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
+                                 Tensor& dweight) {
   const Place place{s.in_channels, s.kernel_height * s.kernel_width};
   if (s.in_channels < thin) {
     correlate_patches(forward_of(s), x.data(), dy.data(), [&](Index k, Index o, real sum) {
-      dweight[place(o, k % s.in_channels, k / s.in_channels)] += sum;
+      real& w = dweight[place(o, k % s.in_channels, k / s.in_channels)];
+      w = sum + (accumulate ? w : 0);
     });
   } else {
     correlate_patches(backward_of(s), dy.data(), x.data(), [&](Index k, Index i, real sum) {
-      dweight[place(k % s.out_channels, i, place.taps - 1 - k / s.out_channels)] += sum;
+      real& w = dweight[place(k % s.out_channels, i, place.taps - 1 - k / s.out_channels)];
+      w = sum + (accumulate ? w : 0);
     });
   }
 }

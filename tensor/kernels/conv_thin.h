@@ -11,6 +11,7 @@ bool thin_backward_applies(const ConvShape& shape);
 void thin_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y);
 void thin_conv2d_backward_data(const ConvShape& shape, const Tensor& weight, const Tensor& dy, bool accumulate,
                                Tensor& dx);
-void thin_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, Tensor& dweight);
+void thin_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
+                                 Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

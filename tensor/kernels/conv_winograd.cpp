@@ -150,14 +150,14 @@ struct PairSum {
   // Not the power of two that the channels make: places would meet in the same sets of the cache.
   static Index place() { return channel_block * conv_micro().output_block + channel_block; }
 
-  // dweight += G^T sum G, for the channels from first_o and first_i on.
-  void add_to(Tensor& dweight, Index first_o, Index first_i) const {
+  // dweight (+)= G^T sum G, for the channels from first_o and first_i on.
+  void put(Index first_o, Index first_i, bool accumulate, Tensor& dweight) const {
     const Index width = conv_micro().output_block;
     for (Index o = 0; o < std::min(width, dweight.extent(0) - first_o); o += channel_block) {
       real taps[channel_block * 9 * channel_block];  // [inputs][taps][outputs]
       for (Index i = 0; i < channel_block; ++i)
         winograd_micro().weight_gradient(sum + i * width + o, place(), taps + i * 9 * channel_block);
-      add_taps(taps, 9 * channel_block, channel_block, first_o + o, first_i, dweight);
+      put_taps(taps, 9 * channel_block, channel_block, first_o + o, first_i, accumulate, dweight);
     }
   }
 };
@@ -190,7 +190,7 @@ void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, con
 }
 
 template <class Unit>
-static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
+static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate, Tensor& dweight) {
   const ConvMicro& micro = conv_micro();
   const Tiles tiles{s.batch, s.in_height, s.in_width};
   const Index in = s.in_channels, out = s.out_channels;
@@ -234,7 +234,7 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
                                  .sum_row = micro.output_block,
                                  .accumulate = first > part * part_tiles});
         }
-        if (parts == 1 && last == end) PairSum{sum}.add_to(dweight, o * micro.output_block, i * channel_block);
+        if (parts == 1 && last == end) PairSum{sum}.put(o * micro.output_block, i * channel_block, accumulate, dweight);
       }
     }
   });
@@ -243,12 +243,13 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
     for (Index part = 1; part < parts; ++part) {
       for (Index k = 0; k < sum_size; ++k) sum[k] += sum[part * pairs * sum_size + k];
     }
-    PairSum{sum}.add_to(dweight, pair / in_blocks * micro.output_block, pair % in_blocks * channel_block);
+    PairSum{sum}.put(pair / in_blocks * micro.output_block, pair % in_blocks * channel_block, accumulate, dweight);
   }
 }
 
-void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, Tensor& dweight) {
-  with_units([&]<class Unit>(Unit) { backward_weight<Unit>(s, x, dy, dweight); });
+void winograd_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
+                                     Tensor& dweight) {
+  with_units([&]<class Unit>(Unit) { backward_weight<Unit>(s, x, dy, accumulate, dweight); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -77,7 +77,7 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
 // The rows are cut into parts. A single one adds to dW at once, if only whole blocks do; otherwise each has a sum of
 // its own, and they are added in their order.
 template <class Unit>
-static void backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
+static void backward_weight(const LinearShape& s, const real* x, const real* dy, bool accumulate, Tensor& dweight) {
   const ConvMicro& micro = conv_micro();
   const Index width = micro.output_block, out_blocks = blocks_of(s.out, channel_block),
               in_blocks = blocks_of(s.in, width);
@@ -108,7 +108,7 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
                                  .columns = columns,
                                  .sum = sum + o * channel_block * padded + i * width,
                                  .sum_row = padded,
-                                 .accumulate = at_once || first > begin});
+                                 .accumulate = (at_once && accumulate) || first > begin});
         }
       }
     }
@@ -117,17 +117,19 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
     for (Index o = 0; o < s.out; ++o) {
       const real* from = sums + part * size + o * padded;
       real* to = dweight.data() + o * s.in;
+      const bool add = accumulate || part > 0;
 #pragma omp simd
-      for (Index i = 0; i < s.in; ++i) to[i] += from[i];
+      for (Index i = 0; i < s.in; ++i) to[i] = from[i] + (add ? to[i] : 0);
     }
   }
 }
 
-void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, Tensor& dweight) {
+void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, bool accumulate, Tensor& dweight) {
   if (small(s) || s.rows < 64) {  // sums over few rows: their tiles would be read and written more than computed
-    return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, 1, dweight.data(), s.in);
+    return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, accumulate ? 1 : 0,
+                         dweight.data(), s.in);
   }
-  with_units([&]<class Unit>(Unit) { backward_weight<Unit>(s, x, dy, dweight); });
+  with_units([&]<class Unit>(Unit) { backward_weight<Unit>(s, x, dy, accumulate, dweight); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -13,7 +13,7 @@ struct LinearShape {
 void linear_forward(const LinearShape& shape, const real* x, const Tensor& weight, const Tensor* bias, real* y);
 /// dx (+)= dy W.
 void linear_backward_data(const LinearShape& shape, const Tensor& weight, const real* dy, bool accumulate, real* dx);
-/// dW += dy^T x.
-void linear_backward_weight(const LinearShape& shape, const real* x, const real* dy, Tensor& dweight);
+/// dW (+)= dy^T x.
+void linear_backward_weight(const LinearShape& shape, const real* x, const real* dy, bool accumulate, Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -50,6 +50,21 @@ TEST_CASE("parameters: one leaf however often they are used, gradients added to 
   CHECK(slots[0][1] == doctest::Approx(104));
 }
 
+TEST_CASE("a slot without a tensor gets one, of its own, when there is something to add") {
+  std::vector<Tensor> slots(4);
+  for (const real expected : {real(2), real(4)}) {
+    Tape tape;
+    const Var p = tape.parameter(Tensor::full({2}, 2), 0), q = tape.parameter(Tensor::full({2}, 5), 1);
+    tape.parameter(Tensor::full({2}, 7), 2);  // in no result
+    tape.backward(sum((p + q) * 2), slots);   // a sum's operands share their gradient
+    CHECK(slots[0][1] == expected);
+    CHECK(slots[1][0] == expected);
+    CHECK(slots[0].data() != slots[1].data());
+    CHECK(!slots[2].defined());
+    CHECK(!slots[3].defined());
+  }
+}
+
 TEST_CASE("variables that the result does not depend on have a gradient of zeros") {
   Tape tape;
   const Var x = tape.variable(Tensor::from({1}, {1})), other = tape.variable(Tensor::from({2}, {1, 2}));

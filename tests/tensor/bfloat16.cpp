@@ -144,14 +144,14 @@ Layer convolve(const ConvShape& s, bool winograd, bool full) {
   if (full) {
     kernels::plain_conv2d_forward(s, l.x, l.weight, &l.bias, l.y);
     kernels::plain_conv2d_backward_data(s, l.weight, l.dy, true, l.dx);
-    kernels::plain_conv2d_backward_weight(s, l.x, l.dy, l.dweight);
+    kernels::plain_conv2d_backward_weight(s, l.x, l.dy, true, l.dweight);
     return l;
   }
   const UseBfloat16 use;
   (winograd ? kernels::winograd_conv2d_forward : kernels::direct_conv2d_forward)(s, l.x, l.weight, &l.bias, l.y);
   (winograd ? kernels::winograd_conv2d_backward_data : kernels::direct_conv2d_backward_data)(s, l.weight, l.dy, true,
                                                                                              l.dx);
-  (winograd ? kernels::winograd_conv2d_backward_weight : kernels::direct_conv2d_backward_weight)(s, l.x, l.dy,
+  (winograd ? kernels::winograd_conv2d_backward_weight : kernels::direct_conv2d_backward_weight)(s, l.x, l.dy, true,
                                                                                                  l.dweight);
   return l;
 }
@@ -162,7 +162,7 @@ Layer multiply(const kernels::LinearShape& s, bool full) {
   const auto all = [&] {
     kernels::linear_forward(s, l.x.data(), l.weight, &l.bias, l.y.data());
     kernels::linear_backward_data(s, l.weight, l.dy.data(), true, l.dx.data());
-    kernels::linear_backward_weight(s, l.x.data(), l.dy.data(), l.dweight);
+    kernels::linear_backward_weight(s, l.x.data(), l.dy.data(), true, l.dweight);
   };
   if (full) {
     all();

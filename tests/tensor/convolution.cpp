@@ -121,10 +121,12 @@ void check_agreement(const Kernels& fast, const kernels::ConvShape& s, double sl
       compare(dx, want_dx, s.patch() / s.in_channels * s.out_channels);
     }
   }
-  Tensor dw = draw(s.weight(), 7), want_dw = dw.clone();  // added to
-  fast.backward_weight(s, x, dy, dw);
-  plain.backward_weight(s, x, dy, want_dw);
-  compare(dw, want_dw, s.batch * s.out_height() * s.out_width());
+  Tensor dw = draw(s.weight(), 7), want_dw = dw.clone();
+  for (const bool accumulate : {true, false}) {
+    fast.backward_weight(s, x, dy, accumulate, dw);
+    plain.backward_weight(s, x, dy, accumulate, want_dw);
+    compare(dw, want_dw, s.batch * s.out_height() * s.out_width());
+  }
 }
 
 }  // namespace
@@ -193,12 +195,12 @@ TEST_CASE("Winograd's kernels agree with the plain ones, at channels and sizes t
 TEST_CASE("weight gradients of many images are sums of parts, of which the last may be shorter") {
   const kernels::ConvShape s{9, 64, 64, 48, 96, 3, 3, 1, 1, 1};
   const Tensor x = draw(s.x(), 0), dy = draw(s.y(), 1);
-  Tensor want = Tensor::zeros(s.weight());
-  kernels::plain_conv2d_backward_weight(s, x, dy, want);
+  Tensor want = draw(s.weight(), 2);  // overwritten
+  kernels::plain_conv2d_backward_weight(s, x, dy, false, want);
   for (const auto weight_gradient :
        {kernels::direct_conv2d_backward_weight, kernels::winograd_conv2d_backward_weight}) {
-    Tensor dw = Tensor::zeros(s.weight());
-    weight_gradient(s, x, dy, dw);
+    Tensor dw = draw(s.weight(), 3);
+    weight_gradient(s, x, dy, false, dw);
     double worst = 0;
     for (Index i = 0; i < dw.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(dw[i] - want[i])));
     CHECK(worst < (sizeof(real) == 4 ? 5e-2 : 1e-10));  // of sums of 37,000 products: of size 200; a part has 50
@@ -235,7 +237,7 @@ TEST_CASE("the fast kernels have the same bits for any number of threads") {
       Tensor y = Tensor::zeros(s.y()), dx = Tensor::zeros(s.x()), dw = Tensor::zeros(s.weight());
       (direct ? kernels::direct_conv2d_forward : kernels::winograd_conv2d_forward)(s, x, w, nullptr, y);
       (direct ? kernels::direct_conv2d_backward_data : kernels::winograd_conv2d_backward_data)(s, w, dy, true, dx);
-      (direct ? kernels::direct_conv2d_backward_weight : kernels::winograd_conv2d_backward_weight)(s, x, dy, dw);
+      (direct ? kernels::direct_conv2d_backward_weight : kernels::winograd_conv2d_backward_weight)(s, x, dy, true, dw);
       out.insert(out.end(), {y, dx, dw});
     }
     set_threads(0);

@@ -18,17 +18,19 @@ namespace {
 Tensor draw(const Shape& shape, Index channel) { return normal(RandomKey{.seed = 5}.with_channel(channel), shape); }
 
 struct Results {
-  Tensor y, plain, dx, dw;
+  Tensor y, plain, dx, dw, written_dw;
 };
 
 Results results(const LinearShape& s) {
   const Tensor x = draw({s.rows, s.in}, 0), w = draw({s.out, s.in}, 1), b = draw({s.out}, 2),
                dy = draw({s.rows, s.out}, 3);
-  Results r{draw({s.rows, s.out}, 4), draw({s.rows, s.out}, 5), draw({s.rows, s.in}, 6), draw({s.out, s.in}, 7)};
+  Results r{draw({s.rows, s.out}, 4), draw({s.rows, s.out}, 5), draw({s.rows, s.in}, 6), draw({s.out, s.in}, 7),
+            draw({s.out, s.in}, 8)};
   kernels::linear_forward(s, x.data(), w, &b, r.y.data());
   kernels::linear_forward(s, x.data(), w, nullptr, r.plain.data());
   kernels::linear_backward_data(s, w, dy.data(), true, r.dx.data());
-  kernels::linear_backward_weight(s, x.data(), dy.data(), r.dw);
+  kernels::linear_backward_weight(s, x.data(), dy.data(), true, r.dw);
+  kernels::linear_backward_weight(s, x.data(), dy.data(), false, r.written_dw);
   return r;
 }
 
@@ -67,6 +69,8 @@ TEST_CASE("a linear layer's three products are those of matrices, at sizes that 
     CHECK(worst(got.y, biased) < rounding(s.in));
     CHECK(worst(got.dx, dx) < rounding(s.out));
     CHECK(worst(got.dw, dw) < rounding(s.rows));
+    gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy.data(), s.out, x.data(), s.in, 0, dw.data(), s.in);
+    CHECK(worst(got.written_dw, dw) < rounding(s.rows));
   }
 }
 

@@ -1,0 +1,26 @@
+#include "nn/sharded_gradient.h"
+
+#include <doctest/doctest.h>
+
+#include "autograd/ops.h"
+
+using namespace reverie;
+
+TEST_CASE("a batch's gradient is the sum of its shards', whoever has what; what nothing depends on has zeros") {
+  ParameterStore store;
+  const Var first{store.root().add("first", {2}, zeros()).value}, last{store.root().add("last", {2}, zeros()).value};
+  store.root().add("unused", {3}, zeros());
+  ShardedGradient gradient(store, 2, 3);
+  for (int again = 0; again < 2; ++again) {
+    gradient.compute(9, [&](Tape& tape, Index begin, Index end) {  // shards 0 to 4 of lanes 0, 1, 2, 0, 1
+      const Var p = tape.parameter(first.value(), 0), q = tape.parameter(last.value(), 1);
+      const real count = static_cast<real>(end - begin);
+      return begin < 2 ? sum(p) * count : sum(q) * count;
+    });
+    REQUIRE(gradient.value().size() == 3);
+    CHECK(gradient.value()[0][0] == 2);
+    CHECK(gradient.value()[1][1] == 7);
+    CHECK(gradient.value()[2].shape() == Shape{3});
+    CHECK(gradient.value()[2][2] == 0);
+  }
+}
