@@ -64,7 +64,7 @@ struct Places {
 };
 
 // U = G w G^T of an input and a block of output channels.
-void transform(const real* weight, const Taps& t, Index o, Index i, real* u, Index place_stride) {
+void transform_weights(const real* weight, const Taps& t, Index o, Index i, real* u, Index place_stride) {
   const Index count = i < t.in ? std::clamp<Index>(t.out - o, 0, channel_block) : 0;
   const real* taps = weight + o * t.out_step + i * t.in_step;
   if (count == channel_block) return winograd_micro().weight(taps, t.out_step, t.turned, u, place_stride);
@@ -81,12 +81,13 @@ FormRecipe transformed(const Tensor& weight, const Taps& t) {
     Unit* u = units<Unit>(form);
     for (Index i = 0; i < p.in_blocks * channel_block; i += unit_numbers<Unit>) {
       for (Index o = block * p.output_block; o < (block + 1) * p.output_block; o += channel_block) {
-        if constexpr (!is_bfloat16<Unit>) {
-          transform(w, t, o, i, u + p.at(0, o, i), p.place());
-        } else {
+        Unit* to = u + p.at(0, o, i);
+        if constexpr (is_bfloat16<Unit>) {
           real two[2][places * channel_block];
-          for (const Index k : {0, 1}) transform(w, t, o, i + k, two[k], channel_block);
-          conv_micro().round_rows(two[0], two[1], places, channel_block, channel_block, u + p.at(0, o, i), p.place());
+          for (const Index k : {0, 1}) transform_weights(w, t, o, i + k, two[k], channel_block);
+          conv_micro().round_rows(two[0], two[1], places, channel_block, channel_block, to, p.place());
+        } else {
+          transform_weights(w, t, o, i, to, p.place());
         }
       }
     }
@@ -143,6 +144,15 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
   });
 }
 
+// The same with weights as they are given.
+void correlate(const Tiles& tiles, const Taps& t, WeightForm form, const real* x, const Tensor& weight,
+               const real* bias, bool accumulate, real* y) {
+  with_units([&]<class Unit>(Unit) {
+    const Tensor u = prepared(weight, form, 0, transformed<Unit>(weight, t));
+    correlate(tiles, t.in, t.out, x, units<Unit>(u.data()), bias, accumulate, y);
+  });
+}
+
 // Of a block of output and one of input channels the sum over tiles, [places][channel_block][output block].
 struct PairSum {
   real* sum;
@@ -167,15 +177,6 @@ struct PairSum {
 bool winograd_applies(const ConvShape& s) {
   return s.kernel_height == 3 && s.kernel_width == 3 && s.stride == 1 && s.padding == 1 && s.groups == 1 &&
          s.in_channels >= 16 && s.out_channels >= 16 && s.in_height >= 4 && s.in_width >= 4;
-}
-
-// The same with the weights that are given, transformed in whatever units products are wanted in.
-void correlate(const Tiles& tiles, const Taps& t, WeightForm form, const real* x, const Tensor& weight,
-               const real* bias, bool accumulate, real* y) {
-  with_units([&]<class Unit>(Unit) {
-    const Tensor u = prepared(weight, form, 0, transformed<Unit>(weight, t));
-    correlate(tiles, t.in, t.out, x, units<Unit>(u.data()), bias, accumulate, y);
-  });
 }
 
 void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {

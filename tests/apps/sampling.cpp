@@ -32,6 +32,10 @@ TEST_CASE("samples: an image set that says how it was made; by class name or num
     CHECK_MESSAGE(contains(a.source, part), a.source);
   sample("b.h5", {"--count", "19", "--sampler", "ddim", "--steps", "5", "--seed", "4", "--threads", "3"});
   CHECK(ImageSet::load(folder / "b.h5").images == a.images);
+  sample("c.h5", {"--count", "19", "--sampler", "ddim", "--steps", "5", "--seed", "4", "--products", "bfloat16"});
+  CHECK(ImageSet::load(folder / "c.h5").images != a.images);
+  CHECK(failed_with(run({"sample", "--checkpoint", unet_checkpoint(), "--products", "half", "--out", folder / "x.h5"}),
+                    2, {"--products", "half", "bfloat16"}));
 
   sample("name.h5", {"--count", "3", "--class", "light", "--guidance", "2", "--weights", "raw"});
   sample("number.h5", {"--count", "3", "--class", "1", "--guidance", "2", "--weights", "raw"});
