@@ -9,7 +9,7 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// What linear layers, convolutions and attention multiply from now on, in the whole program: their reals, or those
 /// rounded to bfloat16, whose products are summed in float all the same (tensor/bfloat16.h). Processors that know
 /// bfloat16 multiply twice as many in the same time. Results are then off by 0.3% of their size, those of Winograd's
-/// convolutions by 0.7 to 1.3%. Layers from or to fewer than eight channels, norms and everything else stay as they
+/// convolutions by 1.4% at most. Layers from or to fewer than eight channels, norms and everything else stay as they
 /// are. For real = float; throws Error in the build for double.
 enum class Factors { full, bfloat16 };
 void use_factors(Factors choice);
