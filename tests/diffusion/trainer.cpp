@@ -53,7 +53,7 @@ struct File {
 
 }  // namespace
 
-TEST_CASE("the same bits for any number of threads, on points and on images") {
+TEST_CASE("the same bits for any number of threads, on points and on images, in float and in bfloat16") {
   const PointSet moons = toy("two_moons", 200, 1);
   const ImageSet pixels = images();
   Config unet = small();
@@ -61,7 +61,9 @@ TEST_CASE("the same bits for any number of threads, on points and on images") {
   unet.model.channel_mult = {1, 1}, unet.model.num_res_blocks = 1, unet.model.attention_resolutions = {2},
   unet.model.dropout = 0.1;
   unet.train.batch_size = 6, unet.train.shard_size = 2;
-  const std::pair<Config, const Dataset*> runs[] = {{small(), &moons}, {unet, &pixels}};
+  Config rounded = unet;
+  rounded.kernels.products = sizeof(real) == 4 ? "bfloat16" : "float";
+  const std::pair<Config, const Dataset*> runs[] = {{small(), &moons}, {unet, &pixels}, {rounded, &pixels}};
   for (const auto& run : runs) {
     const auto trained = [&](int thread_count) {
       set_threads(thread_count);
@@ -77,6 +79,7 @@ TEST_CASE("the same bits for any number of threads, on points and on images") {
     CHECK(same_bits(one, trained(5)));
     set_threads(0);
   }
+  kernels::use_factors(kernels::Factors::full);
 }
 
 TEST_CASE("a resumed run has the bits of one that never stopped") {
