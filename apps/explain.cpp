@@ -41,7 +41,7 @@ void explain(const Options& options) {
   const auto data = options.data.samples(config);
   Trainer trainer(config, *data);
   const ParameterStore& parameters = trainer.model().network->parameters;
-  TensorList gradients = parameters.zeros_like();
+  TensorList gradients(parameters.size());
   const RecordedLoss shard = trainer.first_shard();
   const TapePlan plan = plan_tape(shard, gradients);
   if (!options.dot.empty()) write_text(options.dot, plan_graph(plan, parameters));

@@ -79,11 +79,7 @@ void sample(Options options) {
   }
   const LoadedModel loaded = load(options.checkpoint, options.weights);
   if (suffix == ".png") require_picture(loaded.model.data.sample_shape);
-  if (!options.products.empty()) {
-    Config config = loaded.model.config;
-    config.kernels.products = options.products;
-    kernels::use_factors(product_factors(config));
-  }
+  if (!options.products.empty()) kernels::use_factors(product_factors(options.products));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
   LabelGuidance guidance;
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
@@ -107,7 +103,8 @@ void sample(Options options) {
     throw;
   }
   const std::string how = concat(loaded.origin, ", ", in_words(loaded.model, request)) +
-                          (options.encode.empty() ? "" : ", from " + options.encode);
+                          (options.encode.empty() ? "" : ", from " + options.encode) +
+                          (kernels::bfloat16_factors() ? ", products in bfloat16" : "");
   if (suffix == ".png") {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
     write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));
@@ -165,8 +162,8 @@ void add_sample(CLI::App& program) {
   command->add_option("--noise", options->noise, "With --encode: keep the noise, x_T, as HDF5")->type_name("FILE");
   command
       ->add_option("--products", options->products,
-                   "What layers multiply: float, or bfloat16, a third faster on processors that know it and off by a "
-                   "hundredth [kernels.products]")
+                   "What layers multiply: float, or bfloat16, faster on processors that know it and off by a hundredth "
+                   "[kernels.products]")
       ->type_name("KIND")
       ->check(CLI::IsMember({"float", "bfloat16"}).description(""));
   add_threads(command);

@@ -102,7 +102,6 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   if (!gradients_.empty()) throw Error("backward: this tape has already been consumed");
   require_shape("backward", "the covector", dy.shape(), y.shape());
   gradients_.resize(nodes_.size());
-  gradients_[static_cast<std::size_t>(y.node())] = dy;
   const auto for_slots = [&](auto body) {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const Index slot = nodes_[i].record.slot;
@@ -111,6 +110,14 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   };
   // A parameter's gradient is added to the caller's tensor, not to one of its own.
   for_slots([&](Tensor& slot, std::size_t i) { gradients_[i] = std::move(slot); });
+  Tensor& first = gradients_[static_cast<std::size_t>(y.node())];  // defined only if y is itself a parameter
+  if (first.defined()) {
+    if (!first.unique()) first = first.clone();
+    kernels::accumulate(
+        first, [](real g) { return g; }, dy);
+  } else {
+    first = dy;
+  }
   for (std::size_t i = nodes_.size(); i-- > 0;) {
     Node& node = nodes_[i];
     if (!node.backward) continue;  // a leaf keeps its gradient

@@ -144,7 +144,7 @@ class Tape {
 
   /// Adds dL/dp of every parameter to its slot, where L is `loss`, a single number. A slot without a tensor gets one
   /// when there is something to add: in the middle of `backward`, when what the forward pass kept is on its way out.
-  /// Consumes the tape.
+  /// Consumes the tape. If it throws, the slots have lost their tensors.
   void backward(const Var& loss, std::span<Tensor> slot_gradients = {});
   /// The same for L = sum(y * dy), with a covector `dy` of y's shape.
   void backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradients);

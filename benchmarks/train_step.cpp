@@ -92,7 +92,7 @@ std::vector<double> timed(Index steps, const std::function<void()>& call) {
 
 // By the operations' formulas, of all samples of a batch.
 double step_flops(const Trainer& trainer, const Config& config, bool forward) {
-  TensorList gradients = trainer.model().network->parameters.zeros_like();
+  TensorList gradients(trainer.model().network->parameters.size());
   Flops shard;
   for (const Flops& flops : plan_tape(trainer.first_shard(), gradients).flops) shard += flops;
   const double shards = static_cast<double>(config.train.batch_size) /

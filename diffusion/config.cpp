@@ -323,16 +323,16 @@ kernels::ConvKernels conv_kernels(const Config& c) {
   return found->second;
 }
 
-kernels::Factors product_factors(const Config& c) {
-  const bool rounded = c.kernels.products == "bfloat16";
-  require_config(rounded || c.kernels.products == "float", "kernels.products",
-                 concat("is `", c.kernels.products, "`; it must be float or bfloat16"));
+kernels::Factors product_factors(const std::string& products) {
+  const bool rounded = products == "bfloat16";
+  require_config(rounded || products == "float", "kernels.products",
+                 concat("is `", products, "`; it must be float or bfloat16"));
   return rounded ? kernels::Factors::bfloat16 : kernels::Factors::full;
 }
 
 void check_config(const Config& c) {
   conv_kernels(c);
-  product_factors(c);
+  product_factors(c.kernels.products);
   const Formulation& formulation = find_formulation(c.diffusion.formulation);
   formulation_parameters(c);
   formulation.objective(c, formulation.process(c));

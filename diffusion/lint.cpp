@@ -132,10 +132,10 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
 }
 
 void processor(const Config& config, Warnings& warnings) {
-  if (product_factors(config) == kernels::Factors::bfloat16 && !kernels::has_bfloat16()) {
+  if (product_factors(config.kernels.products) == kernels::Factors::bfloat16 && !kernels::has_bfloat16()) {
     warnings.emplace_back(
-        "kernels.products is \"bfloat16\", which this processor has no instructions for: the results are the same, but "
-        "\"float\" would be faster");
+        "kernels.products is \"bfloat16\", which this processor has no instructions for: "
+        "\"float\" would be more exact, and faster");
   }
 }
 

@@ -107,7 +107,7 @@ DiffusionModel::DiffusionModel(const Config& config, const DataFacts& data)
       network(make_network(config, data)),
       process(formulation.process(config)) {
   kernels::use_conv_kernels(conv_kernels(config));
-  kernels::use_factors(product_factors(config));
+  kernels::use_factors(product_factors(config.kernels.products));
 }
 
 Denoiser DiffusionModel::denoiser(Model network, bool clip) const {

@@ -15,6 +15,11 @@ inline std::uint16_t rounded_to_bfloat16(float value) {
   return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/// The same as a float.
+inline float nearest_bfloat16(float value) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(rounded_to_bfloat16(value)) << 16);
+}
+
 /// Two neighbours among the factors of a sum of products. Processors that know bfloat16 multiply such pairs and add
 /// both products to a float, which all lanes of a vector do at once.
 struct Bfloat16Pair {

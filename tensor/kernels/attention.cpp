@@ -59,31 +59,44 @@ Unit* beside(real* reals, Index count, Scratch& scratch) {
 template <class Unit>
 void pair_rows(const real* matrix, Index rows, Index columns, Unit* to) {
   if constexpr (is_bfloat16<Unit>)
-    conv_micro().round_rows(matrix, matrix + columns, rows / 2, columns, 2 * columns, to, columns);
+    conv_micro().bfloat16.round_rows(matrix, matrix + columns, rows / 2, columns, 2 * columns, to, columns);
 }
 
-// The keys or values of a head: a row's units are of neighbours along the width, or of neighbouring rows.
+// The keys or values of a head in units, `stride` apart: reals where they lie, or pairs made of them.
 template <class Unit>
 struct Operand {
-  const Unit *by_width, *by_row;
-  Index width_stride, row_stride;
-
-  Operand(const real* rows, Index stride, Index count, Index width, Index padded, Scratch& scratch) {
-    if constexpr (is_bfloat16<Unit>) {
-      const Index even = blocks_of(count, 2) * 2;
-      real* copy = scratch.take(even * padded);
-      padded_rows(rows, stride, count, width, 1, even, padded, copy);
-      Unit *row = units<Unit>(scratch.take(even * padded / 2)), *pairs = units<Unit>(scratch.take(even * padded / 2));
-      conv_micro().round_row(copy, even * padded, row);
-      pair_rows(copy, even, padded, pairs);
-      by_width = row, by_row = pairs, width_stride = padded / 2, row_stride = padded;
-    } else {
-      by_width = by_row = rows, width_stride = row_stride = stride;
-    }
-  }
-  const Unit* width_units(Index row) const { return by_width + row * width_stride; }
-  const Unit* row_units(Index row) const { return by_row + row / unit_numbers<Unit> * row_stride; }
+  const Unit* data;
+  Index stride;
 };
+
+// Units of neighbours along the width.
+template <class Unit>
+Operand<Unit> by_width(const real* rows, Index stride, Index count, Index width, Index padded, Scratch& scratch) {
+  if constexpr (is_bfloat16<Unit>) {
+    real* copy = scratch.take(count * padded);
+    padded_rows(rows, stride, count, width, 1, count, padded, copy);
+    Unit* to = units<Unit>(scratch.take(count * padded / 2));
+    conv_micro().bfloat16.round_row(copy, count * padded, to);
+    return {to, padded / 2};
+  } else {
+    return {rows, stride};
+  }
+}
+
+// Units of neighbouring rows.
+template <class Unit>
+Operand<Unit> by_row(const real* rows, Index stride, Index count, Index width, Index padded, Scratch& scratch) {
+  if constexpr (is_bfloat16<Unit>) {
+    const Index even = blocks_of(count, 2) * 2;
+    real* copy = scratch.take(even * padded);
+    padded_rows(rows, stride, count, width, 1, even, padded, copy);
+    Unit* to = units<Unit>(scratch.take(even * padded / 2));
+    pair_rows(copy, even, padded, to);
+    return {to, padded};
+  } else {
+    return {rows, stride};
+  }
+}
 
 }  // namespace
 
@@ -91,7 +104,7 @@ template <class Unit>
 static void forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
                     Tensor& log_sum, HeadView<real> y) {
   const Index heads = log_sum.extent(1), most = attention_micro<Unit>(q.rows).queries,
-              padded = padded_width<Unit>(width);
+              padded = padded_width<Unit>(width), unit = unit_numbers<Unit>;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
   parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
@@ -100,8 +113,8 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
     real *s = scratch.take(key_block * most), *shrink = scratch.take(most);
     real *largest = scratch.take(most), *total = scratch.take(most);
     Unit *query_units = beside<Unit>(query, padded * most, scratch), *p = beside<Unit>(s, key_block * most, scratch);
-    const Operand<Unit> keys(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
-        values(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
+    const Operand<Unit> keys = by_width<Unit>(k.at(n, h), k.row_stride, k.rows, width, padded, scratch);
+    const Operand<Unit> values = by_row<Unit>(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
     for (Index first = 0; first < q.rows; first += most) {
       const AttentionMicro<Unit>& micro = attention_micro<Unit>(q.rows - first);
       const Index B = micro.queries, count = std::min(B, q.rows - first);
@@ -112,8 +125,7 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
       std::fill_n(total, B, real(0));
       std::fill_n(largest, B, -std::numeric_limits<real>::infinity());
       for_parts<Unit>(k.rows, [&](Index begin, Index end) {
-        micro.scores(keys.width_units(begin), keys.width_stride, end - begin, blocks_of(width, unit_numbers<Unit>),
-                     query_units, s);
+        micro.scores(keys.data + begin * keys.stride, keys.stride, end - begin, blocks_of(width, unit), query_units, s);
         std::copy_n(largest, B, shrink);
         micro.raise(s, end - begin, largest);
 #pragma omp simd
@@ -125,7 +137,7 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
           for (Index j = 0; j < B; ++j) sum[d * B + j] *= shrink[j];
         }
         micro.exponentials(s, end - begin, largest, total, p);
-        micro.mix(values.row_units(begin), values.row_stride, blocks_of(end - begin, unit_numbers<Unit>), width, p,
+        micro.mix(values.data + begin / unit * values.stride, values.stride, blocks_of(end - begin, unit), width, p,
                   sum);
       });
       micro.turn(sum, padded, B, rows);
@@ -147,7 +159,7 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
                      HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
                      HeadView<real> dk, HeadView<real> dv) {
   const Index heads = log_sum.extent(1), most = attention_micro<Unit>(q.rows).queries,
-              padded = padded_width<Unit>(width);
+              padded = padded_width<Unit>(width), unit = unit_numbers<Unit>;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
   parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
@@ -164,8 +176,9 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
          *slope_pairs = beside<Unit>(slope_rows, padded * most, scratch);
     Unit *p = beside<Unit>(s, key_block * most, scratch), *ds = beside<Unit>(dp, key_block * most, scratch),
          *ds_by_key = beside<Unit>(dp, key_block * most, scratch);
-    const Operand<Unit> all_keys(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
-        values(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
+    const Operand<Unit> keys = by_width<Unit>(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
+                        key_rows = by_row<Unit>(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
+                        values = by_width<Unit>(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
     std::fill_n(dkeys, k.rows * padded, real(0));
     std::fill_n(dvalues, k.rows * padded, real(0));
     for (Index first = 0; first < q.rows; first += most) {
@@ -174,6 +187,9 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
       const real *q_rows = q.at(n, h) + first * q.row_stride, *dy_rows = dy.at(n, h) + first * dy.row_stride;
       padded_rows(q_rows, q.row_stride, count, width, scale, B, padded, query_rows);
       padded_rows(dy_rows, dy.row_stride, count, width, 1, B, padded, slope_rows);
+      if constexpr (is_bfloat16<Unit>) {  // as dp sees it, so that dp - dot is as small as it should be
+        for (Index i = 0; i < B * padded; ++i) slope_rows[i] = nearest_bfloat16(slope_rows[i]);
+      }
       micro.turn(query_rows, B, padded, query);
       micro.turn(slope_rows, B, padded, slope);
       pair_rows(query, padded, B, query_units);
@@ -192,14 +208,15 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
       }
       std::fill_n(dquery, padded * B, real(0));
       for_parts<Unit>(k.rows, [&](Index begin, Index end) {
-        const Index keys = end - begin, width_units = blocks_of(width, unit_numbers<Unit>);
-        micro.scores(all_keys.width_units(begin), all_keys.width_stride, keys, width_units, query_units, s);
-        micro.scores(values.width_units(begin), values.width_stride, keys, width_units, slope_units, dp);
-        micro.slopes(s, dp, keys, logs, dot, p, ds, ds_by_key);
-        micro.spread(p, keys, padded, slope_pairs, dvalues + begin * padded);
-        micro.spread(ds, keys, padded, query_pairs, dkeys + begin * padded);
-        micro.mix(all_keys.row_units(begin), all_keys.row_stride, blocks_of(keys, unit_numbers<Unit>), width, ds_by_key,
-                  dquery);
+        const Index count = end - begin;
+        micro.scores(keys.data + begin * keys.stride, keys.stride, count, blocks_of(width, unit), query_units, s);
+        micro.scores(values.data + begin * values.stride, values.stride, count, blocks_of(width, unit), slope_units,
+                     dp);
+        micro.slopes(s, dp, count, logs, dot, p, ds, ds_by_key);
+        micro.spread(p, count, padded, slope_pairs, dvalues + begin * padded);
+        micro.spread(ds, count, padded, query_pairs, dkeys + begin * padded);
+        micro.mix(key_rows.data + begin / unit * key_rows.stride, key_rows.stride, blocks_of(count, unit), width,
+                  ds_by_key, dquery);
       });
       if (dq.data == nullptr) continue;
       micro.turn(dquery, padded, B, dquery_rows);

@@ -27,10 +27,11 @@ inline void copy_block(const real* from, Index count, real* to) {
   if (from != nullptr) std::copy_n(from, count, to);
 }
 inline void copy_block(const real* from, Index count, Bfloat16Pair* to) {
-  if (from != nullptr && count == channel_block) return conv_micro().round_row(from, channel_block, to);
+  if (from == nullptr) return static_cast<void>(std::fill_n(to, block_units<Bfloat16Pair>, Bfloat16Pair()));
+  if (count == channel_block) return conv_micro().bfloat16.round_row(from, channel_block, to);
   real numbers[channel_block];
   copy_block(from, count, numbers);
-  conv_micro().round_row(numbers, channel_block, to);
+  conv_micro().bfloat16.round_row(numbers, channel_block, to);
 }
 
 /// Rows `stride` apart of `channels` numbers -> [blocks][rows][width / unit_numbers], zeros to the end of the last
@@ -53,19 +54,19 @@ inline void row_units_to_blocks(const real* from, Index rows, Index channels, In
 inline void row_units_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width,
                                 Bfloat16Pair* to) {
   const Index pairs = blocks_of(rows, 2);
-  real two[2][channel_block];
-  for (Index pair = 0; pair < pairs; ++pair, from += 2 * stride) {
-    for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
-      const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
-      const real* first = count > 0 ? from + channel : nullptr;
-      const real* second = count > 0 && 2 * pair + 1 < rows ? from + stride + channel : nullptr;
-      if (count < channel_block || second == nullptr) {
-        copy_block(first, count, two[0]);
-        copy_block(second, count, two[1]);
-        first = two[0], second = two[1];
+  for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
+    const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
+    Bfloat16Pair* target = to + channel / width * pairs * width + channel % width;
+    const Index whole = count == channel_block ? rows / 2 : 0;
+    conv_micro().bfloat16.round_rows(from + channel, from + stride + channel, whole, channel_block, 2 * stride, target,
+                                     width);
+    for (Index pair = whole; pair < pairs; ++pair) {
+      real two[2][channel_block];
+      for (const Index k : {0, 1}) {
+        const bool exists = count > 0 && 2 * pair + k < rows;
+        copy_block(exists ? from + (2 * pair + k) * stride + channel : nullptr, count, two[k]);
       }
-      conv_micro().round_rows(first, second, 1, channel_block, 0,
-                              to + (channel / width * pairs + pair) * width + channel % width, 0);
+      conv_micro().bfloat16.round_rows(two[0], two[1], 1, channel_block, 0, target + pair * width, 0);
     }
   }
 }

@@ -213,9 +213,6 @@ void dots_for(const Dots& t, std::integer_sequence<Index, Outputs...>) {
 void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); }
 
 #ifndef REVERIE_DOUBLE
-template <bool Native>
-constexpr Products<Bfloat16Pair> in_bfloat16{product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>};
-
 using Channels = hn::CappedTag<real, channel_block>;
 
 template <bool Native>
@@ -234,6 +231,10 @@ HWY_ATTR void round_rows(const real* first, const real* second, Index rows, Inde
       Bfloat16Units<Native>::store_rows(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
   }
 }
+
+template <bool Native>
+constexpr Bfloat16Micro in_bfloat16{
+    {product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>}, round_row<Native>, round_rows<Native>};
 #endif
 
 }  // namespace
@@ -245,10 +246,9 @@ ConvMicro describe_conv() {
                   .put_taps = put_taps,
                   .dots = dots};
 #ifndef REVERIE_DOUBLE
-  micro.native_bfloat16 = has_native_bfloat16();
-  micro.in_bfloat16 = micro.native_bfloat16 ? in_bfloat16<true> : in_bfloat16<false>;
-  micro.round_row = micro.native_bfloat16 ? round_row<true> : round_row<false>;
-  micro.round_rows = micro.native_bfloat16 ? round_rows<true> : round_rows<false>;
+  micro.has_bfloat16 = has_native_bfloat16();
+  micro.emulated_bfloat16 = in_bfloat16<false>;
+  micro.bfloat16 = micro.has_bfloat16 ? in_bfloat16<true> : in_bfloat16<false>;
 #endif
   return micro;
 }

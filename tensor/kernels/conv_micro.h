@@ -66,12 +66,29 @@ struct Products {
   void (*outer_sum)(const OuterSum<Unit>&);
 };
 
+/// Products of numbers in bfloat16, and how numbers get there.
+struct Bfloat16Micro {
+  Products<Bfloat16Pair> products;
+  /// Rounds `count` numbers, some vectors of them, and stores them side by side.
+  void (*round_row)(const real* from, Index count, Bfloat16Pair* to);
+  /// Rounds rows `step` apart, of `count` numbers, to pairs of first's and second's numbers.
+  void (*round_rows)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
+                     Index to_step);
+};
+
 /// The micro-kernels for the processor at hand, chosen when first asked for.
 struct ConvMicro {
   Index output_block;  ///< output channels of a tile: some vectors, one or more whole channel blocks
   Index max_pixels;    ///< pixels of a tile: what the registers hold
   Products<real> in_real;
-  Products<Bfloat16Pair> in_bfloat16{};  ///< for real = float
+  Bfloat16Micro bfloat16{}, emulated_bfloat16{};  ///< as the processor has it, and without instructions for it;
+                                                  ///< for real = float
+  bool has_bfloat16 = false;                      ///< whether the processor has such instructions
+  /// dweight[o step + 9 i + k] (+)= taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine
+  /// taps k.
+  void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
+  void (*dots)(const Dots&);
+
   template <class Unit>
   void product(const Product<Unit>& p) const {
     in<Unit>().product(p);
@@ -80,22 +97,12 @@ struct ConvMicro {
   void outer_sum(const OuterSum<Unit>& s) const {
     in<Unit>().outer_sum(s);
   }
-  bool native_bfloat16 = false;  ///< whether the processor has instructions for it
-  /// Rounds `count` numbers, some vectors of them, and stores them side by side. For real = float.
-  void (*round_row)(const real* from, Index count, Bfloat16Pair* to) = nullptr;
-  /// Rounds rows `step` apart, of `count` numbers, to pairs of first's and second's numbers.
-  void (*round_rows)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
-                     Index to_step) = nullptr;
-  /// dweight[o step + 9 i + k] (+)= taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine
-  /// taps k.
-  void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
-  void (*dots)(const Dots&);
 
  private:
   template <class Unit>
   const Products<Unit>& in() const {
     if constexpr (is_bfloat16<Unit>) {
-      return in_bfloat16;
+      return bfloat16.products;
     } else {
       return in_real;
     }

@@ -85,7 +85,7 @@ FormRecipe transformed(const Tensor& weight, const Taps& t) {
         if constexpr (is_bfloat16<Unit>) {
           real two[2][places * channel_block];
           for (const Index k : {0, 1}) transform_weights(w, t, o, i + k, two[k], channel_block);
-          conv_micro().round_rows(two[0], two[1], places, channel_block, channel_block, to, p.place());
+          conv_micro().bfloat16.round_rows(two[0], two[1], places, channel_block, channel_block, to, p.place());
         } else {
           transform_weights(w, t, o, i, to, p.place());
         }

@@ -125,6 +125,7 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
 }
 
 void linear_backward_weight(const LinearShape& s, const real* x, const real* dy, bool accumulate, Tensor& dweight) {
+  if (s.rows == 0) return accumulate ? void() : dweight.fill(0);
   if (small(s) || s.rows < 64) {  // sums over few rows: their tiles would be read and written more than computed
     return parallel_gemm(Trans::yes, Trans::no, s.out, s.in, s.rows, 1, dy, s.out, x, s.in, accumulate ? 1 : 0,
                          dweight.data(), s.in);

@@ -14,6 +14,6 @@ void use_factors(Factors choice) {
   factors = choice;
 }
 bool bfloat16_factors() { return factors == Factors::bfloat16; }
-bool has_bfloat16() { return conv_micro().native_bfloat16; }
+bool has_bfloat16() { return conv_micro().has_bfloat16; }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -8,14 +8,15 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// What linear layers, convolutions and attention multiply from now on, in the whole program: their reals, or those
 /// rounded to bfloat16, whose products are summed in float all the same (tensor/bfloat16.h). Processors that know
-/// bfloat16 multiply twice as many in the same time. Results are then off by 0.3% of their size, those of Winograd's
-/// convolutions by 1.4% at most. Layers from or to fewer than eight channels, norms and everything else stay as they
-/// are. For real = float; throws Error in the build for double.
+/// bfloat16 multiply twice as many in the same time. The results' errors, as the root of their mean square over that of
+/// the values: 0.3%, of Winograd's convolutions up to 1.4%. In float stay the weight gradients of direct convolutions,
+/// layers from or to fewer than eight channels, products of a few rows, grouped convolutions, and everything else. For
+/// real = float; throws Error in the build for double.
 enum class Factors { full, bfloat16 };
 void use_factors(Factors choice);
 bool bfloat16_factors();
 
-/// Whether the processor has instructions for it. Elsewhere the results are the same, at less than the speed of float.
+/// Whether the processor has instructions for it. Elsewhere the same products are computed, at less than float's speed.
 bool has_bfloat16();
 
 /// Kernels multiply units: of one number, real, or of two that are neighbours along the sum, Bfloat16Pair.
@@ -27,7 +28,9 @@ inline constexpr Index unit_numbers = is_bfloat16<Unit> ? 2 : 1;
 /// Calls f(a unit) of the kind that is wanted.
 template <class Function>
 void with_units(Function f) {
-  if (sizeof(real) == sizeof(Bfloat16Pair) && bfloat16_factors()) return f(Bfloat16Pair());
+  if constexpr (sizeof(real) == sizeof(Bfloat16Pair)) {
+    if (bfloat16_factors()) return f(Bfloat16Pair());
+  }
   f(real());
 }
 

@@ -13,9 +13,9 @@
 #include "tensor/kernels/products.h"
 
 // AVX-512's instructions for bfloat16, which Highway does not know yet; whether the processor has them is asked at run
-// time (`Native`). Elsewhere shifts and masks take their place, with the same results but for numbers below 2^-126, which
-// the instructions take for zero.
-#define REVERIE_AVX512_BF16 (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL)
+// time (`Native`). Elsewhere shifts and masks take their place, with the same products and sums but for numbers below
+// 2^-126, which the instructions take for zero.
+#define REVERIE_AVX512_BF16 (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3)  // better targets have smaller numbers
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {

@@ -161,8 +161,8 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
       for (const Index k : {0, 1}) {
         if (exists[k]) windows[k].transform(transforms, channel, two[k], channel_block);
       }
-      conv_micro().round_rows(two[0], two[1], places, channel_block, channel_block,
-                              out + (channel / block * pairs + pair) * block + channel % block, place_stride);
+      conv_micro().bfloat16.round_rows(two[0], two[1], places, channel_block, channel_block,
+                                       out + (channel / block * pairs + pair) * block + channel % block, place_stride);
     }
   }
 }

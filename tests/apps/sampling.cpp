@@ -34,6 +34,7 @@ TEST_CASE("samples: an image set that says how it was made; by class name or num
   CHECK(ImageSet::load(folder / "b.h5").images == a.images);
   sample("c.h5", {"--count", "19", "--sampler", "ddim", "--steps", "5", "--seed", "4", "--products", "bfloat16"});
   CHECK(ImageSet::load(folder / "c.h5").images != a.images);
+  CHECK(contains(ImageSet::load(folder / "c.h5").source, "seed 4, products in bfloat16"));
   CHECK(failed_with(run({"sample", "--checkpoint", unet_checkpoint(), "--products", "half", "--out", folder / "x.h5"}),
                     2, {"--products", "half", "bfloat16"}));
 

@@ -50,6 +50,13 @@ TEST_CASE("parameters: one leaf however often they are used, gradients added to 
   CHECK(slots[0][1] == doctest::Approx(104));
 }
 
+TEST_CASE("a parameter that is itself what is asked about has the covector added") {
+  std::vector<Tensor> slots = {Tensor::full({2}, 1)};
+  Tape tape;
+  tape.backward(tape.parameter(Tensor::full({2}, 3), 0), Tensor::full({2}, 4), slots);
+  CHECK(slots[0][1] == 5);
+}
+
 TEST_CASE("a slot without a tensor gets one, of its own, when there is something to add") {
   std::vector<Tensor> slots(4);
   for (const real expected : {real(2), real(4)}) {

@@ -64,6 +64,7 @@ TEST_CASE("the same bits for any number of threads, on points and on images, in 
   Config rounded = unet;
   rounded.kernels.products = sizeof(real) == 4 ? "bfloat16" : "float";
   const std::pair<Config, const Dataset*> runs[] = {{small(), &moons}, {unet, &pixels}, {rounded, &pixels}};
+  std::vector<Checkpoint> ends;
   for (const auto& run : runs) {
     const auto trained = [&](int thread_count) {
       set_threads(thread_count);
@@ -78,7 +79,9 @@ TEST_CASE("the same bits for any number of threads, on points and on images, in 
     CHECK(same_bits(one, trained(2)));
     CHECK(same_bits(one, trained(5)));
     set_threads(0);
+    ends.push_back(one);
   }
+  CHECK(same_bits(ends[1], ends[2]) == (sizeof(real) != 4));
   kernels::use_factors(kernels::Factors::full);
 }
 

@@ -8,6 +8,7 @@
 #include "tensor/kernels/conv_direct.h"
 #include "tensor/kernels/conv_thin.h"
 #include "tensor/kernels/conv_winograd.h"
+#include "tensor/kernels/linear.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;
@@ -204,6 +205,16 @@ TEST_CASE("weight gradients of many images are sums of parts, of which the last 
     double worst = 0;
     for (Index i = 0; i < dw.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(dw[i] - want[i])));
     CHECK(worst < (sizeof(real) == 4 ? 5e-2 : 1e-10));  // of sums of 37,000 products: of size 200; a part has 50
+  }
+}
+
+TEST_CASE("weight gradients of no images and of no rows are zeros") {
+  const kernels::ConvShape s{0, 8, 8, 16, 16, 3, 3, 1, 1, 1};
+  Tensor dw = draw(s.weight(), 0), dv = draw({32, 16}, 1);
+  kernels::conv2d_backward_weight(s, Tensor::zeros(s.x()), Tensor::zeros(s.y()), false, dw);
+  kernels::linear_backward_weight({0, 16, 32}, nullptr, nullptr, false, dv);
+  for (const Tensor& gradient : {dw, dv}) {
+    for (const real g : gradient.values()) CHECK(g == 0);
   }
 }
 
