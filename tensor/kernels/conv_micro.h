@@ -9,6 +9,7 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// number that the compiler knows, and every address in the inner loops is a register plus a constant.
 inline constexpr Index channel_block = 16;
 
+/// As many units of neighbouring channels.
 template <class Unit>
 inline constexpr Index block_units = channel_block / unit_numbers<Unit>;
 
@@ -81,9 +82,9 @@ struct ConvMicro {
   Index output_block;  ///< output channels of a tile: some vectors, one or more whole channel blocks
   Index max_pixels;    ///< pixels of a tile: what the registers hold
   Products<real> in_real;
-  Bfloat16Micro bfloat16{}, emulated_bfloat16{};  ///< as the processor has it, and without instructions for it;
-                                                  ///< for real = float
-  bool has_bfloat16 = false;                      ///< whether the processor has such instructions
+  /// For real = float: as fast as the processor has it, and without instructions for it.
+  Bfloat16Micro bfloat16{}, emulated_bfloat16{};
+  bool has_bfloat16 = false;  ///< whether the processor has such instructions
   /// dweight[o step + 9 i + k] (+)= taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine
   /// taps k.
   void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
