@@ -30,18 +30,18 @@ void padded_rows(const real* rows, Index stride, Index count, Index width, real 
   }
 }
 
-// Calls body(begin, end) for even parts of [0, n), at most a key block each, that begin with a unit.
+// Calls body(begin, end) for even parts of [0, n), at most a key block each, that begin with a square of units.
 template <class Unit, class Body>
 void for_parts(Index n, Body body) {
-  constexpr Index unit = unit_numbers<Unit>;
-  const Index all = blocks_of(n, unit), parts = blocks_of(all, key_block / unit);
-  for (Index i = 0; i < parts; ++i) body(i * all / parts * unit, std::min((i + 1) * all / parts * unit, n));
+  constexpr Index whole = is_bfloat16<Unit> ? 2 * square_units : 1;
+  const Index all = blocks_of(n, whole), parts = blocks_of(all, key_block / whole);
+  for (Index i = 0; i < parts; ++i) body(i * all / parts * whole, std::min((i + 1) * all / parts * whole, n));
 }
 
 // Of rows that are whole vectors, and can be rounded.
 template <class Unit>
 Index padded_width(Index width) {
-  const Index whole = is_bfloat16<Unit> ? channel_block : attention_micro<Unit>(1).lanes;
+  const Index whole = attention_micro<Unit>(1).whole;
   return blocks_of(width, whole) * whole;
 }
 
@@ -59,7 +59,17 @@ Unit* beside(real* reals, Index count, Scratch& scratch) {
 template <class Unit>
 void pair_rows(const real* matrix, Index rows, Index columns, Unit* to) {
   if constexpr (is_bfloat16<Unit>)
-    conv_micro().bfloat16.round_rows(matrix, matrix + columns, rows / 2, columns, 2 * columns, to, columns);
+    conv_micro().bfloat16().round_two(matrix, matrix + columns, rows / 2, columns, 2 * columns, to, columns);
+}
+
+// How many rows are read or written where there are `count`.
+Index read_rows(Index count) { return blocks_of(count, pixels_read) * pixels_read; }
+
+// Zeros for the pairs of keys that only fill up the last square of p[keyu,B].
+template <class Unit>
+void fill_square(Unit* p, Index keys, Index B) {
+  if constexpr (is_bfloat16<Unit>)
+    std::fill(p + blocks_of(keys, 2) * B, p + sum_columns<Unit>(keys) * B, Unit());
 }
 
 // The keys or values of a head in units, `stride` apart: reals where they lie, or pairs made of them.
@@ -67,6 +77,10 @@ template <class Unit>
 struct Operand {
   const Unit* data;
   Index stride;
+  /// Those that `mix` takes from a row on.
+  const Unit* rows_from(Index row) const {
+    return data + (is_bfloat16<Unit> ? row / unit_numbers<Unit> : row * stride);
+  }
 };
 
 // Units of neighbours along the width.
@@ -75,24 +89,25 @@ Operand<Unit> by_width(const real* rows, Index stride, Index count, Index width,
   if constexpr (is_bfloat16<Unit>) {
     real* copy = scratch.take(count * padded);
     padded_rows(rows, stride, count, width, 1, count, padded, copy);
-    Unit* to = units<Unit>(scratch.take(count * padded / 2));
-    conv_micro().bfloat16.round_row(copy, count * padded, to);
+    Unit* to = units<Unit>(scratch.take(read_rows(count) * padded / 2));
+    conv_micro().bfloat16().round(copy, 1, count * padded, 0, to, 0);
     return {to, padded / 2};
   } else {
     return {rows, stride};
   }
 }
 
-// Units of neighbouring rows.
+// Units of neighbouring rows; pairs in the order [width][row units], with zeros to whole squares.
 template <class Unit>
 Operand<Unit> by_row(const real* rows, Index stride, Index count, Index width, Index padded, Scratch& scratch) {
   if constexpr (is_bfloat16<Unit>) {
-    const Index even = blocks_of(count, 2) * 2;
-    real* copy = scratch.take(even * padded);
-    padded_rows(rows, stride, count, width, 1, even, padded, copy);
-    Unit* to = units<Unit>(scratch.take(even * padded / 2));
-    pair_rows(copy, even, padded, to);
-    return {to, padded};
+    const Index pairs = sum_columns<Unit>(count);
+    real *copy = scratch.take(2 * pairs * padded), *by_pair = scratch.take(pairs * padded),
+         *turned = scratch.take(pairs * padded);
+    padded_rows(rows, stride, count, width, 1, 2 * pairs, padded, copy);
+    pair_rows(copy, 2 * pairs, padded, units<Unit>(by_pair));
+    attention_micro<Unit>(1).turn(by_pair, pairs, padded, turned);
+    return {units<Unit>(turned), pairs};
   } else {
     return {rows, stride};
   }
@@ -137,8 +152,8 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
           for (Index j = 0; j < B; ++j) sum[d * B + j] *= shrink[j];
         }
         micro.exponentials(s, end - begin, largest, total, p);
-        micro.mix(values.data + begin / unit * values.stride, values.stride, blocks_of(end - begin, unit), width, p,
-                  sum);
+        fill_square(p, end - begin, B);
+        micro.mix(values.rows_from(begin), values.stride, blocks_of(end - begin, unit), width, p, sum);
       });
       micro.turn(sum, padded, B, rows);
       real *out = y.at(n, h) + first * y.row_stride, *logs = log_sum.data() + tile * q.rows + first;
@@ -169,7 +184,7 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
     real *dquery = scratch.take(padded * most), *dquery_rows = scratch.take(most * padded);
     real *s = scratch.take(key_block * most), *dp = scratch.take(key_block * most);
     real *logs = scratch.take(most), *dot = scratch.take(most);
-    real *dkeys = scratch.take(k.rows * padded), *dvalues = scratch.take(k.rows * padded);
+    real *dkeys = scratch.take(read_rows(k.rows) * padded), *dvalues = scratch.take(read_rows(k.rows) * padded);
     Unit *query_units = beside<Unit>(query, padded * most, scratch),
          *query_pairs = beside<Unit>(query_rows, padded * most, scratch),
          *slope_units = beside<Unit>(slope, padded * most, scratch),
@@ -215,8 +230,8 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
         micro.slopes(s, dp, count, logs, dot, p, ds, ds_by_key);
         micro.spread(p, count, padded, slope_pairs, dvalues + begin * padded);
         micro.spread(ds, count, padded, query_pairs, dkeys + begin * padded);
-        micro.mix(key_rows.data + begin / unit * key_rows.stride, key_rows.stride, blocks_of(count, unit), width,
-                  ds_by_key, dquery);
+        fill_square(ds_by_key, count, B);
+        micro.mix(key_rows.rows_from(begin), key_rows.stride, blocks_of(count, unit), width, ds_by_key, dquery);
       });
       if (dq.data == nullptr) continue;
       micro.turn(dquery, padded, B, dquery_rows);

@@ -11,6 +11,7 @@
 
 #include "tensor/kernels/attention_micro.h"
 #include "tensor/kernels/functions-inl.h"
+#include "tensor/kernels/tiles-inl.h"
 #include "tensor/kernels/transpose-inl.h"
 #include "tensor/kernels/units-inl.h"
 
@@ -79,7 +80,9 @@ void scores(const Unit* k, Index stride, Index keys, Index width, const Unit* q,
 template <class Units, Index Vectors, class Unit = typename Units::Unit>
 void mix(const Unit* v, Index stride, Index keys, Index width, const Unit* p, real* y) {
   for_tiles(width, [&](Index first, auto rows) {
-    rows_by_block<Units, Vectors, rows>(v + first, 1, stride, keys, p, true, y + first * Vectors * lanes);
+    constexpr bool turned = is_bfloat16<Unit>;
+    rows_by_block<Units, Vectors, rows>(v + first * (turned ? stride : 1), turned ? stride : 1, turned ? 1 : stride,
+                                        keys, p, true, y + first * Vectors * lanes);
   });
 }
 
@@ -192,10 +195,99 @@ HWY_ATTR void slopes(const real* s, const real* dp, Index keys, const real* log_
 
 template <class Units, Index Vectors>
 AttentionMicro<typename Units::Unit> describe() {
-  return {Vectors * lanes,        lanes, scores<Units, Vectors>, mix<Units, Vectors>,
+  constexpr Index whole = is_bfloat16<typename Units::Unit> ? std::max(lanes, block_units) : lanes;
+  return {Vectors * lanes,        whole, scores<Units, Vectors>, mix<Units, Vectors>,
           spread<Units, Vectors>, turn,  raise<Vectors>,         exponentials<Units, Vectors>,
           slopes<Units, Vectors>};
 }
+
+#if REVERIE_TILES
+constexpr Index tile_queries = 2 * Tiles::rows;
+
+// Calls tiles(first, two?) for 32 rows, or 16 if no more are left.
+template <class Function>
+HWY_ATTR void for_tile_rows(Index rows, Function tiles) {
+  for (Index row = 0; row < rows; row += 2 * Tiles::rows) {
+    if (rows - row > Tiles::rows) {
+      tiles(row, std::true_type());
+    } else {
+      tiles(row, std::false_type());
+    }
+  }
+}
+
+// y[r,B] (+)= sum over n of a[r row + n] x[n,B], in whole tiles.
+HWY_ATTR void tile_rows_by_block(const Bfloat16Pair* a, Index row, Index rows, Index count, const Bfloat16Pair* x,
+                                 bool accumulate, real* y) {
+  const Tiles tiles;
+  for_tile_rows(rows, [&](Index first, auto two) HWY_ATTR {
+    real *sum = y + first * tile_queries, *second = sum + Tiles::rows * tile_queries;
+    if (accumulate) {
+      Tiles::load<0>(sum, tile_queries);
+      Tiles::load<1>(sum + Tiles::rows, tile_queries);
+      if constexpr (two) {
+        Tiles::load<2>(second, tile_queries);
+        Tiles::load<3>(second + Tiles::rows, tile_queries);
+      }
+    } else {
+      Tiles::clear<0>(), Tiles::clear<1>(), Tiles::clear<2>(), Tiles::clear<3>();
+    }
+    for (Index n = 0; n < count; n += Tiles::rows) {
+      const Bfloat16Pair *factors = a + first * row + n, *values = x + n * tile_queries;
+      Tiles::load<4>(factors, row);
+      Tiles::load<6>(values, tile_queries);
+      Tiles::multiply<0, 4, 6>();
+      Tiles::load<7>(values + Tiles::rows, tile_queries);
+      Tiles::multiply<1, 4, 7>();
+      if constexpr (two) {
+        Tiles::load<5>(factors + Tiles::rows * row, row);
+        Tiles::multiply<2, 5, 6>();
+        Tiles::multiply<3, 5, 7>();
+      }
+    }
+    Tiles::store<0>(sum, tile_queries);
+    Tiles::store<1>(sum + Tiles::rows, tile_queries);
+    if constexpr (two) {
+      Tiles::store<2>(second, tile_queries);
+      Tiles::store<3>(second + Tiles::rows, tile_queries);
+    }
+  });
+}
+
+void tile_scores(const Bfloat16Pair* k, Index stride, Index keys, Index width, const Bfloat16Pair* q, real* s) {
+  tile_rows_by_block(k, stride, keys, width, q, false, s);
+}
+void tile_mix(const Bfloat16Pair* v, Index stride, Index keys, Index width, const Bfloat16Pair* p, real* y) {
+  tile_rows_by_block(v, stride, width, keys, p, true, y);
+}
+
+HWY_ATTR void tile_spread(const Bfloat16Pair* p, Index keys, Index padded, const Bfloat16Pair* q, real* dk) {
+  const Tiles tiles;
+  for (Index column = 0; column < padded; column += 2 * Tiles::rows) {
+    Tiles::load<6>(q + column, padded);
+    Tiles::load<7>(q + column + Tiles::rows, padded);
+    for (Index key = 0; key < keys; key += Tiles::rows) {
+      real* sum = dk + key * padded + column;
+      Tiles::load<0>(sum, padded);
+      Tiles::load<1>(sum + Tiles::rows, padded);
+      Tiles::load<4>(p + key * Tiles::rows, Tiles::rows);
+      Tiles::multiply<0, 4, 6>();
+      Tiles::multiply<1, 4, 7>();
+      Tiles::store<0>(sum, padded);
+      Tiles::store<1>(sum + Tiles::rows, padded);
+    }
+  }
+}
+
+AttentionMicro<Bfloat16Pair> describe_tiles() {
+  AttentionMicro<Bfloat16Pair> micro = describe<Bfloat16Units<true>, 2>();
+  micro.whole = 2 * Tiles::rows;
+  micro.scores = tile_scores;
+  micro.mix = tile_mix;
+  micro.spread = tile_spread;
+  return micro;
+}
+#endif
 
 }  // namespace
 
@@ -208,6 +300,9 @@ AttentionMicros describe_attention() {
   } else {
     micros.in_bfloat16 = {describe<Bfloat16Units<false>, least>(), describe<Bfloat16Units<false>, 2>()};
   }
+#if REVERIE_TILES
+  if (has_native_bfloat16() && has_tiles()) micros.in_bfloat16 = {describe_tiles(), describe_tiles()};
+#endif
 #endif
   return micros;
 }

@@ -6,14 +6,15 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// What attention computes for a block of B = `queries` queries, all keys' rows being read where they lie
 /// (`stride` apart). Vectors run along the queries, so that softmax's maximum and sum need nothing across lanes. What
 /// is multiplied comes in units of two neighbours along the sum, or in reals; counts along a sum, here with a small u,
-/// are of units.
+/// are of units. In tiles 16 rows are computed or read where fewer are asked for.
 template <class Unit>
 struct AttentionMicro {
   Index queries;  ///< of a block: one or two vectors
-  Index lanes;    ///< of a vector: `spread` and `turn` take rows padded to whole vectors
+  Index whole;    ///< rows of q, k, v and dy are padded to a multiple of it, some vectors
   /// s[key,B] = sum over d of k[key,du] q[du,B]: scores, and in the backward pass dP.
   void (*scores)(const Unit* k, Index stride, Index keys, Index widthu, const Unit* q, real* s);
-  /// y[d,B] += sum over keys of v[keyu,d] p[keyu,B]: outputs, and dQ.
+  /// y[d,B] += sum over keys of v[keyu,d] p[keyu,B]: outputs, and dQ. Pairs come as v[d,keyu], `stride` apart; of
+  /// p and v those that only fill up a square hold zeros.
   void (*mix)(const Unit* v, Index stride, Index keysu, Index width, const Unit* p, real* y);
   /// dk[key,:] += sum over queries of p[key,queryu] q[queryu,:], rows of `padded` numbers: dK and dV.
   void (*spread)(const Unit* p, Index keys, Index padded, const Unit* q, real* dk);

@@ -26,49 +26,76 @@ inline void copy_block(const real* from, Index count, real* to) {
   std::fill_n(to, channel_block, real(0));
   if (from != nullptr) std::copy_n(from, count, to);
 }
+/// The same in pairs of neighbours; the numbers, count <= 2 block_units.
 inline void copy_block(const real* from, Index count, Bfloat16Pair* to) {
-  if (from == nullptr) return static_cast<void>(std::fill_n(to, block_units<Bfloat16Pair>, Bfloat16Pair()));
-  if (count == channel_block) return conv_micro().bfloat16.round_row(from, channel_block, to);
-  real numbers[channel_block];
-  copy_block(from, count, numbers);
-  conv_micro().bfloat16.round_row(numbers, channel_block, to);
+  if (from == nullptr) return static_cast<void>(std::fill_n(to, block_units, Bfloat16Pair()));
+  constexpr Index all = block_channels<Bfloat16Pair>;
+  if (count == all) return conv_micro().bfloat16().round(from, 1, all, 0, to, 0);
+  real numbers[all] = {};
+  std::copy_n(from, count, numbers);
+  conv_micro().bfloat16().round(numbers, 1, all, 0, to, 0);
 }
 
-/// Rows `stride` apart of `channels` numbers -> [blocks][rows][width / unit_numbers], zeros to the end of the last
-/// block; `width` is some channel blocks.
+/// The same for `pixels` of them, `step` apart.
+inline void copy_blocks(const real* from, Index pixels, Index count, Index step, real* to, Index to_step) {
+  for (Index pixel = 0; pixel < pixels; ++pixel, from += step, to += to_step) copy_block(from, count, to);
+}
+inline void copy_blocks(const real* from, Index pixels, Index count, Index step, Bfloat16Pair* to, Index to_step) {
+  if (count == block_channels<Bfloat16Pair>) return conv_micro().bfloat16().round(from, pixels, count, step, to, to_step);
+  for (Index pixel = 0; pixel < pixels; ++pixel, from += step, to += to_step) copy_block(from, count, to);
+}
+
+/// What is read beyond the last pixel of a Product's x, in reals.
 template <class Unit>
-void rows_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width, Unit* to) {
-  for (Index row = 0; row < rows; ++row, from += stride) {
+inline constexpr Index read_beyond = is_bfloat16<Unit> ? pixels_read * block_units : 0;
+
+/// Rows of `channels` numbers -> [blocks][rows][block_units], zeros to the end of the last block.
+template <class Unit>
+void rows_to_blocks(const real* from, Index rows, Index channels, Unit* to) {
+  for (Index channel = 0; channel < channels; channel += block_channels<Unit>, to += rows * block_units)
+    copy_blocks(from + channel, rows, std::min(channels - channel, block_channels<Unit>), channels, to, block_units);
+}
+
+/// The columns of an OuterSum that `rows` make: themselves, or pairs of them and pairs of zeros, whole squares.
+template <class Unit>
+Index sum_columns(Index rows) {
+  return is_bfloat16<Unit> ? blocks_of(rows, 2 * square_units) * square_units : rows;
+}
+
+/// The same rows for sums over them: units are of rows, [blocks][sum_columns][width], where `width` is some channel
+/// blocks.
+inline void rows_to_columns(const real* from, Index rows, Index channels, Index width, real* to) {
+  for (Index row = 0; row < rows; ++row, from += channels) {
     for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
       const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
       copy_block(count > 0 ? from + channel : nullptr, count,
-                 to + ((channel / width * rows + row) * width + channel % width) / unit_numbers<Unit>);
+                 to + (channel / width * rows + row) * width + channel % width);
+    }
+  }
+}
+inline void rows_to_columns(const real* from, Index rows, Index channels, Index width, Bfloat16Pair* to) {
+  const Index columns = sum_columns<Bfloat16Pair>(rows);
+  for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
+    const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
+    Bfloat16Pair* target = to + channel / width * columns * width + channel % width;
+    const Index whole = count == channel_block ? rows / 2 : 0;
+    const auto& micro = conv_micro().bfloat16();
+    micro.round_two(from + channel, from + channels + channel, whole, channel_block, 2 * channels, target, width);
+    for (Index pair = whole; pair < columns; ++pair) {
+      real two[2][channel_block];
+      for (const Index k : {0, 1}) {
+        const bool exists = count > 0 && 2 * pair + k < rows;
+        copy_block(exists ? from + (2 * pair + k) * channels + channel : nullptr, count, two[k]);
+      }
+      micro.round_two(two[0], two[1], 1, channel_block, 0, target + pair * width, 0);
     }
   }
 }
 
-/// The same for sums over rows: units are of rows, [blocks][row units][width].
-inline void row_units_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width, real* to) {
-  rows_to_blocks(from, rows, channels, stride, width, to);
-}
-inline void row_units_to_blocks(const real* from, Index rows, Index channels, Index stride, Index width,
-                                Bfloat16Pair* to) {
-  const Index pairs = blocks_of(rows, 2);
-  for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
-    const Index count = std::clamp<Index>(channels - channel, 0, channel_block);
-    Bfloat16Pair* target = to + channel / width * pairs * width + channel % width;
-    const Index whole = count == channel_block ? rows / 2 : 0;
-    conv_micro().bfloat16.round_rows(from + channel, from + stride + channel, whole, channel_block, 2 * stride, target,
-                                     width);
-    for (Index pair = whole; pair < pairs; ++pair) {
-      real two[2][channel_block];
-      for (const Index k : {0, 1}) {
-        const bool exists = count > 0 && 2 * pair + k < rows;
-        copy_block(exists ? from + (2 * pair + k) * stride + channel : nullptr, count, two[k]);
-      }
-      conv_micro().bfloat16.round_rows(two[0], two[1], 1, channel_block, 0, target + pair * width, 0);
-    }
-  }
+/// The columns of channel blocks as an OuterSum wants its x: pairs in squares.
+inline void turn_columns(real*, Index) {}
+inline void turn_columns(Bfloat16Pair* columns, Index count) {
+  conv_micro().bfloat16().turn(columns, count / square_units);
 }
 
 /// The recipe for weights `at(k, c)` of inputs k and outputs c as [output blocks][input blocks][block_units][output
@@ -76,7 +103,7 @@ inline void row_units_to_blocks(const real* from, Index rows, Index channels, In
 template <class Unit, class At>
 FormRecipe weights_in_blocks(Index inputs, Index outputs, At at) {
   const Index width = conv_micro().output_block, blocks = blocks_of(outputs, width),
-              height = blocks_of(inputs, channel_block) * block_units<Unit>;
+              height = blocks_of(inputs, block_channels<Unit>) * block_units;
   const auto fill = [=](Index block, real* form) {
     const Index first = block * width, count = std::min(width, outputs - first);
     Unit* to = units<Unit>(form) + block * height * width;

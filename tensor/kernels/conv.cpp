@@ -9,6 +9,7 @@
 #include "tensor/kernels/conv_thin.h"
 #include "tensor/kernels/conv_winograd.h"
 #include "tensor/kernels/linear.h"
+#include "tensor/kernels/products.h"
 #include "tensor/parallel.h"
 
 // A convolution as a matrix product. Each output pixel sees a patch of kh x kw x I values; written as the rows of a
@@ -192,6 +193,7 @@ void use_conv_kernels(ConvKernels wanted) { choice = wanted; }
 
 static bool use_winograd(const ConvShape& s) {
   if (choice == ConvKernels::direct || !winograd_applies(s)) return false;
+  if (choice == ConvKernels::automatic && bfloat16_factors() && has_bfloat16_tiles()) return false;  // cheap products
   return choice == ConvKernels::winograd || s.batch * s.in_height * s.in_width >= 128;  // too few would fill no tile
 }
 

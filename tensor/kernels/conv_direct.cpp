@@ -38,7 +38,7 @@ struct Copy {
   Index images, blocks, rows, phases, columns;
   Index left;  // columns of zeros to the left of the images
 
-  Index column_step() const { return images * block_units<Unit>; }
+  Index column_step() const { return images * block_units; }
   Index row_step() const { return phases * columns * column_step(); }
   Index block_step() const { return rows * row_step(); }
   Index size() const { return blocks * block_step(); }
@@ -56,19 +56,18 @@ struct Copy {
           std::fill_n(line, row_step(), Unit());
           continue;
         }
-        const Index channel = block * channel_block, count = std::min(channel_block, from.channels - channel);
+        const Index channel = block * block_channels<Unit>,
+                    count = std::min(block_channels<Unit>, from.channels - channel);
         for (Index image = 0; image < images; ++image) {
           const real* pixels = x + image * from.size() + y * from.width * from.channels + channel;
           for (Index phase = 0; phase < phases; ++phase) {
             const auto clamped = [&](Index column) { return std::clamp<Index>(column, 0, columns); };
             const Index begin = clamped(blocks_of(left - phase, phases));  // columns that the image has
             const Index end = std::max(begin, clamped(blocks_of(from.width + left - phase, phases)));
-            Unit* target = line + (phase * columns * images + image) * block_units<Unit>;
+            Unit* target = line + (phase * columns * images + image) * block_units;
             for (Index column = 0; column < begin; ++column) copy_block(nullptr, 0, target + column * column_step());
-            for (Index column = begin; column < end; ++column) {
-              copy_block(pixels + (column * phases + phase - left) * from.channels, count,
-                         target + column * column_step());
-            }
+            copy_blocks(pixels + (begin * phases + phase - left) * from.channels, end - begin, count,
+                        phases * from.channels, target + begin * column_step(), column_step());
             for (Index column = end; column < columns; ++column)
               copy_block(nullptr, 0, target + column * column_step());
           }
@@ -79,8 +78,9 @@ struct Copy {
 };
 
 // How many images lie side by side: as many as make the fewest tiles of `width` pixels an image.
+template <class Unit>
 Index images_at_once(Index count, Index width) {
-  const Index most = conv_micro().max_pixels;
+  const Index most = conv_micro().in<Unit>().max_pixels;
   const auto tiles = [&](Index images) {
     return count / images * blocks_of(images * width, most) + blocks_of(count % images * width, most);
   };
@@ -103,9 +103,9 @@ template <class Unit>
 void pack(Index first_o, Index out, Index in, std::span<const Tap> taps, const real* weight, Index o_step, Index i_step,
           Unit* packed) {
   const Index output_block = conv_micro().output_block;
-  for (Index first_i = 0; first_i < in; first_i += channel_block) {
+  for (Index first_i = 0; first_i < in; first_i += block_channels<Unit>) {
     for (const Tap& tap : taps) {
-      for (Index i = first_i; i < first_i + channel_block; i += unit_numbers<Unit>) {
+      for (Index i = first_i; i < first_i + block_channels<Unit>; i += unit_numbers<Unit>) {
         for (Index o = first_o; o < first_o + output_block; ++o) {
           *packed++ = make_unit<Unit>(
               [&](Index n) { return o < out && i + n < in ? weight[o * o_step + (i + n) * i_step + tap.place] : 0; });
@@ -116,7 +116,7 @@ void pack(Index first_o, Index out, Index in, std::span<const Tap> taps, const r
 }
 template <class Unit>
 Index packed_block(Index in, Index taps) {
-  return conv_micro().output_block * blocks_of(in, channel_block) * block_units<Unit> * taps;
+  return conv_micro().output_block * blocks_of(in, block_channels<Unit>) * block_units * taps;
 }
 template <class Unit>
 Index packed_size(Index out, Index in, Index taps) {
@@ -142,9 +142,9 @@ struct Correlation {
       least = {std::min(least.row, tap.row), std::min(least.column, tap.column), 0};
       most = {std::max(most.row, tap.row), std::max(most.column, tap.column), 0};
     }
-    const Index in_blocks = blocks_of(in.channels, channel_block), tap_count = std::ssize(taps);
+    const Index in_blocks = blocks_of(in.channels, block_channels<Unit>), tap_count = std::ssize(taps);
     const Index weight_block = packed_block<Unit>(in.channels, tap_count);
-    const Index at_once = images_at_once(in.count, columns), groups = blocks_of(in.count, at_once);
+    const Index at_once = images_at_once<Unit>(in.count, columns), groups = blocks_of(in.count, at_once);
     const Index band = band_rows(rows, at_once * columns * tap_count * in.channels * out.channels),
                 bands = blocks_of(rows, band);
     parallel_tiles(groups * bands, [&](Index task) {
@@ -157,7 +157,7 @@ struct Correlation {
                             .columns = blocks_of((columns - 1) * stride + most.column - least.column + 1, stride),
                             .left = -least.column};
       Scratch scratch;
-      Unit* image = units<Unit>(scratch.take(copy.size()));
+      Unit* image = units<Unit>(scratch.take(copy.size() + read_beyond<Unit>));
       copy.fill(in, x + first_image * in.size(), first * stride + least.row, image);
       std::vector<Index> steps, y_at;
       for (Index block = 0; block < in_blocks; ++block) {
@@ -166,12 +166,12 @@ struct Correlation {
       for (Index column = 0; column < columns; ++column) {
         for (Index n = 0; n < copy.images; ++n) y_at.push_back(n * out.size() + column * step * out.channels);
       }
-      const Index pixels = columns * copy.images, tile = even_tile(pixels, micro.max_pixels);
+      const Index pixels = columns * copy.images, tile = even_tile(pixels, micro.in<Unit>().max_pixels);
       real* target = y + first_image * out.size() + (first_row * out.width + first_column) * out.channels;
       for (Index channel = 0; channel < out.channels; channel += micro.output_block) {
         for (Index row = 0; row < band_height; ++row) {
           for (Index pixel = 0; pixel < pixels; pixel += tile) {
-            micro.product<Unit>({.x = image + row * stride * copy.row_step() + pixel * block_units<Unit>,
+            micro.in<Unit>().product({.x = image + row * stride * copy.row_step() + pixel * block_units,
                                  .steps = steps,
                                  .weight = weight + channel / micro.output_block * weight_block,
                                  .pixels = std::min(tile, pixels - pixel),
@@ -283,7 +283,7 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
   const Index taps = s.kernel_height * s.kernel_width, tile = channel_block * micro.output_block;
   const Index in_blocks = blocks_of(in.channels, channel_block),
               out_blocks = blocks_of(out.channels, micro.output_block);
-  const Index at_once = images_at_once(in.count, out.width), groups = blocks_of(in.count, at_once);
+  const Index at_once = images_at_once<real>(in.count, out.width), groups = blocks_of(in.count, at_once);
   // At most eight parts, each a run of images with a sum of its own; added up in their order at the end.
   const Index part_groups = blocks_of(groups, std::clamp<Index>(in.count * out.size() * s.patch() >> 28, 1, 8));
   const Index parts = blocks_of(groups, part_groups), sum_size = packed_size<real>(out.channels, in.channels, taps);
@@ -323,7 +323,7 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
         for (Index o = 0; o < out_blocks; ++o) {
           for (Index i = 0; i < in_blocks; ++i) {
             for (Index tap = 0; tap < taps; ++tap) {
-              micro.outer_sum<real>(
+              micro.in_real.outer_sum(
                   {.x = x_image + x_copy.at(i, row * s.stride + tap / s.kernel_width, tap % s.kernel_width),
                    .x_row = s.stride * x_copy.row_step(),
                    .dy = dy_image + o * dy_block + row * columns * micro.output_block,

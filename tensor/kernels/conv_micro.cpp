@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/tiles-inl.h"
 #include "tensor/kernels/transpose-inl.h"
 #include "tensor/kernels/units-inl.h"
 
@@ -23,6 +24,26 @@ constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
 constexpr Index vectors = std::max<Index>(2, channel_block / lanes), output_block = vectors * lanes;
 constexpr Index registers = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 32 : 16;
 constexpr Index max_pixels = std::max<Index>(1, (registers - vectors - 1) / vectors);
+
+// y's rows from sums that have been stored, [pixels][output block].
+template <class Unit>
+HWY_ATTR void put_rows(const Product<Unit>& t, const real* rows) {
+  const Vector d;
+  for (Index p = 0; p < t.pixels; ++p, rows += output_block) {
+    real* y = t.y + t.y_at[p];
+    Index c = 0;
+    for (; c + lanes <= t.channels; c += lanes) {
+      Vec value = hn::LoadU(d, rows + c);
+      if (t.bias != nullptr) value = hn::Add(value, hn::LoadU(d, t.bias + c));
+      if (t.accumulate) value = hn::Add(hn::LoadU(d, y + c), value);
+      hn::StoreU(value, d, y + c);
+    }
+    for (; c < t.channels; ++c) {
+      const real value = rows[c] + (t.bias != nullptr ? t.bias[c] : 0);
+      y[c] = t.accumulate ? y[c] + value : value;
+    }
+  }
+}
 
 // All of a tile's sums stay in registers. Each unit of a step loads its vectors of weights and, for every pixel, one
 // unit of x for all lanes, which serves as many multiply-adds as there are vectors.
@@ -39,7 +60,7 @@ HWY_ATTR void product_of(const Product<typename Units::Unit>& t) {
   const Unit* weight = t.weight;
   for (const Index step : t.steps) {
     const Unit* x = t.x + step;
-    for (Index two = 0; two < block_units<Unit> / 2; ++two, x += 2) {
+    for (Index two = 0; two < block_units / 2; ++two, x += 2) {
 #pragma GCC unroll 2
       for (Index i = 0; i < 2; ++i, weight += output_block) {
         Vec w[vectors];
@@ -47,7 +68,7 @@ HWY_ATTR void product_of(const Product<typename Units::Unit>& t) {
         for (Index v = 0; v < vectors; ++v) w[v] = Units::load(d, weight + v * lanes);
 #pragma GCC unroll 16
         for (Index p = 0; p < Pixels; ++p) {
-          const Vec value = Units::spread(d, x + p * block_units<Unit> + i);
+          const Vec value = Units::spread(d, x + p * block_units + i);
 #pragma GCC unroll 16
           for (Index v = 0; v < vectors; ++v) sum[p][v] = Units::add_products(d, value, w[v], sum[p][v]);
         }
@@ -61,13 +82,7 @@ HWY_ATTR void product_of(const Product<typename Units::Unit>& t) {
 #pragma GCC unroll 16
       for (Index v = 0; v < vectors; ++v) hn::StoreU(sum[p][v], d, rows + p * output_block + v * lanes);
     }
-    for (Index p = 0; p < Pixels; ++p) {
-      real* y = t.y + t.y_at[p];
-      for (Index c = 0; c < t.channels; ++c) {
-        const real value = rows[p * output_block + c] + (t.bias != nullptr ? t.bias[c] : 0);
-        y[c] = t.accumulate ? y[c] + value : value;
-      }
-    }
+    put_rows(t, rows);
     return;
   }
   real* const y = t.y;  // what stands in t might change with every store, for all that the compiler knows
@@ -106,6 +121,8 @@ HWY_ATTR void outer_sum(const OuterSum<typename Units::Unit>& t) {
   using Unit = typename Units::Unit;
   const Vector d;
   constexpr Index at_once = max_pixels >= 8 ? 8 : max_pixels >= 4 ? 4 : max_pixels >= 2 ? 2 : 1;
+  constexpr Index channel_step = is_bfloat16<Unit> ? square_units : 1;  // columns have the other
+  constexpr Index square = square_units * channel_block;
   for (Index first = 0; first < channel_block; first += at_once) {
     Vec sum[at_once][vectors];
     real* target = t.sum + first * t.sum_row;
@@ -118,14 +135,15 @@ HWY_ATTR void outer_sum(const OuterSum<typename Units::Unit>& t) {
     }
     const Unit* dy = t.dy;
     for (Index row = 0; row < t.rows; ++row) {
-      const Unit* x = t.x + row * t.x_row + first;
-      for (Index column = 0; column < t.columns; ++column, x += channel_block, dy += output_block) {
+      const Unit* x = t.x + row * t.x_row + first * channel_step;
+      for (Index column = 0; column < t.columns; ++column, x += channel_block / channel_step, dy += output_block) {
+        if (is_bfloat16<Unit> && column > 0 && column % square_units == 0) x += square - square_units;
         Vec slope[vectors];
 #pragma GCC unroll 16
         for (Index v = 0; v < vectors; ++v) slope[v] = Units::load(d, dy + v * lanes);
 #pragma GCC unroll 8
         for (Index i = 0; i < at_once; ++i) {
-          const Vec value = Units::spread(d, x + i);
+          const Vec value = Units::spread(d, x + i * channel_step);
 #pragma GCC unroll 16
           for (Index v = 0; v < vectors; ++v) sum[i][v] = Units::add_products(d, value, slope[v], sum[i][v]);
         }
@@ -214,41 +232,160 @@ void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); 
 
 #ifndef REVERIE_DOUBLE
 using Channels = hn::CappedTag<real, channel_block>;
+constexpr Index channel_lanes = static_cast<Index>(hn::MaxLanes(Channels()));
 
 template <bool Native>
-HWY_ATTR void round_row(const real* from, Index count, Bfloat16Pair* to) {
+HWY_ATTR void round(const real* from, Index rows, Index count, Index step, Bfloat16Pair* to, Index to_step) {
   const Channels d;
-  for (Index i = 0; i < count; i += static_cast<Index>(hn::Lanes(d)))
-    Bfloat16Units<Native>::store_row(d, hn::LoadU(d, from + i), to, i);
-}
-
-template <bool Native>
-HWY_ATTR void round_rows(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
-                         Index to_step) {
-  const Channels d;
-  for (Index row = 0; row < rows; ++row, first += step, second += step, to += to_step) {
-    for (Index i = 0; i < count; i += static_cast<Index>(hn::Lanes(d)))
-      Bfloat16Units<Native>::store_rows(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
+  for (Index row = 0; row < rows; ++row, from += step, to += to_step) {
+    for (Index i = 0; i < count; i += channel_lanes)
+      Bfloat16Units<Native>::store_row(d, hn::LoadU(d, from + i), to, i);
   }
 }
 
 template <bool Native>
-constexpr Bfloat16Micro in_bfloat16{
-    {product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>}, round_row<Native>, round_rows<Native>};
+HWY_ATTR void round_two(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
+                        Index to_step) {
+  const Channels d;
+  for (Index row = 0; row < rows; ++row, first += step, second += step, to += to_step) {
+    for (Index i = 0; i < count; i += channel_lanes)
+      Bfloat16Units<Native>::store_rows(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
+  }
+}
+
+HWY_ATTR void turn(Bfloat16Pair* squares, Index count) {
+  constexpr Index side = channel_lanes;
+  const hn::Rebind<std::uint32_t, Channels> d;
+  using Row = hn::Vec<decltype(d)>;
+  const auto at = [&](Index row, Index column) { return &squares[row * square_units + column].bits; };
+  for (; count > 0; --count, squares += square_units * channel_block) {
+    for (Index row = 0; row < channel_block; row += side) {
+      for (Index column = row; column < square_units; column += side) {
+        Row one[side], other[side];
+#pragma GCC unroll 16
+        for (Index i = 0; i < side; ++i) one[i] = hn::LoadU(d, at(row + i, column));
+        transpose(d, one);
+        if (column > row) {
+#pragma GCC unroll 16
+          for (Index i = 0; i < side; ++i) other[i] = hn::LoadU(d, at(column + i, row));
+          transpose(d, other);
+#pragma GCC unroll 16
+          for (Index i = 0; i < side; ++i) hn::StoreU(other[i], d, at(row + i, column));
+        }
+#pragma GCC unroll 16
+        for (Index i = 0; i < side; ++i) hn::StoreU(one[i], d, at(column + i, row));
+      }
+    }
+  }
+}
+
+template <bool Native>
+constexpr Bfloat16Micro in_vectors{{max_pixels, product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>},
+                                   round<Native>,
+                                   round_two<Native>,
+                                   turn};
+#endif
+
+#if REVERIE_TILES
+static_assert(output_block == 2 * Tiles::rows && block_units == Tiles::rows && square_units == Tiles::rows);
+
+// One or two tiles of pixels by two of output channels. Of more than 16 pixels the last 16 make the second tile; it
+// may have some of the first one's, whose sums then are computed twice. Fewer than 16 are read as if they were 16.
+template <bool Two>
+HWY_ATTR void tile_product_of(const Product<Bfloat16Pair>& t) {
+  const Tiles tiles;
+  const Index second = t.pixels - Tiles::rows, y_step = t.pixels > 1 ? t.y_at[1] - t.y_at[0] : 0;
+  Index uneven = 0;
+  for (Index p = 1; p < t.pixels; ++p) uneven |= (t.y_at[p] - t.y_at[p - 1]) ^ y_step;
+  const bool in_place = uneven == 0 && t.pixels >= Tiles::rows && t.channels == output_block;
+  const auto each_sum = [&](real* to, Index step, auto function) HWY_ATTR {
+    function.template operator()<0>(to, step);
+    function.template operator()<1>(to + Tiles::rows, step);
+    if constexpr (Two) {
+      function.template operator()<2>(to + second * step, step);
+      function.template operator()<3>(to + second * step + Tiles::rows, step);
+    }
+  };
+  const auto load = []<int Tile>(const real* from, Index step) { Tiles::load<Tile>(from, step); };
+  const auto store = []<int Tile>(real* to, Index step) { Tiles::store<Tile>(to, step); };
+  const auto clear = []<int Tile>(real*, Index) { Tiles::clear<Tile>(); };
+  if (in_place && t.accumulate) {
+    each_sum(t.y + t.y_at[0], y_step, load);
+  } else if (in_place && t.bias != nullptr) {
+    each_sum(const_cast<real*>(t.bias), 0, load);
+  } else {
+    each_sum(nullptr, 0, clear);
+  }
+  const Bfloat16Pair* weight = t.weight;
+  for (const Index step : t.steps) {
+    const Bfloat16Pair* x = t.x + step;
+    Tiles::load<4>(x, block_units);
+    Tiles::load<6>(weight, output_block);
+    Tiles::multiply<0, 4, 6>();
+    Tiles::load<7>(weight + Tiles::rows, output_block);
+    Tiles::multiply<1, 4, 7>();
+    if constexpr (Two) {
+      Tiles::load<5>(x + second * block_units, block_units);
+      Tiles::multiply<2, 5, 6>();
+      Tiles::multiply<3, 5, 7>();
+    }
+    weight += block_units * output_block;
+  }
+  if (in_place) return each_sum(t.y + t.y_at[0], y_step, store);
+  HWY_ALIGN real rows[2 * Tiles::rows * output_block];
+  each_sum(rows, output_block, store);
+  put_rows(t, rows);
+}
+
+void tile_product(const Product<Bfloat16Pair>& t) {
+  (t.pixels > Tiles::rows ? tile_product_of<true> : tile_product_of<false>)(t);
+}
+
+// Squares of x by two tiles of dy's channels.
+HWY_ATTR void tile_outer_sum(const OuterSum<Bfloat16Pair>& t) {
+  const Tiles tiles;
+  if (t.accumulate) {
+    Tiles::load<0>(t.sum, t.sum_row);
+    Tiles::load<1>(t.sum + Tiles::rows, t.sum_row);
+  } else {
+    Tiles::clear<0>();
+    Tiles::clear<1>();
+  }
+  const Bfloat16Pair *x = t.x, *dy = t.dy;
+  for (Index column = 0; column < t.columns; column += square_units) {
+    Tiles::load<4>(x, square_units);
+    Tiles::load<6>(dy, output_block);
+    Tiles::multiply<0, 4, 6>();
+    Tiles::load<7>(dy + Tiles::rows, output_block);
+    Tiles::multiply<1, 4, 7>();
+    x += channel_block * square_units, dy += square_units * output_block;
+  }
+  Tiles::store<0>(t.sum, t.sum_row);
+  Tiles::store<1>(t.sum + Tiles::rows, t.sum_row);
+}
+
+constexpr Bfloat16Micro in_tiles{{2 * Tiles::rows, tile_product, tile_outer_sum}, round<true>, round_two<true>, turn};
 #endif
 
 }  // namespace
 
 ConvMicro describe_conv() {
   ConvMicro micro{.output_block = output_block,
-                  .max_pixels = max_pixels,
-                  .in_real = {product<RealUnits>, outer_sum<RealUnits>},
+                  .in_real = {max_pixels, product<RealUnits>, outer_sum<RealUnits>},
                   .put_taps = put_taps,
                   .dots = dots};
 #ifndef REVERIE_DOUBLE
-  micro.has_bfloat16 = has_native_bfloat16();
-  micro.emulated_bfloat16 = in_bfloat16<false>;
-  micro.bfloat16 = micro.has_bfloat16 ? in_bfloat16<true> : in_bfloat16<false>;
+  micro.levels[0] = in_vectors<false>;
+  if (has_native_bfloat16()) {
+    micro.levels[1] = in_vectors<true>;
+    micro.best = Bfloat16Level::vectors;
+  }
+#if REVERIE_TILES
+  if (has_native_bfloat16() && has_tiles()) {
+    micro.levels[2] = in_tiles;
+    micro.best = Bfloat16Level::tiles;
+  }
+#endif
 #endif
   return micro;
 }

@@ -1,21 +1,21 @@
 #pragma once
+#include <array>
 #include <span>
 
 #include "tensor/kernels/products.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// Channels that lie together in a packed input, in which the micro-kernels read: its pixels lie so many reals apart, a
-/// number that the compiler knows, and every address in the inner loops is a register plus a constant.
-inline constexpr Index channel_block = 16;
+/// Channels of a block that vectors, squares and transforms run along; of reals, those of a packed input.
+inline constexpr Index channel_block = block_units;
 
-/// As many units of neighbouring channels.
-template <class Unit>
-inline constexpr Index block_units = channel_block / unit_numbers<Unit>;
+/// Of a Product's x may be read, whatever is there.
+inline constexpr Index pixels_read = 16;
 
 /// A row of pixels by a block of output channels: for pixels p and channels c,
 ///     y[y_at[p] + c] (+)= bias[c] + sum over steps s and units i of x[steps[s] + p block_units + i] weight[s,i,c].
-/// A step is what one block of input channels gives through one tap of a convolution's kernel.
+/// A step is what one block of input channels gives through one tap of a convolution's kernel. `pixels_read` of
+/// a step's pixels may be read where there are fewer.
 template <class Unit>
 struct Product {
   const Unit* x;
@@ -32,7 +32,9 @@ struct Product {
 /// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
 ///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i]
 ///     dy[(r columns + p) output_block + c].
-/// A column is a unit of pixels.
+/// Where a column is a pair of pixels there is one row, and x lies in squares turned round, [squares][channel_block]
+/// [square_units]: x[p / square_units, i, p % square_units]. Columns that only fill up the last square may be read, and
+/// hold zeros.
 template <class Unit>
 struct OuterSum {
   const Unit* x;
@@ -43,6 +45,7 @@ struct OuterSum {
   Index sum_row;
   bool accumulate;  ///< sum += instead of sum =
 };
+inline constexpr Index square_units = channel_block;
 
 /// A few outputs, each a dot product of all channels that some taps see: for pixels p and outputs o,
 ///     y[p outputs + o] (+)= bias[o] + sum over rows, columns and channels of
@@ -63,6 +66,7 @@ struct Dots {
 
 template <class Unit>
 struct Products {
+  Index max_pixels;  ///< of a Product: what the registers hold
   void (*product)(const Product<Unit>&);
   void (*outer_sum)(const OuterSum<Unit>&);
 };
@@ -70,40 +74,35 @@ struct Products {
 /// Products of numbers in bfloat16, and how numbers get there.
 struct Bfloat16Micro {
   Products<Bfloat16Pair> products;
-  /// Rounds `count` numbers, some vectors of them, and stores them side by side.
-  void (*round_row)(const real* from, Index count, Bfloat16Pair* to);
-  /// Rounds rows `step` apart, of `count` numbers, to pairs of first's and second's numbers.
-  void (*round_rows)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
-                     Index to_step);
+  /// Rounds rows `step` apart, of `count` numbers, some vectors of them: pairs are neighbours in a row.
+  void (*round)(const real* from, Index rows, Index count, Index step, Bfloat16Pair* to, Index to_step);
+  /// The same with pairs of first's and second's numbers.
+  void (*round_two)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
+                    Index to_step);
+  /// Rows and columns of squares of pairs change places.
+  void (*turn)(Bfloat16Pair* squares, Index count);
 };
+
+/// How pairs in bfloat16 are multiplied: with shifts and masks, by the processor's vectors, or in its tiles.
+enum class Bfloat16Level { emulated, vectors, tiles };
 
 /// The micro-kernels for the processor at hand, chosen when first asked for.
 struct ConvMicro {
   Index output_block;  ///< output channels of a tile: some vectors, one or more whole channel blocks
-  Index max_pixels;    ///< pixels of a tile: what the registers hold
   Products<real> in_real;
-  /// For real = float: as fast as the processor has it, and without instructions for it.
-  Bfloat16Micro bfloat16{}, emulated_bfloat16{};
-  bool has_bfloat16 = false;  ///< whether the processor has such instructions
+  /// For real = float, by level; those above the best cannot run here.
+  std::array<Bfloat16Micro, 3> levels{};
+  Bfloat16Level best = Bfloat16Level::emulated;
   /// dweight[o step + 9 i + k] (+)= taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine
   /// taps k.
   void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
   void (*dots)(const Dots&);
 
-  template <class Unit>
-  void product(const Product<Unit>& p) const {
-    in<Unit>().product(p);
-  }
-  template <class Unit>
-  void outer_sum(const OuterSum<Unit>& s) const {
-    in<Unit>().outer_sum(s);
-  }
-
- private:
+  const Bfloat16Micro& bfloat16() const { return levels[static_cast<std::size_t>(best)]; }
   template <class Unit>
   const Products<Unit>& in() const {
     if constexpr (is_bfloat16<Unit>) {
-      return bfloat16.products;
+      return bfloat16().products;
     } else {
       return in_real;
     }

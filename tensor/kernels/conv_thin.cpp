@@ -128,13 +128,13 @@ void multiply_patches(const Correlation& c, const real* x, const Tensor& weight,
   parallel_for(c.rows(), c.task_rows(), [&](Index first, Index last) {
     Scratch scratch;
     const Patches patches(c, first, last, x, scratch);
-    const Index pixels = patches.pixels, tile = even_tile(pixels, micro.max_pixels);
+    const Index pixels = patches.pixels, tile = even_tile(pixels, micro.in_real.max_pixels);
     std::vector<Index> steps, y_at;
     for (Index block = 0; block < blocks; ++block) steps.push_back(block * patches.block_step);
     for (Index pixel = 0; pixel < tile; ++pixel) y_at.push_back(pixel * c.out_channels);
     for (Index pixel = 0; pixel < pixels; pixel += tile) {
       for (Index channel = 0; channel < c.out_channels; channel += micro.output_block) {
-        micro.product<real>({.x = patches.block(0) + pixel * channel_block,
+        micro.in_real.product({.x = patches.block(0) + pixel * channel_block,
                              .steps = steps,
                              .weight = weight.data() + channel * blocks * channel_block,
                              .pixels = std::min(tile, pixels - pixel),
@@ -200,11 +200,11 @@ void correlate_patches(const Correlation& c, const real* x, const real* pixels_o
       const Patches patches(c, first, std::min(c.rows(), first + c.task_rows()), x, local);
       const Index pixels = patches.pixels;
       real* others = local.take(out_blocks * pixels * micro.output_block);
-      rows_to_blocks(pixels_of_out + first * c.out_width * c.out_channels, pixels, c.out_channels, c.out_channels,
-                     micro.output_block, others);
+      rows_to_columns(pixels_of_out + first * c.out_width * c.out_channels, pixels, c.out_channels, micro.output_block,
+                      others);
       for (Index o = 0; o < out_blocks; ++o) {
         for (Index k = 0; k < k_blocks; ++k) {
-          micro.outer_sum<real>({.x = patches.block(k),
+          micro.in_real.outer_sum({.x = patches.block(k),
                                  .x_row = 0,
                                  .dy = others + o * pixels * micro.output_block,
                                  .rows = 1,

@@ -52,10 +52,10 @@ struct Places {
   Index out_blocks, in_blocks, output_block;
   Places(Index out, Index in) : output_block(conv_micro().output_block) {
     out_blocks = blocks_of(out, output_block);
-    in_blocks = blocks_of(in, channel_block);
+    in_blocks = blocks_of(in, block_channels<Unit>);
   }
   // Not the power of two that the channels make: places would meet in the same sets of the cache.
-  Index place() const { return in_blocks * block_units<Unit> * output_block + channel_block; }
+  Index place() const { return in_blocks * block_units * output_block + channel_block; }
   Index block() const { return places * place(); }
   Index at(Index place_number, Index o, Index i) const {
     return (o / output_block * places + place_number) * place() + i / unit_numbers<Unit> * output_block +
@@ -79,13 +79,13 @@ FormRecipe transformed(const Tensor& weight, const Taps& t) {
   const Places<Unit> p(t.out, t.in);
   const auto fill = [=, w = weight.data()](Index block, real* form) {
     Unit* u = units<Unit>(form);
-    for (Index i = 0; i < p.in_blocks * channel_block; i += unit_numbers<Unit>) {
+    for (Index i = 0; i < p.in_blocks * block_channels<Unit>; i += unit_numbers<Unit>) {
       for (Index o = block * p.output_block; o < (block + 1) * p.output_block; o += channel_block) {
         Unit* to = u + p.at(0, o, i);
         if constexpr (is_bfloat16<Unit>) {
           real two[2][places * channel_block];
           for (const Index k : {0, 1}) transform_weights(w, t, o, i + k, two[k], channel_block);
-          conv_micro().bfloat16.round_rows(two[0], two[1], places, channel_block, channel_block, to, p.place());
+          conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block, to, p.place());
         } else {
           transform_weights(w, t, o, i, to, p.place());
         }
@@ -101,30 +101,31 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
                real* y) {
   const ConvMicro& micro = conv_micro();
   const Places<Unit> p(out, in);
-  const Index at_once = group_tiles(tiles.count(), places * (p.in_blocks * block_units<Unit> + p.output_block));
+  const Index at_once = group_tiles<Unit>(tiles.count(), places * (p.in_blocks * block_units + p.output_block));
   parallel_for(tiles.count(), at_once, [&](Index first, Index last) {
     const Group group(tiles, first, last);
     const Index count = group.count();
-    const Index v_place = p.in_blocks * count * block_units<Unit> + channel_block,
+    const Index v_place = p.in_blocks * count * block_units + channel_block,
                 m_place = count * p.output_block + channel_block;
     Scratch scratch;
-    Unit* v = units<Unit>(scratch.take(places * v_place));
+    Unit* v = units<Unit>(scratch.take(places * v_place + read_beyond<Unit>));
+    if (in <= p.in_blocks * block_channels<Unit> - channel_block) std::fill_n(v, places * v_place, Unit());
     real* m = scratch.take(places * m_place);
-    transform<6>(x, tiles, in, group, 1, winograd_micro().inputs<Unit>(), v_place, channel_block, v);
+    transform<6>(x, tiles, in, group, 1, winograd_micro().inputs<Unit>(), v_place, block_channels<Unit>, v);
     real* sink = scratch.take(out);  // for outputs beyond the image
     std::fill_n(sink, out, real(0));
     std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
     for (Index t = 0; t < count; ++t)
       tiles.window<4>(y, out, group.tiles[static_cast<std::size_t>(t)].tile, 0, sink, pixels.data() + t * 16);
     std::vector<Index> steps, m_at;
-    for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * block_units<Unit>);
-    for (Index t = 0; t < micro.max_pixels; ++t) m_at.push_back(t * p.output_block);
+    for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * block_units);
+    for (Index t = 0; t < micro.in<Unit>().max_pixels; ++t) m_at.push_back(t * p.output_block);
     for (Index channel = 0; channel < out; channel += p.output_block) {
       for (Index place = 0; place < places; ++place) {
         const auto [begin, end] = group.having(place);
-        const Index tile = even_tile(end - begin, micro.max_pixels);
+        const Index tile = even_tile(end - begin, micro.in<Unit>().max_pixels);
         for (Index t = begin; t < end; t += tile) {
-          micro.product<Unit>({.x = v + place * v_place + t * block_units<Unit>,
+          micro.in<Unit>().product({.x = v + place * v_place + t * block_units,
                                .steps = steps,
                                .weight = u + p.at(place, channel, 0),
                                .pixels = std::min(tile, end - t),
@@ -198,7 +199,7 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
   const Index in_blocks = blocks_of(in, channel_block), out_blocks = blocks_of(out, micro.output_block);
   // At most eight parts, each a run of groups of tiles with a sum of its own; added up in their order at the end.
   const Index tile_reals = places * (in_blocks * channel_block + out_blocks * micro.output_block);
-  const Index at_once = group_tiles(tiles.count(), tile_reals / unit_numbers<Unit>);
+  const Index at_once = group_tiles<Unit>(tiles.count(), tile_reals / unit_numbers<Unit>);
   const Index groups = blocks_of(tiles.count(), at_once);
   const Index part_tiles =
       even_tile(groups, blocks_of(groups, std::clamp<Index>(tiles.count() * places * in * out >> 28, 1, 8))) * at_once;
@@ -211,7 +212,7 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
     for (Index first = part * part_tiles; first < end; first += at_once) {
       const Index last = std::min(first + at_once, end);
       const Group group(tiles, first, last);
-      const Index count = blocks_of(group.count(), unit_numbers<Unit>);
+      const Index count = sum_columns<Unit>(group.count());
       const Index v_place = in_blocks * count * channel_block + channel_block;
       const Index d_place = out_blocks * count * micro.output_block + channel_block;
       Scratch local;
@@ -220,13 +221,14 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
       if (out % micro.output_block != 0) std::fill_n(d, places * d_place, Unit());  // channels that only fill up
       transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
       transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_place, micro.output_block, d);
+      for (Index place = 0; place < places; ++place) turn_columns(v + place * v_place, in_blocks * count);
       for (Index pair = 0; pair < pairs; ++pair) {
         const Index o = pair / in_blocks, i = pair % in_blocks;
         real* sum = sums + (parts == 1 && groups == 1 ? 0 : part * pairs + pair) * sum_size;
         for (Index place = 0; place < places; ++place) {
           const Group::Range having = group.having(place);
-          const Index begin = having.begin / unit_numbers<Unit>;
-          micro.outer_sum<Unit>({.x = v + place * v_place + (i * count + begin) * channel_block,
+          const Index begin = is_bfloat16<Unit> ? having.begin / (2 * square_units) * square_units : having.begin;
+          micro.in<Unit>().outer_sum({.x = v + place * v_place + (i * count + begin) * channel_block,
                                  .x_row = 0,
                                  .dy = d + place * d_place + (o * count + begin) * micro.output_block,
                                  .rows = 1,

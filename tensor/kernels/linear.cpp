@@ -12,7 +12,9 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-constexpr Index panel_rows = 112;  // of x that go through together, and stay in the first-level cache while they do
+// Rows of x that go through together, and stay in the first-level cache while they do.
+template <class Unit>
+constexpr Index panel_rows = is_bfloat16<Unit> ? 128 : 112;
 
 // Too few of anything to fill the registers, or nearly nothing to do.
 bool small(const LinearShape& s) { return s.in < 8 || s.out < 8 || s.rows < 4; }
@@ -22,20 +24,20 @@ template <class Unit>
 void multiply(Index rows, Index in, Index out, const real* x, const Unit* weight, const real* bias, bool accumulate,
               real* y) {
   const ConvMicro& micro = conv_micro();
-  const Index blocks = blocks_of(in, channel_block);
-  parallel_for(rows, even_tile(rows, panel_rows), [&](Index first, Index last) {
-    const Index count = last - first, tile = even_tile(count, micro.max_pixels);
+  const Index blocks = blocks_of(in, block_channels<Unit>);
+  parallel_for(rows, even_tile(rows, panel_rows<Unit>), [&](Index first, Index last) {
+    const Index count = last - first, tile = even_tile(count, micro.in<Unit>().max_pixels);
     Scratch scratch;
-    Unit* panel = units<Unit>(scratch.take(blocks * count * block_units<Unit>));
-    rows_to_blocks(x + first * in, count, in, in, channel_block, panel);
+    Unit* panel = units<Unit>(scratch.take(blocks * count * block_units + read_beyond<Unit>));
+    rows_to_blocks(x + first * in, count, in, panel);
     std::vector<Index> steps, y_at;
-    for (Index block = 0; block < blocks; ++block) steps.push_back(block * count * block_units<Unit>);
+    for (Index block = 0; block < blocks; ++block) steps.push_back(block * count * block_units);
     for (Index row = 0; row < tile; ++row) y_at.push_back(row * out);
     for (Index channel = 0; channel < out; channel += micro.output_block) {
       for (Index row = 0; row < count; row += tile) {
-        micro.product<Unit>({.x = panel + row * block_units<Unit>,
+        micro.in<Unit>().product({.x = panel + row * block_units,
                              .steps = steps,
-                             .weight = weight + channel * blocks * block_units<Unit>,
+                             .weight = weight + channel * blocks * block_units,
                              .pixels = std::min(tile, count - row),
                              .y = y + (first + row) * out + channel,
                              .y_at = y_at.data(),
@@ -83,25 +85,26 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
               in_blocks = blocks_of(s.in, width);
   const Index padded = in_blocks * width, size = out_blocks * channel_block * padded;
   const Index part_rows = even_tile(
-      s.rows, std::max<Index>(panel_rows, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));
+      s.rows, std::max<Index>(panel_rows<Unit>, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));
   const Index parts = blocks_of(s.rows, part_rows);
   const bool at_once = parts == 1 && size == s.out * s.in;
   Scratch scratch;
   real* sums = at_once ? dweight.data() : scratch.take(parts * size);
   parallel_for(s.rows, part_rows, [&](Index begin, Index end) {
     real* sum = sums + begin / part_rows * size;
-    const Index panel = even_tile(end - begin, panel_rows);
+    const Index panel = even_tile(end - begin, panel_rows<Unit>);
     for (Index first = begin; first < end; first += panel) {
       const Index rows = std::min(panel, end - first);
       Scratch local;
-      const Index columns = blocks_of(rows, unit_numbers<Unit>);
+      const Index columns = sum_columns<Unit>(rows);
       Unit* dy_panel = units<Unit>(local.take(out_blocks * columns * channel_block));
       Unit* x_panel = units<Unit>(local.take(in_blocks * columns * width));
-      row_units_to_blocks(dy + first * s.out, rows, s.out, s.out, channel_block, dy_panel);
-      row_units_to_blocks(x + first * s.in, rows, s.in, s.in, width, x_panel);
+      rows_to_columns(dy + first * s.out, rows, s.out, channel_block, dy_panel);
+      rows_to_columns(x + first * s.in, rows, s.in, width, x_panel);
+      turn_columns(dy_panel, out_blocks * columns);
       for (Index i = 0; i < in_blocks; ++i) {
         for (Index o = 0; o < out_blocks; ++o) {
-          micro.outer_sum<Unit>({.x = dy_panel + o * columns * channel_block,
+          micro.in<Unit>().outer_sum({.x = dy_panel + o * columns * channel_block,
                                  .x_row = 0,
                                  .dy = x_panel + i * columns * width,
                                  .rows = 1,

@@ -1,5 +1,11 @@
 #include "tensor/kernels/products.h"
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include <atomic>
 
 #include "tensor/error.h"
@@ -14,6 +20,19 @@ void use_factors(Factors choice) {
   factors = choice;
 }
 bool bfloat16_factors() { return factors == Factors::bfloat16; }
-bool has_bfloat16() { return conv_micro().has_bfloat16; }
+bool has_bfloat16() { return conv_micro().best != Bfloat16Level::emulated; }
+bool has_bfloat16_tiles() { return conv_micro().best == Bfloat16Level::tiles; }
+
+bool has_tiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr unsigned tile_bits = 1u << 22 | 1u << 24;       // bfloat16 in tiles, tiles
+  constexpr long permission = 0x1023, tile_data = 18;       // ARCH_REQ_XCOMP_PERM; Linux 5.16 and later
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & tile_bits) == tile_bits &&
+         syscall(SYS_arch_prctl, permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -82,9 +82,10 @@ struct Group {
 
 /// Of how many tiles a group is: as many as keep `tile_reals` for each of them in about a quarter of the second-level
 /// cache (weights and images want the rest), but at least enough for the micro-kernel to use a weight some dozen times.
-inline Index group_tiles(Index tiles, Index tile_reals) {
+template <class Unit>
+Index group_tiles(Index tiles, Index tile_reals) {
   constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real));
-  const Index most = conv_micro().max_pixels;
+  const Index most = conv_micro().in<Unit>().max_pixels;
   const Index wanted = std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most;
   return blocks_of(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
 }
@@ -136,7 +137,7 @@ void transform(const real* images, const Tiles& tiles, Index channels, const Gro
   }
 }
 
-/// The same for sums over tiles: units are of tiles, [blocks][tile units][block].
+/// The same for sums over tiles: units are of tiles, [blocks][sum_columns][block].
 template <Index size>
 void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
                        const WinogradMicro::Transforms<real>& transforms, Index place_stride, Index block, real* out) {
@@ -147,7 +148,7 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
                        const WinogradMicro::Transforms<real>& transforms, Index place_stride, Index block,
                        Bfloat16Pair* out) {
   Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
-  const Index pairs = blocks_of(group.count(), 2);
+  const Index pairs = sum_columns<Bfloat16Pair>(group.count());
   real two[2][places * channel_block];
   for (Index pair = 0; pair < pairs; ++pair) {
     bool exists[2];
@@ -161,7 +162,7 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
       for (const Index k : {0, 1}) {
         if (exists[k]) windows[k].transform(transforms, channel, two[k], channel_block);
       }
-      conv_micro().bfloat16.round_rows(two[0], two[1], places, channel_block, channel_block,
+      conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block,
                                        out + (channel / block * pairs + pair) * block + channel % block, place_stride);
     }
   }

@@ -54,9 +54,15 @@ float widened(std::uint16_t half) { return std::bit_cast<float>(static_cast<std:
 
 Tensor draw(const Shape& shape, Index channel) { return normal(RandomKey{.seed = 8}.with_channel(channel), shape); }
 
-// With the processor's instructions for bfloat16, if it has any, and without.
-std::vector<kernels::Bfloat16Micro> both() {
-  return {kernels::conv_micro().bfloat16, kernels::conv_micro().emulated_bfloat16};
+// Without the processor's instructions for bfloat16, and with those that it has.
+std::vector<kernels::Bfloat16Level> levels() {
+  std::vector<kernels::Bfloat16Level> all;
+  for (int level = 0; level <= static_cast<int>(kernels::conv_micro().best); ++level)
+    all.push_back(static_cast<kernels::Bfloat16Level>(level));
+  return all;
+}
+const kernels::Bfloat16Micro& micro_of(kernels::Bfloat16Level level) {
+  return kernels::conv_micro().levels[static_cast<std::size_t>(level)];
 }
 
 struct UseBfloat16 {
@@ -87,10 +93,11 @@ TEST_CASE("vectors are rounded as single numbers are") {
   const auto same = [](std::uint16_t a, std::uint16_t b) {
     return a == b || (std::isnan(widened(a)) && std::isnan(widened(b)));
   };
-  for (const kernels::Bfloat16Micro& micro : both()) {
+  for (const kernels::Bfloat16Level level : levels()) {
+    const kernels::Bfloat16Micro& micro = micro_of(level);
     Bfloat16Pair row[48], pairs[48];
-    micro.round_row(numbers.data(), 96, row);
-    micro.round_rows(numbers.data(), numbers.data() + 48, 3, 16, 16, pairs, 16);
+    micro.round(numbers.data(), 2, 48, 48, row, 24);
+    micro.round_two(numbers.data(), numbers.data() + 48, 3, 16, 16, pairs, 16);
     for (std::size_t i = 0; i < 48; ++i) {
       CHECK(same(static_cast<std::uint16_t>(row[i].bits), rounded_to_bfloat16(numbers[2 * i])));
       CHECK(same(static_cast<std::uint16_t>(row[i].bits >> 16), rounded_to_bfloat16(numbers[2 * i + 1])));
@@ -100,57 +107,133 @@ TEST_CASE("vectors are rounded as single numbers are") {
   }
 }
 
-TEST_CASE("pairs are multiplied exactly and summed in float, the second product first: the same bits everywhere") {
-  const kernels::ConvMicro& micro = kernels::conv_micro();
-  const Index steps = 5, outputs = micro.output_block, units = kernels::block_units<Bfloat16Pair>;
-  std::vector<Bfloat16Pair> x, weight;
-  const Tensor a = draw({2, steps * units * micro.max_pixels}, 1), w = draw({2, steps * units * outputs}, 2);
-  const auto pairs = [](const Tensor& t) {
+TEST_CASE("squares of pairs are turned") {
+  for (const kernels::Bfloat16Level level : levels()) {
+    std::vector<Bfloat16Pair> squares(3 * 256);
+    for (std::size_t i = 0; i < squares.size(); ++i) squares[i].bits = static_cast<std::uint32_t>(i * 2654435761);
+    const std::vector<Bfloat16Pair> before = squares;
+    micro_of(level).turn(squares.data(), 2);
+    for (std::size_t i = 0; i < squares.size(); ++i) {
+      const std::size_t from = i < 512 ? i / 256 * 256 + i % 16 * 16 + i / 16 % 16 : i;
+      CHECK(squares[i].bits == before[from].bits);
+    }
+  }
+}
+
+namespace {
+
+// Factors for the micro-kernels, and what plain loops make of them.
+struct Micro {
+  static constexpr Index steps = 5, units = kernels::block_units, most = 32;
+  Index outputs = kernels::conv_micro().output_block;
+  std::vector<Bfloat16Pair> x = pairs(draw({2, steps * units * most}, 1)), weight = pairs(draw({2, 80 * outputs}, 2));
+  Tensor before = draw({most, outputs}, 3), bias = draw({outputs}, 4);
+
+  static std::vector<Bfloat16Pair> pairs(const Tensor& t) {
     std::vector<Bfloat16Pair> all;
     for (Index i = 0; i < t.size(); i += 2) all.push_back(bfloat16_pair(t[i], t[i + 1]));
     return all;
-  };
-  x = pairs(a), weight = pairs(w);
-  std::vector<Index> at, y_at;
-  for (Index step = 0; step < steps; ++step) at.push_back(step * units * micro.max_pixels);
-  for (Index p = 0; p < micro.max_pixels; ++p) y_at.push_back(p * outputs);
-  const auto summed = [](float sum, Bfloat16Pair f, Bfloat16Pair g) {
-    sum += widened(static_cast<std::uint16_t>(f.bits >> 16)) * widened(static_cast<std::uint16_t>(g.bits >> 16));
-    return sum + widened(static_cast<std::uint16_t>(f.bits)) * widened(static_cast<std::uint16_t>(g.bits));
-  };
-  for (const kernels::Bfloat16Micro& kind : both()) {
-    Tensor y = Tensor::zeros({micro.max_pixels, outputs}), sums = Tensor::zeros({kernels::channel_block, outputs});
-    kind.products.product({.x = x.data(),
-                           .steps = at,
-                           .weight = weight.data(),
-                           .pixels = micro.max_pixels,
-                           .y = y.data(),
-                           .y_at = y_at.data(),
-                           .channels = outputs});
-    kind.products.outer_sum({.x = x.data(),
-                             .x_row = 0,
-                             .dy = weight.data(),
-                             .rows = 1,
-                             .columns = 3,
-                             .sum = sums.data(),
-                             .sum_row = outputs,
-                             .accumulate = true});
-    for (Index c = 0; c < outputs; ++c) {
-      for (Index p = 0; p < micro.max_pixels; ++p) {
-        float sum = 0;
-        for (Index k = 0; k < steps * units; ++k) {
-          const Index from = at[static_cast<std::size_t>(k / units)] + p * units + k % units;
-          sum = summed(sum, x[static_cast<std::size_t>(from)], weight[static_cast<std::size_t>(k * outputs + c)]);
+  }
+  // sum + the products of f's and g's numbers, in float or, for what any order of sums gives, in double.
+  template <class Sum>
+  static Sum add(Sum sum, Bfloat16Pair f, Bfloat16Pair g) {
+    sum += Sum(widened(static_cast<std::uint16_t>(f.bits >> 16))) * widened(static_cast<std::uint16_t>(g.bits >> 16));
+    return sum + Sum(widened(static_cast<std::uint16_t>(f.bits))) * widened(static_cast<std::uint16_t>(g.bits));
+  }
+  static Index step(Index k) { return (k * 7 % steps) * units * most; }
+
+  template <class Sum>
+  Sum product(Index p, Index c) const {
+    Sum sum = 0;
+    for (Index k = 0; k < steps * units; ++k) {
+      sum = add(sum, x[static_cast<std::size_t>(step(k / units) + p * units + k % units)],
+                weight[static_cast<std::size_t>(k * outputs + c)]);
+    }
+    return sum;
+  }
+  template <class Sum>
+  Sum outer_sum(Index columns, Index i, Index c, Sum sum) const {
+    for (Index k = 0; k < columns; ++k) {
+      sum = add(sum, x[static_cast<std::size_t>(k / 16 * 256 + i * 16 + k % 16)],
+                weight[static_cast<std::size_t>(k * outputs + c)]);
+    }
+    return sum;
+  }
+};
+
+// The same bits if pairs are summed one by one; the processor's tiles sum them in an order of their own.
+void check_sum(kernels::Bfloat16Level level, real value, real in_order, double exact) {
+  if (level == kernels::Bfloat16Level::tiles) {
+    CHECK(value == doctest::Approx(exact).epsilon(1e-5).scale(10));
+  } else {
+    CHECK(value == in_order);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the second product first") {
+  const Micro m;
+  std::vector<Index> at, even, uneven;
+  for (Index s = 0; s < Micro::steps; ++s) at.push_back(Micro::step(s));
+  for (Index p = 0; p < Micro::most; ++p) {
+    even.push_back(p * m.outputs);
+    uneven.push_back((p ^ 1) * m.outputs);
+  }
+  for (const kernels::Bfloat16Level level : levels()) {
+    const Index most = micro_of(level).products.max_pixels;
+    for (const Index pixels : {Index{1}, Index{5}, Index{13}, most / 2, most - 3, most}) {
+      for (const Index channels : {m.outputs, m.outputs - 3}) {
+        for (const bool in_order : {true, false}) {
+          for (const int addend : {0, 1, 2}) {  // none, bias, what was there
+            if (pixels <= 0 || channels <= 0 || (!in_order && pixels % 2 != 0)) continue;
+            Tensor y = m.before.clone();
+            micro_of(level).products.product({.x = m.x.data(),
+                                              .steps = at,
+                                              .weight = m.weight.data(),
+                                              .pixels = pixels,
+                                              .y = y.data(),
+                                              .y_at = (in_order ? even : uneven).data(),
+                                              .channels = channels,
+                                              .bias = addend == 1 ? m.bias.data() : nullptr,
+                                              .accumulate = addend == 2});
+            for (Index p = 0; p < Micro::most; ++p) {
+              for (Index c = 0; c < m.outputs; ++c) {
+                const Index place = (in_order ? even : uneven)[static_cast<std::size_t>(p)] + c;
+                if (p >= pixels || c >= channels) {
+                  CHECK(y[place] == m.before[place]);
+                  continue;
+                }
+                const real more = addend == 0 ? 0 : addend == 1 ? m.bias[c] : m.before[place];
+                check_sum(level, y[place], m.product<real>(p, c) + more, m.product<double>(p, c) + more);
+              }
+            }
+          }
         }
-        CHECK(y[p * outputs + c] == sum);
       }
-      for (Index i = 0; i < kernels::channel_block; ++i) {
-        float sum = 0;
-        for (Index k = 0; k < 3; ++k) {
-          sum = summed(sum, x[static_cast<std::size_t>(k * kernels::channel_block + i)],
-                       weight[static_cast<std::size_t>(k * outputs + c)]);
+    }
+    for (const Index columns : {3, 16, 80}) {
+      for (const bool accumulate : {true, false}) {
+        Micro padded;  // the last square is filled up with zeros
+        for (Index k = columns; k < 80; ++k) {
+          for (Index i = 0; i < 16; ++i) padded.x[static_cast<std::size_t>(k / 16 * 256 + i * 16 + k % 16)] = {};
         }
-        CHECK(sums[i * outputs + c] == sum);
+        Tensor sums = m.before.clone();
+        micro_of(level).products.outer_sum({.x = padded.x.data(),
+                                            .x_row = 0,
+                                            .dy = m.weight.data(),
+                                            .rows = 1,
+                                            .columns = columns,
+                                            .sum = sums.data(),
+                                            .sum_row = m.outputs,
+                                            .accumulate = accumulate});
+        for (Index i = 0; i < 16; ++i) {
+          for (Index c = 0; c < m.outputs; ++c) {
+            const real first = accumulate ? m.before[i * m.outputs + c] : 0;
+            check_sum(level, sums[i * m.outputs + c], m.outer_sum(columns, i, c, first),
+                      m.outer_sum(columns, i, c, static_cast<double>(first)));
+          }
+        }
       }
     }
   }

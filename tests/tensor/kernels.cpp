@@ -52,7 +52,7 @@ TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its sq
     CHECK(s[2] >= 0);
     CHECK(s[2] < real(1e-37));
 
-    const Index columns = 3 * micro.lanes;
+    const Index columns = 3 * micro.whole;
     const Tensor rows = normal({.seed = 1}, {B, columns});
     Tensor turned = Tensor::uninitialized({columns, B});
     micro.turn(rows.data(), B, columns, turned.data());
