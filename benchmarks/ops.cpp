@@ -147,7 +147,6 @@ void add_convolutions() {
       if (!method.applies(s)) continue;
       for (const auto& [pass, name] :
            {std::pair{Pass::forward, "forward"}, {Pass::data, "data"}, {Pass::weight, "weight"}}) {
-        if (method.name == std::string("direct-bfloat16") && pass == Pass::weight) continue;  // stays in float
         const std::string label = concat("conv3x3/", size.side, "x", size.side, "x", size.in, "->", size.out,
                                          size.stride > 1 ? "/stride2/" : "/", method.name, "/", name);
         benchmark::RegisterBenchmark(label.c_str(), convolution, method, pass, s);

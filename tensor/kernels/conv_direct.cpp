@@ -278,6 +278,7 @@ constexpr Index chunk_pixels = 128;
 
 void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
                                    Tensor& dweight) {
+  if (bfloat16_factors()) return pairs_conv2d_backward_weight(s, x, dy, accumulate, dweight);
   const ConvMicro& micro = conv_micro();
   const Images in = input_of(s), out = output_of(s);
   const Index taps = s.kernel_height * s.kernel_width, tile = channel_block * micro.output_block;
@@ -338,15 +339,7 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
       }
     }
   });
-  for (Index part = 0; part < parts; ++part) {
-    const real* from = sums + part * sum_size;
-    for (Index o = 0; o < out_blocks * micro.output_block; o += micro.output_block) {
-      for (Index i = 0; i < in_blocks * channel_block; i += channel_block, from += taps * tile) {
-        for (Index block = 0; block < micro.output_block && o + block < out.channels; block += channel_block)
-          put_taps(from + block, micro.output_block, tile, o + block, i, accumulate || part > 0, dweight);
-      }
-    }
-  }
+  put_sums(sums, parts, accumulate, dweight);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

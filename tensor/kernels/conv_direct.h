@@ -14,5 +14,8 @@ void direct_conv2d_backward_data(const ConvShape& shape, const Tensor& weight, c
                                  Tensor& dx);
 void direct_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
                                    Tensor& dweight);
+/// The last one with factors rounded to bfloat16, as the others do it if that is wanted (products.h); real = float.
+void pairs_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
+                                  Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

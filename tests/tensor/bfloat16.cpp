@@ -296,9 +296,17 @@ TEST_CASE("products of rounded factors are off by some thousandths, at sizes tha
   for (const ConvShape& s : {ConvShape{3, 28, 28, 32, 32, 3, 3, 1, 1, 1},
                              {3, 5, 7, 17, 33, 3, 3, 1, 1, 1},
                              {2, 9, 30, 9, 20, 3, 3, 2, 1, 1},
+                             {3, 8, 11, 40, 33, 3, 3, 3, 0, 1},
+                             {2, 9, 10, 16, 17, 1, 1, 2, 0, 1},
+                             {2, 10, 9, 16, 48, 2, 5, 2, 3, 1},
+                             {5, 1, 1, 16, 32, 3, 3, 1, 1, 1},
+                             {12, 64, 64, 64, 96, 3, 3, 1, 1, 1},
                              {1, 4, 4, 8, 8, 5, 5, 1, 2, 1}}) {
     CAPTURE(concat(s.x(), " * ", s.weight()));
-    check_distances(convolve(s, false, false), convolve(s, false, true), {&Layer::y, &Layer::dx}, 1e-3, 4e-3);
+    for (const bool accumulate : {true, false}) {
+      check_distances(convolve(s, false, false, accumulate), convolve(s, false, true, accumulate),
+                      {&Layer::y, &Layer::dx, &Layer::dweight}, 1e-3, 4e-3);
+    }
   }
   for (const kernels::LinearShape& s :
        {kernels::LinearShape{113, 100, 9}, {64, 17, 33}, {601, 32, 40}, {1000, 9, 100}, {111, 64, 32}}) {

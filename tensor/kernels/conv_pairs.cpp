@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <vector>
+
+#include "tensor/kernels/blocks.h"
+#include "tensor/kernels/conv_direct.h"
+#include "tensor/parallel.h"
+#include "tensor/scratch.h"
+
+// The weight gradient in pairs of pixels. It is a sum over pixels, so neighbours along the rows make a pair, and a tap
+// that shifts dy by an odd number of pixels wants other pairs than one that shifts it by an even number: dy is copied
+// twice. Images are laid out as one long line, row after row and image after image, with so many zeros after each row
+// and below each image that a tap that leaves the image meets zeros. Then every tap is one number, how far it shifts
+// the line, and the sum runs over the whole line whatever the images' size. A stride of s makes s x s lines of x, as in
+// conv_direct.cpp.
+namespace reverie::inline REVERIE_PRECISION::kernels {
+namespace {
+
+// What taps do along one direction: x's pixel is `phase` + stride times a place of the line, dy's is shift less.
+struct Reach {
+  Index stride, padding;
+  Index phase(Index tap) const { return (tap + padding * (stride - 1)) % stride; }  // (tap - padding) mod stride
+  Index shift(Index tap) const { return (tap - padding - phase(tap)) / stride; }
+};
+
+// How long a row (or high an image) becomes, so that no tap of `taps` reaches the next one's pixels.
+Index padded(const Reach& reach, Index taps, Index in, Index out) {
+  const Index least = reach.shift(0), most = reach.shift(taps - 1);
+  return std::max(out + std::max<Index>(most, 0), blocks_of(in, reach.stride) - std::min<Index>(least, 0));
+}
+
+// Images as a line; of their pixels each `stride`-th in both directions, from `row` and `column` on.
+struct Line {
+  const real* images;
+  Index count, height, width, channels;
+  Index padded_height, padded_width;
+  Index stride = 1, row = 0, column = 0;
+
+  // How many pixels follow one another in a row from a place on, the first of which is `pixel`; or none.
+  struct Run {
+    const real* pixel;
+    Index pixels;
+  };
+  Run at(Index place) const {
+    if (place < 0) return {nullptr, 0};
+    const Index line = place / padded_width, image = line / padded_height;
+    const Index y = line % padded_height * stride + row, x = place % padded_width * stride + column;
+    if (image >= count || y >= height || x >= width) return {nullptr, 0};
+    return {images + ((image * height + y) * width + x) * channels, blocks_of(width - x, stride)};
+  }
+
+  // Pairs of neighbours from `first` on, [blocks][columns][width], with zeros to the end of the last block.
+  void copy(Index first, Index columns, Index width, Bfloat16Pair* to) const {
+    const auto& micro = conv_micro().bfloat16();
+    const real zeros[channel_block] = {};
+    const Index step = stride * channels;
+    for (Index column = 0, pairs = 0; column < columns; column += pairs) {
+      const Run run = at(first + 2 * column);
+      pairs = std::clamp<Index>(run.pixels / 2, 1, columns - column);
+      const real* second = run.pixels > 1 ? run.pixel + step : at(first + 2 * column + 1).pixel;
+      for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
+        Bfloat16Pair* target = to + (channel / width * columns + column) * width + channel % width;
+        const auto pixel = [&](const real* p) { return p != nullptr && channel < channels ? p + channel : zeros; };
+        if (channel + channel_block <= channels) {
+          micro.round_two(pixel(run.pixel), pixel(second), pairs, channel_block, 2 * step, target, width);
+          continue;
+        }
+        for (Index pair = 0; pair < pairs; ++pair, target += width) {
+          real two[2][channel_block] = {};
+          if (channel < channels && run.pixel != nullptr)
+            std::copy_n(run.pixel + 2 * pair * step + channel, channels - channel, two[0]);
+          if (channel < channels && second != nullptr)
+            std::copy_n(second + 2 * pair * step + channel, channels - channel, two[1]);
+          micro.round_two(two[0], two[1], 1, channel_block, 0, target, 0);
+        }
+      }
+    }
+  }
+};
+
+constexpr Index square_places = 2 * square_units;
+constexpr Index chunk_squares = 8;  // of x and dy, one block of each, stay in the first-level cache for all taps
+
+}  // namespace
+
+void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
+                                  Tensor& dweight) {
+  const ConvMicro& micro = conv_micro();
+  const Index width = micro.output_block, taps = s.kernel_height * s.kernel_width;
+  const Index in_blocks = blocks_of(s.in_channels, channel_block), out_blocks = blocks_of(s.out_channels, width);
+  const Reach reach{s.stride, s.padding};
+  const Index padded_height = padded(reach, s.kernel_height, s.in_height, s.out_height()),
+              padded_width = padded(reach, s.kernel_width, s.in_width, s.out_width());
+  const Line slopes{dy.data(), s.batch, s.out_height(), s.out_width(), s.out_channels, padded_height, padded_width};
+  const auto shift = [&](Index tap) {
+    return reach.shift(tap / s.kernel_width) * padded_width + reach.shift(tap % s.kernel_width);
+  };
+  const Index most = shift(taps - 1), margin = most - shift(0);
+  const Index phases = s.stride * s.stride, copies_of_dy = margin > 0 ? 2 : 1;
+
+  // At most eight parts, each a piece of the line with a sum of its own; added up in their order at the end. A part is
+  // copied in bands, half of the second-level cache or as long as is worth the margin.
+  const Index squares = blocks_of(s.batch * padded_height * padded_width, square_places);
+  const Index work = s.batch * s.out_height() * s.out_width() * s.out_channels * s.patch();
+  const Index parts_wanted = std::clamp<Index>(work >> 28, 1, 8);
+  const Index part_squares = even_tile(squares, blocks_of(squares, parts_wanted));
+  const Index parts = blocks_of(squares, part_squares), tile = channel_block * width,
+              sum_size = out_blocks * in_blocks * taps * tile;
+  const Index place_bytes = 2 * (phases * in_blocks * channel_block + copies_of_dy * out_blocks * width);
+  const Index band = std::max({chunk_squares, blocks_of(4 * margin, square_places),
+                               (Index{1} << 20) / (place_bytes * square_places) / chunk_squares * chunk_squares});
+  Scratch scratch;
+  real* sums = scratch.take(parts * sum_size);
+  parallel_tiles(parts, [&](Index part) {
+    real* sum = sums + part * sum_size;
+    const Index begin = part * part_squares, end = std::min(squares, begin + part_squares);
+    for (Index first = begin; first < end; first += band) {
+      const Index columns = std::min(band, end - first) * square_units;
+      const Index slope_columns = columns + blocks_of(margin, 2);
+      Scratch copies;
+      Bfloat16Pair* lines = units<Bfloat16Pair>(copies.take(phases * in_blocks * columns * channel_block));
+      Bfloat16Pair* slope_lines = units<Bfloat16Pair>(copies.take(copies_of_dy * out_blocks * slope_columns * width));
+      for (Index phase = 0; phase < phases; ++phase) {
+        const Line line{x.data(),      s.batch,      s.in_height, s.in_width,       s.in_channels,
+                        padded_height, padded_width, s.stride,    phase / s.stride, phase % s.stride};
+        line.copy(first * square_places, columns, channel_block, lines + phase * in_blocks * columns * channel_block);
+      }
+      turn_columns(lines, phases * in_blocks * columns);
+      for (Index odd = 0; odd < copies_of_dy; ++odd) {
+        slopes.copy(first * square_places - most + odd, slope_columns, width,
+                    slope_lines + odd * out_blocks * slope_columns * width);
+      }
+      for (Index column = 0; column < columns; column += chunk_squares * square_units) {
+        for (Index o = 0; o < out_blocks; ++o) {
+          for (Index odd = 0; odd < copies_of_dy; ++odd) {
+            for (Index i = 0; i < in_blocks; ++i) {
+              for (Index tap = 0; tap < taps; ++tap) {
+                const Index phase = reach.phase(tap / s.kernel_width) * s.stride + reach.phase(tap % s.kernel_width);
+                const Index places = most - shift(tap);  // from the first copied to the first that is wanted
+                if (places % 2 != odd) continue;
+                micro.in<Bfloat16Pair>().outer_sum(
+                    {.x = lines + ((phase * in_blocks + i) * columns + column) * channel_block,
+                     .x_row = 0,
+                     .dy = slope_lines + ((odd * out_blocks + o) * slope_columns + places / 2 + column) * width,
+                     .rows = 1,
+                     .columns = std::min(chunk_squares * square_units, columns - column),
+                     .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
+                     .sum_row = width,
+                     .accumulate = first > begin || column > 0});
+              }
+            }
+          }
+        }
+      }
+    }
+  });
+  put_sums(sums, parts, accumulate, dweight);
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -1,0 +1,129 @@
+// Included once for each instruction set, by conv_micro.cpp: its products in tiles, and what they share with those in
+// vectors.
+#if defined(REVERIE_CONV_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef REVERIE_CONV_TILES_INL_H
+#undef REVERIE_CONV_TILES_INL_H
+#else
+#define REVERIE_CONV_TILES_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/tiles-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Vector = hn::ScalableTag<real>;
+using Vec = hn::Vec<Vector>;
+constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
+constexpr Index vectors = std::max<Index>(2, channel_block / lanes), output_block = vectors * lanes;
+
+// y's rows from sums that have been stored, [pixels][output block].
+template <class Unit>
+HWY_ATTR void put_rows(const Product<Unit>& t, const real* rows) {
+  const Vector d;
+  for (Index p = 0; p < t.pixels; ++p, rows += output_block) {
+    real* y = t.y + t.y_at[p];
+    Index c = 0;
+    for (; c + lanes <= t.channels; c += lanes) {
+      Vec value = hn::LoadU(d, rows + c);
+      if (t.bias != nullptr) value = hn::Add(value, hn::LoadU(d, t.bias + c));
+      if (t.accumulate) value = hn::Add(hn::LoadU(d, y + c), value);
+      hn::StoreU(value, d, y + c);
+    }
+    for (; c < t.channels; ++c) {
+      const real value = rows[c] + (t.bias != nullptr ? t.bias[c] : 0);
+      y[c] = t.accumulate ? y[c] + value : value;
+    }
+  }
+}
+
+#if REVERIE_TILES
+static_assert(output_block == 2 * Tiles::rows && block_units == Tiles::rows && square_units == Tiles::rows);
+
+// One or two tiles of pixels by two of output channels. Of more than 16 pixels the last 16 make the second tile; it
+// may have some of the first one's, whose sums then are computed twice. Fewer than 16 are read as if they were 16.
+template <bool Two>
+HWY_ATTR void tile_product_of(const Product<Bfloat16Pair>& t) {
+  const Tiles tiles;
+  const Index second = t.pixels - Tiles::rows, y_step = t.pixels > 1 ? t.y_at[1] - t.y_at[0] : 0;
+  Index uneven = 0;
+  for (Index p = 1; p < t.pixels; ++p) uneven |= (t.y_at[p] - t.y_at[p - 1]) ^ y_step;
+  const bool in_place = uneven == 0 && t.pixels >= Tiles::rows && t.channels == output_block;
+  const auto each_sum = [&](real* to, Index step, auto function) HWY_ATTR {
+    function.template operator()<0>(to, step);
+    function.template operator()<1>(to + Tiles::rows, step);
+    if constexpr (Two) {
+      function.template operator()<2>(to + second * step, step);
+      function.template operator()<3>(to + second * step + Tiles::rows, step);
+    }
+  };
+  const auto load = []<int Tile>(const real* from, Index step) { Tiles::load<Tile>(from, step); };
+  const auto store = []<int Tile>(real* to, Index step) { Tiles::store<Tile>(to, step); };
+  const auto clear = []<int Tile>(real*, Index) { Tiles::clear<Tile>(); };
+  if (in_place && t.accumulate) {
+    each_sum(t.y + t.y_at[0], y_step, load);
+  } else if (in_place && t.bias != nullptr) {
+    each_sum(const_cast<real*>(t.bias), 0, load);
+  } else {
+    each_sum(nullptr, 0, clear);
+  }
+  const Bfloat16Pair* weight = t.weight;
+  for (const Index step : t.steps) {
+    const Bfloat16Pair* x = t.x + step;
+    Tiles::load<4>(x, block_units);
+    Tiles::load<6>(weight, output_block);
+    Tiles::multiply<0, 4, 6>();
+    Tiles::load<7>(weight + Tiles::rows, output_block);
+    Tiles::multiply<1, 4, 7>();
+    if constexpr (Two) {
+      Tiles::load<5>(x + second * block_units, block_units);
+      Tiles::multiply<2, 5, 6>();
+      Tiles::multiply<3, 5, 7>();
+    }
+    weight += block_units * output_block;
+  }
+  if (in_place) return each_sum(t.y + t.y_at[0], y_step, store);
+  HWY_ALIGN real rows[2 * Tiles::rows * output_block];
+  each_sum(rows, output_block, store);
+  put_rows(t, rows);
+}
+
+inline void tile_product(const Product<Bfloat16Pair>& t) {
+  (t.pixels > Tiles::rows ? tile_product_of<true> : tile_product_of<false>)(t);
+}
+
+// Squares of x by two tiles of dy's channels.
+inline HWY_ATTR void tile_outer_sum(const OuterSum<Bfloat16Pair>& t) {
+  const Tiles tiles;
+  if (t.accumulate) {
+    Tiles::load<0>(t.sum, t.sum_row);
+    Tiles::load<1>(t.sum + Tiles::rows, t.sum_row);
+  } else {
+    Tiles::clear<0>();
+    Tiles::clear<1>();
+  }
+  const Bfloat16Pair *x = t.x, *dy = t.dy;
+  for (Index column = 0; column < t.columns; column += square_units) {
+    Tiles::load<4>(x, square_units);
+    Tiles::load<6>(dy, output_block);
+    Tiles::multiply<0, 4, 6>();
+    Tiles::load<7>(dy + Tiles::rows, output_block);
+    Tiles::multiply<1, 4, 7>();
+    x += channel_block * square_units, dy += square_units * output_block;
+  }
+  Tiles::store<0>(t.sum, t.sum_row);
+  Tiles::store<1>(t.sum + Tiles::rows, t.sum_row);
+}
+#endif
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
