@@ -60,7 +60,7 @@ hidden = 128
 depth = 3
 [train]
 batch_size = 256
-shard_size = 64
+shard_size = 128
 )";
 struct Task {
   const char* config;

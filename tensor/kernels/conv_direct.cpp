@@ -97,18 +97,35 @@ Index band_rows(Index height, Index row_work) {
 }
 
 // The weights in the order in which the micro-kernel wants them: of a block of outputs, [input blocks][taps]
-// [block_units][output block], zeros in channels that do not exist. The taps of a pair of channels begin at weight[o
-// o_step + i i_step].
+// [block_units][output block], zeros in channels that do not exist. The `all` taps of a pair of channels begin at
+// weight[o o_step + i i_step].
 template <class Unit>
-void pack(Index first_o, Index out, Index in, std::span<const Tap> taps, const real* weight, Index o_step, Index i_step,
-          Unit* packed) {
-  const Index output_block = conv_micro().output_block;
-  for (Index first_i = 0; first_i < in; first_i += block_channels<Unit>) {
-    for (const Tap& tap : taps) {
-      for (Index i = first_i; i < first_i + block_channels<Unit>; i += unit_numbers<Unit>) {
-        for (Index o = first_o; o < first_o + output_block; ++o) {
-          *packed++ = make_unit<Unit>(
-              [&](Index n) { return o < out && i + n < in ? weight[o * o_step + (i + n) * i_step + tap.place] : 0; });
+void pack(Index first_o, Index out, Index in, std::span<const Tap> taps, Index all, const real* weight, Index o_step,
+          Index i_step, Unit* packed) {
+  const Index output_block = conv_micro().output_block, tap_step = block_units * output_block;
+  for (Index first_i = 0; first_i < in; first_i += block_channels<Unit>, packed += std::ssize(taps) * tap_step) {
+    for (Index i = first_i; i < first_i + block_channels<Unit>; i += unit_numbers<Unit>) {
+      for (Index o = first_o; o < first_o + output_block; o += channel_block) {
+        Unit* to = packed + (i - first_i) / unit_numbers<Unit> * output_block + o - first_o;
+        if constexpr (is_bfloat16<Unit>) {
+          if (all == 9 && i + 2 <= in && o + channel_block <= out) {
+            Unit rows[9][channel_block];
+            const real* first = weight + o * o_step + i * i_step;
+            conv_micro().bfloat16().round_taps(first, first + i_step, o_step, rows[0]);
+            for (const Tap& tap : taps) {
+              std::copy_n(rows[tap.place], channel_block, to);
+              to += tap_step;
+            }
+            continue;
+          }
+        }
+        for (const Tap& tap : taps) {
+          for (Index c = 0; c < channel_block; ++c) {
+            to[c] = make_unit<Unit>([&](Index n) {
+              return o + c < out && i + n < in ? weight[(o + c) * o_step + (i + n) * i_step + tap.place] : 0;
+            });
+          }
+          to += tap_step;
         }
       }
     }
@@ -172,14 +189,14 @@ struct Correlation {
         for (Index row = 0; row < band_height; ++row) {
           for (Index pixel = 0; pixel < pixels; pixel += tile) {
             micro.in<Unit>().product({.x = image + row * stride * copy.row_step() + pixel * block_units,
-                                 .steps = steps,
-                                 .weight = weight + channel / micro.output_block * weight_block,
-                                 .pixels = std::min(tile, pixels - pixel),
-                                 .y = target + (first + row) * step * out.width * out.channels + channel,
-                                 .y_at = y_at.data() + pixel,
-                                 .channels = std::min(micro.output_block, out.channels - channel),
-                                 .bias = bias != nullptr ? bias + channel : nullptr,
-                                 .accumulate = accumulate});
+                                      .steps = steps,
+                                      .weight = weight + channel / micro.output_block * weight_block,
+                                      .pixels = std::min(tile, pixels - pixel),
+                                      .y = target + (first + row) * step * out.width * out.channels + channel,
+                                      .y_at = y_at.data() + pixel,
+                                      .channels = std::min(micro.output_block, out.channels - channel),
+                                      .bias = bias != nullptr ? bias + channel : nullptr,
+                                      .accumulate = accumulate});
           }
         }
       }
@@ -233,8 +250,8 @@ void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& we
   with_units([&]<class Unit>(Unit) {
     const Index block_size = packed_block<Unit>(s.in_channels, std::ssize(taps));
     const auto fill = [&](Index block, real* form) {
-      pack(block * output_block, s.out_channels, s.in_channels, taps, weight.data(), s.patch(), std::ssize(taps),
-           units<Unit>(form) + block * block_size);
+      pack(block * output_block, s.out_channels, s.in_channels, taps, std::ssize(taps), weight.data(), s.patch(),
+           std::ssize(taps), units<Unit>(form) + block * block_size);
     };
     const Tensor packed =
         prepared(weight, WeightForm::direct_forward, 0, {{blocks, block_size}, blocks, fill, is_bfloat16<Unit>});
@@ -256,7 +273,7 @@ void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const
       Unit* to = units<Unit>(form);
       for (const Correlation& c : correlations) {
         const Index block_size = packed_block<Unit>(s.out_channels, std::ssize(c.taps));
-        pack(block * output_block, s.in_channels, s.out_channels, c.taps, weight.data(), taps, s.patch(),
+        pack(block * output_block, s.in_channels, s.out_channels, c.taps, taps, weight.data(), taps, s.patch(),
              to + block * block_size);
         to += blocks * block_size;
       }

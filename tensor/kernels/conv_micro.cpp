@@ -214,8 +214,7 @@ template <bool Native>
 HWY_ATTR void round(const real* from, Index rows, Index count, Index step, Bfloat16Pair* to, Index to_step) {
   const Channels d;
   for (Index row = 0; row < rows; ++row, from += step, to += to_step) {
-    for (Index i = 0; i < count; i += channel_lanes)
-      Bfloat16Units<Native>::store_row(d, hn::LoadU(d, from + i), to, i);
+    for (Index i = 0; i < count; i += channel_lanes) Bfloat16Units<Native>::store_row(d, hn::LoadU(d, from + i), to, i);
   }
 }
 
@@ -256,10 +255,23 @@ HWY_ATTR void turn(Bfloat16Pair* squares, Index count) {
 }
 
 template <bool Native>
+HWY_ATTR void round_taps(const real* first, const real* second, Index step, Bfloat16Pair* to) {
+  const Channels d;
+  for (Index c = 0; c < channel_block; c += channel_lanes) {
+    hn::Vec<Channels> one[9], other[9];
+    load_taps(d, first + c * step, step, one);
+    load_taps(d, second + c * step, step, other);
+#pragma GCC unroll 9
+    for (Index k = 0; k < 9; ++k) Bfloat16Units<Native>::store_rows(d, one[k], other[k], to + k * channel_block + c);
+  }
+}
+
+template <bool Native>
 constexpr Bfloat16Micro in_vectors{{max_pixels, product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>},
                                    round<Native>,
                                    round_two<Native>,
-                                   turn};
+                                   turn,
+                                   round_taps<Native>};
 #endif
 
 }  // namespace
@@ -277,7 +289,8 @@ ConvMicro describe_conv() {
   }
 #if REVERIE_TILES
   if (has_native_bfloat16() && has_tiles()) {
-    micro.levels[2] = {{2 * Tiles::rows, tile_product, tile_outer_sum}, round<true>, round_two<true>, turn};
+    micro.levels[2] = {
+        {2 * Tiles::rows, tile_product, tile_outer_sum}, round<true>, round_two<true>, turn, round_taps<true>};
     micro.best = Bfloat16Level::tiles;
   }
 #endif

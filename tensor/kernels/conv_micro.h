@@ -81,6 +81,8 @@ struct Bfloat16Micro {
                     Index to_step);
   /// Rows and columns of squares of pairs change places.
   void (*turn)(Bfloat16Pair* squares, Index count);
+  /// to[k,c] = a pair of first's and second's nine taps k of a channel block c, which lie `step` apart.
+  void (*round_taps)(const real* first, const real* second, Index step, Bfloat16Pair* to);
 };
 
 /// How pairs in bfloat16 are multiplied: with shifts and masks, by the processor's vectors, or in its tiles.

@@ -1,5 +1,6 @@
 #include "tensor/kernels/linear.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "tensor/gemm.h"
@@ -36,17 +37,48 @@ void multiply(Index rows, Index in, Index out, const real* x, const Unit* weight
     for (Index channel = 0; channel < out; channel += micro.output_block) {
       for (Index row = 0; row < count; row += tile) {
         micro.in<Unit>().product({.x = panel + row * block_units,
-                             .steps = steps,
-                             .weight = weight + channel * blocks * block_units,
-                             .pixels = std::min(tile, count - row),
-                             .y = y + (first + row) * out + channel,
-                             .y_at = y_at.data(),
-                             .channels = std::min(micro.output_block, out - channel),
-                             .bias = bias != nullptr ? bias + channel : nullptr,
-                             .accumulate = accumulate});
+                                  .steps = steps,
+                                  .weight = weight + channel * blocks * block_units,
+                                  .pixels = std::min(tile, count - row),
+                                  .y = y + (first + row) * out + channel,
+                                  .y_at = y_at.data(),
+                                  .channels = std::min(micro.output_block, out - channel),
+                                  .bias = bias != nullptr ? bias + channel : nullptr,
+                                  .accumulate = accumulate});
       }
     }
   });
+}
+
+// The recipe for the weights of inputs k and outputs c, which stand at weight[k k_step + c c_step]; one of the steps
+// is 1.
+template <class Unit>
+FormRecipe blocks_of_weight(Index inputs, Index outputs, const real* weight, Index k_step, Index c_step) {
+  FormRecipe recipe =
+      weights_in_blocks<Unit>(inputs, outputs, [=](Index k, Index c) { return weight[k * k_step + c * c_step]; });
+  if constexpr (is_bfloat16<Unit>) {
+    const Index width = conv_micro().output_block, blocks = blocks_of(inputs, block_channels<Unit>);
+    if (inputs % block_channels<Unit> != 0 || outputs % width != 0) return recipe;
+    recipe.fill = [=](Index block, real* form) {  // square by square
+      const auto& micro = conv_micro().bfloat16();
+      Unit square[block_units * channel_block];
+      for (Index k = 0; k < blocks; ++k) {
+        for (Index c = 0; c < width; c += channel_block) {
+          const real* from = weight + k * block_channels<Unit> * k_step + (block * width + c) * c_step;
+          Unit* to = units<Unit>(form) + (block * blocks + k) * block_units * width + c;
+          if (c_step == 1) {
+            micro.round_two(from, from + k_step, block_units, channel_block, 2 * k_step, to, width);
+            continue;
+          }
+          micro.round(from, channel_block, block_channels<Unit>, c_step, square, block_units);
+          micro.turn(square, 1);
+          for (Index unit = 0; unit < block_units; ++unit)
+            std::copy_n(square + unit * channel_block, channel_block, to + unit * width);
+        }
+      }
+    };
+  }
+  return recipe;
 }
 
 }  // namespace
@@ -57,9 +89,9 @@ void linear_forward(const LinearShape& s, const real* x, const Tensor& weight, c
     return parallel_gemm(Trans::no, Trans::yes, s.rows, s.out, s.in, 1, x, s.in, weight.data(), s.in,
                          bias != nullptr ? 1 : 0, y, s.out);
   }
-  const auto at = [&](Index i, Index o) { return weight[o * s.in + i]; };
   with_units([&]<class Unit>(Unit) {
-    const Tensor packed = prepared(weight, WeightForm::linear_forward, 0, weights_in_blocks<Unit>(s.in, s.out, at));
+    const Tensor packed =
+        prepared(weight, WeightForm::linear_forward, 0, blocks_of_weight<Unit>(s.in, s.out, weight.data(), 1, s.in));
     multiply(s.rows, s.in, s.out, x, units<Unit>(packed.data()), bias != nullptr ? bias->data() : nullptr, false, y);
   });
 }
@@ -69,9 +101,9 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
     return parallel_gemm(Trans::no, Trans::no, s.rows, s.in, s.out, 1, dy, s.out, weight.data(), s.in,
                          accumulate ? 1 : 0, dx, s.in);
   }
-  const auto at = [&](Index o, Index i) { return weight[o * s.in + i]; };
   with_units([&]<class Unit>(Unit) {
-    const Tensor packed = prepared(weight, WeightForm::linear_data, 0, weights_in_blocks<Unit>(s.out, s.in, at));
+    const Tensor packed =
+        prepared(weight, WeightForm::linear_data, 0, blocks_of_weight<Unit>(s.out, s.in, weight.data(), s.in, 1));
     multiply(s.rows, s.out, s.in, dy, units<Unit>(packed.data()), nullptr, accumulate, dx);
   });
 }
@@ -85,7 +117,8 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
               in_blocks = blocks_of(s.in, width);
   const Index padded = in_blocks * width, size = out_blocks * channel_block * padded;
   const Index part_rows = even_tile(
-      s.rows, std::max<Index>(panel_rows<Unit>, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));
+      s.rows,
+      std::max<Index>(panel_rows<Unit>, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));
   const Index parts = blocks_of(s.rows, part_rows);
   const bool at_once = parts == 1 && size == s.out * s.in;
   Scratch scratch;
@@ -105,13 +138,13 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
       for (Index i = 0; i < in_blocks; ++i) {
         for (Index o = 0; o < out_blocks; ++o) {
           micro.in<Unit>().outer_sum({.x = dy_panel + o * columns * channel_block,
-                                 .x_row = 0,
-                                 .dy = x_panel + i * columns * width,
-                                 .rows = 1,
-                                 .columns = columns,
-                                 .sum = sum + o * channel_block * padded + i * width,
-                                 .sum_row = padded,
-                                 .accumulate = (at_once && accumulate) || first > begin});
+                                      .x_row = 0,
+                                      .dy = x_panel + i * columns * width,
+                                      .rows = 1,
+                                      .columns = columns,
+                                      .sum = sum + o * channel_block * padded + i * width,
+                                      .sum_row = padded,
+                                      .accumulate = (at_once && accumulate) || first > begin});
         }
       }
     }

@@ -33,6 +33,31 @@ HWY_INLINE HWY_ATTR void transpose([[maybe_unused]] D d, [[maybe_unused]] hwy::H
 #endif
 }
 
+/// The nine taps of as many channels as d has lanes, `step` apart, tap by tap.
+template <class D>
+HWY_INLINE HWY_ATTR void load_taps(D d, const real* taps, Index step, hwy::HWY_NAMESPACE::Vec<D> (&tap)[9]) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  constexpr int lanes = static_cast<int>(hn::MaxLanes(D())), at_once = lanes > 9 ? 9 : lanes;
+  const auto mask = hn::FirstN(d, at_once);
+#pragma GCC unroll 9
+  for (int first = 0; first + at_once <= 9; first += at_once) {
+    hn::Vec<D> rows[lanes];
+#pragma GCC unroll 16
+    for (int row = 0; row < lanes; ++row) {
+      const real* from = taps + row * step + first;
+      rows[row] = at_once < lanes ? hn::MaskedLoad(mask, d, from) : hn::LoadU(d, from);
+    }
+    transpose(d, rows);
+#pragma GCC unroll 16
+    for (int k = 0; k < at_once; ++k) tap[first + k] = rows[k];
+  }
+  if constexpr (9 % at_once != 0) {  // one is left of nine
+    HWY_ALIGN real last[lanes];
+    for (int row = 0; row < lanes; ++row) last[row] = taps[row * step + 8];
+    tap[8] = hn::LoadU(d, last);
+  }
+}
+
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

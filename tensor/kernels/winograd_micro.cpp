@@ -184,33 +184,10 @@ HWY_ATTR void gradient(const real* const* pixels, Index channel, real* d, Index 
   }
 }
 
-// The nine taps of `lanes` channels, `step` apart, tap by tap.
-HWY_INLINE HWY_ATTR void load_taps(const real* taps, Index step, Vec (&tap)[9]) {
-  constexpr int at_once = lanes > 9 ? 9 : lanes;
-  const auto mask = hn::FirstN(Lanes(), at_once);
-#pragma GCC unroll 9
-  for (int first = 0; first + at_once <= 9; first += at_once) {
-    Vec rows[lanes];
-#pragma GCC unroll 16
-    for (int row = 0; row < lanes; ++row) {
-      const real* from = taps + row * step + first;
-      rows[row] = at_once < lanes ? hn::MaskedLoad(mask, Lanes(), from) : load(from);
-    }
-    transpose(Lanes(), rows);
-#pragma GCC unroll 16
-    for (int k = 0; k < at_once; ++k) tap[first + k] = rows[k];
-  }
-  if constexpr (9 % at_once != 0) {  // one is left of nine
-    HWY_ALIGN real last[lanes];
-    for (int row = 0; row < lanes; ++row) last[row] = taps[row * step + 8];
-    tap[8] = load(last);
-  }
-}
-
 HWY_ATTR void weight(const real* taps, Index step, bool turned, real* u, Index stride) {
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     Vec tap[9];
-    load_taps(taps + lane * step, step, tap);
+    load_taps(Lanes(), taps + lane * step, step, tap);
     const auto store_place = [&](Vec x, int row, int column)
                                  HWY_ATTR { store(x, u + (row * 6 + column) * stride + lane); };
     if (turned) {
