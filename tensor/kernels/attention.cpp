@@ -68,8 +68,7 @@ Index read_rows(Index count) { return blocks_of(count, pixels_read) * pixels_rea
 // Zeros for the pairs of keys that only fill up the last square of p[keyu,B].
 template <class Unit>
 void fill_square(Unit* p, Index keys, Index B) {
-  if constexpr (is_bfloat16<Unit>)
-    std::fill(p + blocks_of(keys, 2) * B, p + sum_columns<Unit>(keys) * B, Unit());
+  if constexpr (is_bfloat16<Unit>) std::fill(p + blocks_of(keys, 2) * B, p + sum_columns<Unit>(keys) * B, Unit());
 }
 
 // The keys or values of a head in units, `stride` apart: reals where they lie, or pairs made of them.
@@ -87,10 +86,14 @@ struct Operand {
 template <class Unit>
 Operand<Unit> by_width(const real* rows, Index stride, Index count, Index width, Index padded, Scratch& scratch) {
   if constexpr (is_bfloat16<Unit>) {
-    real* copy = scratch.take(count * padded);
-    padded_rows(rows, stride, count, width, 1, count, padded, copy);
     Unit* to = units<Unit>(scratch.take(read_rows(count) * padded / 2));
-    conv_micro().bfloat16().round(copy, 1, count * padded, 0, to, 0);
+    if (width % channel_block != 0) {  // others are rounded where they lie
+      real* copy = scratch.take(count * padded);
+      padded_rows(rows, stride, count, width, 1, count, padded, copy);
+      rows = copy, stride = width = padded;
+    }
+    if (width < padded) std::fill_n(to, count * padded / 2, Unit());
+    conv_micro().bfloat16().round(rows, count, width, stride, to, padded / 2);
     return {to, padded / 2};
   } else {
     return {rows, stride};
@@ -99,14 +102,16 @@ Operand<Unit> by_width(const real* rows, Index stride, Index count, Index width,
 
 // Units of neighbouring rows; pairs in the order [width][row units], with zeros to whole squares.
 template <class Unit>
-Operand<Unit> by_row(const real* rows, Index stride, Index count, Index width, Index padded, Scratch& scratch) {
+Operand<Unit> by_row(const real* rows, Index stride, Index count, Index width, Scratch& scratch) {
   if constexpr (is_bfloat16<Unit>) {
-    const Index pairs = sum_columns<Unit>(count);
-    real *copy = scratch.take(2 * pairs * padded), *by_pair = scratch.take(pairs * padded),
-         *turned = scratch.take(pairs * padded);
-    padded_rows(rows, stride, count, width, 1, 2 * pairs, padded, copy);
-    pair_rows(copy, 2 * pairs, padded, units<Unit>(by_pair));
-    attention_micro<Unit>(1).turn(by_pair, pairs, padded, turned);
+    const Index pairs = sum_columns<Unit>(count), columns = blocks_of(width, channel_block) * channel_block;
+    real *by_pair = scratch.take(pairs * columns), *turned = scratch.take(pairs * columns);
+    const Index whole = width == columns ? count / 2 : 0, rest = 2 * (pairs - whole);
+    conv_micro().bfloat16().round_two(rows, rows + stride, whole, columns, 2 * stride, units<Unit>(by_pair), columns);
+    real* copy = scratch.take(rest * columns);
+    padded_rows(rows + 2 * whole * stride, stride, count - 2 * whole, width, 1, rest, columns, copy);
+    pair_rows(copy, rest, columns, units<Unit>(by_pair) + whole * columns);
+    attention_micro<Unit>(1).turn(by_pair, pairs, columns, turned);
     return {units<Unit>(turned), pairs};
   } else {
     return {rows, stride};
@@ -129,7 +134,7 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
     real *largest = scratch.take(most), *total = scratch.take(most);
     Unit *query_units = beside<Unit>(query, padded * most, scratch), *p = beside<Unit>(s, key_block * most, scratch);
     const Operand<Unit> keys = by_width<Unit>(k.at(n, h), k.row_stride, k.rows, width, padded, scratch);
-    const Operand<Unit> values = by_row<Unit>(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
+    const Operand<Unit> values = by_row<Unit>(v.at(n, h), v.row_stride, v.rows, width, scratch);
     for (Index first = 0; first < q.rows; first += most) {
       const AttentionMicro<Unit>& micro = attention_micro<Unit>(q.rows - first);
       const Index B = micro.queries, count = std::min(B, q.rows - first);
@@ -192,7 +197,7 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
     Unit *p = beside<Unit>(s, key_block * most, scratch), *ds = beside<Unit>(dp, key_block * most, scratch),
          *ds_by_key = beside<Unit>(dp, key_block * most, scratch);
     const Operand<Unit> keys = by_width<Unit>(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
-                        key_rows = by_row<Unit>(k.at(n, h), k.row_stride, k.rows, width, padded, scratch),
+                        key_rows = by_row<Unit>(k.at(n, h), k.row_stride, k.rows, width, scratch),
                         values = by_width<Unit>(v.at(n, h), v.row_stride, v.rows, width, padded, scratch);
     std::fill_n(dkeys, k.rows * padded, real(0));
     std::fill_n(dvalues, k.rows * padded, real(0));
@@ -228,8 +233,8 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
         micro.scores(values.data + begin * values.stride, values.stride, count, blocks_of(width, unit), slope_units,
                      dp);
         micro.slopes(s, dp, count, logs, dot, p, ds, ds_by_key);
-        micro.spread(p, count, padded, slope_pairs, dvalues + begin * padded);
-        micro.spread(ds, count, padded, query_pairs, dkeys + begin * padded);
+        micro.spread(p, count, width, padded, slope_pairs, dvalues + begin * padded);
+        micro.spread(ds, count, width, padded, query_pairs, dkeys + begin * padded);
         fill_square(ds_by_key, count, B);
         micro.mix(key_rows.rows_from(begin), key_rows.stride, blocks_of(count, unit), width, ds_by_key, dquery);
       });

@@ -87,10 +87,10 @@ void mix(const Unit* v, Index stride, Index keys, Index width, const Unit* p, re
 }
 
 template <class Units, Index Vectors, Index Keys, class Unit = typename Units::Unit>
-HWY_ATTR void spread_to(const Unit* p, Index padded, const Unit* q, real* dk) {
+HWY_ATTR void spread_to(const Unit* p, Index width, Index padded, const Unit* q, real* dk) {
   const Vector d;
   constexpr Index queries = Vectors * lanes / unit_numbers<Unit>;
-  for (Index column = 0; column < padded; column += lanes) {
+  for (Index column = 0; column < width; column += lanes) {
     Vec sum[Keys];
 #pragma GCC unroll 16
     for (Index key = 0; key < Keys; ++key) sum[key] = hn::LoadU(d, dk + key * padded + column);
@@ -107,9 +107,10 @@ HWY_ATTR void spread_to(const Unit* p, Index padded, const Unit* q, real* dk) {
 }
 
 template <class Units, Index Vectors, class Unit = typename Units::Unit>
-void spread(const Unit* p, Index keys, Index padded, const Unit* q, real* dk) {
+void spread(const Unit* p, Index keys, Index width, Index padded, const Unit* q, real* dk) {
   for_tiles(keys, [&](Index first, auto rows) {
-    spread_to<Units, Vectors, rows>(p + first * Vectors * lanes / unit_numbers<Unit>, padded, q, dk + first * padded);
+    spread_to<Units, Vectors, rows>(p + first * Vectors * lanes / unit_numbers<Unit>, width, padded, q,
+                                    dk + first * padded);
   });
 }
 
@@ -261,21 +262,30 @@ void tile_mix(const Bfloat16Pair* v, Index stride, Index keys, Index width, cons
   tile_rows_by_block(v, stride, width, keys, p, true, y);
 }
 
-HWY_ATTR void tile_spread(const Bfloat16Pair* p, Index keys, Index padded, const Bfloat16Pair* q, real* dk) {
-  const Tiles tiles;
-  for (Index column = 0; column < padded; column += 2 * Tiles::rows) {
-    Tiles::load<6>(q + column, padded);
-    Tiles::load<7>(q + column + Tiles::rows, padded);
-    for (Index key = 0; key < keys; key += Tiles::rows) {
-      real* sum = dk + key * padded + column;
-      Tiles::load<0>(sum, padded);
+// One or two tiles of columns.
+template <bool Two>
+HWY_ATTR void tile_spread_to(const Bfloat16Pair* p, Index keys, Index padded, const Bfloat16Pair* q, real* dk) {
+  Tiles::load<6>(q, padded);
+  if constexpr (Two) Tiles::load<7>(q + Tiles::rows, padded);
+  for (Index key = 0; key < keys; key += Tiles::rows) {
+    real* sum = dk + key * padded;
+    Tiles::load<0>(sum, padded);
+    Tiles::load<4>(p + key * Tiles::rows, Tiles::rows);
+    Tiles::multiply<0, 4, 6>();
+    if constexpr (Two) {
       Tiles::load<1>(sum + Tiles::rows, padded);
-      Tiles::load<4>(p + key * Tiles::rows, Tiles::rows);
-      Tiles::multiply<0, 4, 6>();
       Tiles::multiply<1, 4, 7>();
-      Tiles::store<0>(sum, padded);
       Tiles::store<1>(sum + Tiles::rows, padded);
     }
+    Tiles::store<0>(sum, padded);
+  }
+}
+
+void tile_spread(const Bfloat16Pair* p, Index keys, Index width, Index padded, const Bfloat16Pair* q, real* dk) {
+  const Tiles tiles;
+  for (Index column = 0; column < width; column += 2 * Tiles::rows) {
+    (width - column > Tiles::rows ? tile_spread_to<true> : tile_spread_to<false>)(p, keys, padded, q + column,
+                                                                                  dk + column);
   }
 }
 

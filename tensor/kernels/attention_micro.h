@@ -16,8 +16,8 @@ struct AttentionMicro {
   /// y[d,B] += sum over keys of v[keyu,d] p[keyu,B]: outputs, and dQ. Pairs come as v[d,keyu], `stride` apart; of
   /// p and v those that only fill up a square hold zeros.
   void (*mix)(const Unit* v, Index stride, Index keysu, Index width, const Unit* p, real* y);
-  /// dk[key,:] += sum over queries of p[key,queryu] q[queryu,:], rows of `padded` numbers: dK and dV.
-  void (*spread)(const Unit* p, Index keys, Index padded, const Unit* q, real* dk);
+  /// dk[key,:] += sum over queries of p[key,queryu] q[queryu,:], the first `width` of `padded` numbers: dK and dV.
+  void (*spread)(const Unit* p, Index keys, Index width, Index padded, const Unit* q, real* dk);
   /// to[columns,rows] = from[rows,columns] transposed, both numbers being whole vectors
   void (*turn)(const real* from, Index rows, Index columns, real* to);
   /// largest[B] = max(largest, s[key,B])

@@ -7,11 +7,11 @@
 #include "tensor/scratch.h"
 
 // The weight gradient in pairs of pixels. It is a sum over pixels, so neighbours along the rows make a pair, and a tap
-// that shifts dy by an odd number of pixels wants other pairs than one that shifts it by an even number: dy is copied
-// twice. Images are laid out as one long line, row after row and image after image, with so many zeros after each row
-// and below each image that a tap that leaves the image meets zeros. Then every tap is one number, how far it shifts
-// the line, and the sum runs over the whole line whatever the images' size. A stride of s makes s x s lines of x, as in
-// conv_direct.cpp.
+// that shifts dy by an odd number of pixels wants other pairs than one that shifts it by an even number: there are two
+// copies of dy. Images are laid out as one long line, row after row and image after image, with so many zeros after
+// each row and below each image that a tap that leaves the image meets zeros. Then every tap is one number, how far it
+// shifts the line, and the sum runs over the whole line whatever the images' size. A stride of s makes s x s lines of
+// x, as in conv_direct.cpp.
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
@@ -77,6 +77,12 @@ struct Line {
   }
 };
 
+// From the pairs of pixels 0 and 1, 2 and 3, ... those of 1 and 2, 3 and 4, ...
+void shift_pairs(const Bfloat16Pair* even, Index columns, Index width, Bfloat16Pair* odd) {
+#pragma omp simd
+  for (Index i = 0; i < columns * width; ++i) odd[i].bits = even[i].bits >> 16 | even[i + width].bits << 16;
+}
+
 constexpr Index square_places = 2 * square_units;
 constexpr Index chunk_squares = 8;  // of x and dy, one block of each, stay in the first-level cache for all taps
 
@@ -115,7 +121,7 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
     const Index begin = part * part_squares, end = std::min(squares, begin + part_squares);
     for (Index first = begin; first < end; first += band) {
       const Index columns = std::min(band, end - first) * square_units;
-      const Index slope_columns = columns + blocks_of(margin, 2);
+      const Index slope_columns = columns + blocks_of(margin, 2) + 1;
       Scratch copies;
       Bfloat16Pair* lines = units<Bfloat16Pair>(copies.take(phases * in_blocks * columns * channel_block));
       Bfloat16Pair* slope_lines = units<Bfloat16Pair>(copies.take(copies_of_dy * out_blocks * slope_columns * width));
@@ -125,10 +131,11 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
         line.copy(first * square_places, columns, channel_block, lines + phase * in_blocks * columns * channel_block);
       }
       turn_columns(lines, phases * in_blocks * columns);
-      for (Index odd = 0; odd < copies_of_dy; ++odd) {
-        slopes.copy(first * square_places - most + odd, slope_columns, width,
-                    slope_lines + odd * out_blocks * slope_columns * width);
-      }
+      const Index slope_block = slope_columns * width;
+      slopes.copy(first * square_places - most, slope_columns, width, slope_lines);
+      for (Index o = 0; o < out_blocks && copies_of_dy > 1; ++o)
+        shift_pairs(slope_lines + o * slope_block, slope_columns - 1, width,
+                    slope_lines + (out_blocks + o) * slope_block);
       for (Index column = 0; column < columns; column += chunk_squares * square_units) {
         for (Index o = 0; o < out_blocks; ++o) {
           for (Index odd = 0; odd < copies_of_dy; ++odd) {
