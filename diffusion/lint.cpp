@@ -132,9 +132,9 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
 }
 
 void processor(const Config& config, Warnings& warnings) {
-  if (product_factors(config.kernels.products) == kernels::Factors::bfloat16 && !kernels::has_bfloat16()) {
+  if (product_factors(config.kernels.products) == kernels::Factors::bfloat16 && !kernels::bfloat16_is_faster()) {
     warnings.emplace_back(
-        "kernels.products is \"bfloat16\", which this processor has no instructions for: "
+        "kernels.products is \"bfloat16\", which this processor has no fast instructions for: "
         "\"float\" would be more exact, and faster");
   }
 }

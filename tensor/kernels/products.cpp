@@ -20,8 +20,15 @@ void use_factors(Factors choice) {
   factors = choice;
 }
 bool bfloat16_factors() { return factors == Factors::bfloat16; }
-bool has_bfloat16() { return conv_micro().best != Bfloat16Level::emulated; }
-bool has_bfloat16_tiles() { return conv_micro().best == Bfloat16Level::tiles; }
+
+bool bfloat16_is_faster() {
+#if defined(__x86_64__)
+  // Intel's vectors of pairs take four times as long as those of floats; tiles are what these processors have for it.
+  if (conv_micro().best == Bfloat16Level::vectors) return __builtin_cpu_is("intel") == 0;
+#endif
+  return bfloat16_in_tiles();
+}
+bool bfloat16_in_tiles() { return conv_micro().best == Bfloat16Level::tiles; }
 
 bool has_tiles() {
 #if defined(__x86_64__) && defined(__linux__)

@@ -8,18 +8,18 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// What linear layers, convolutions and attention multiply from now on, in the whole program: their reals, or those
 /// rounded to bfloat16, whose products are summed in float all the same (tensor/bfloat16.h). Processors that know
-/// bfloat16 multiply twice as many in the same time. The results' errors, as the root of their mean square over that of
-/// the values: 0.3%, of Winograd's convolutions up to 1.4%. In float stay the weight gradients of direct convolutions,
+/// bfloat16 multiply twice as many in the same time, those that do it in tiles sixteen times. The results' errors, as
+/// the root of their mean square over that of the values: 0.3%, of Winograd's convolutions up to 1.4%. In float stay
 /// layers from or to fewer than eight channels, products of a few rows, grouped convolutions, and everything else. For
 /// real = float; throws Error in the build for double.
 enum class Factors { full, bfloat16 };
 void use_factors(Factors choice);
 bool bfloat16_factors();
 
-/// Whether the processor has instructions for it. Elsewhere the same products are computed, at less than float's speed.
-bool has_bfloat16();
-/// Whether these multiply whole matrices (Intel's AMX), in a sixteenth of the time that vectors of floats take.
-bool has_bfloat16_tiles();
+/// Whether that is faster than float on this processor. Elsewhere the same products are computed, but slower.
+bool bfloat16_is_faster();
+/// Whether the processor multiplies in tiles (Intel's AMX).
+bool bfloat16_in_tiles();
 
 /// Whether the processor has Intel's AMX with bfloat16 and the system lends it to the program, which this asks for.
 bool has_tiles();
