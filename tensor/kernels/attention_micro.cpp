@@ -203,56 +203,31 @@ AttentionMicro<typename Units::Unit> describe() {
 }
 
 #if REVERIE_TILES
-constexpr Index tile_queries = 2 * Tiles::rows;
+constexpr Index tile_queries = 2 * Amx::rows;
+static_assert(tile_queries == 2 * lanes);
 
-// Calls tiles(first, two?) for 32 rows, or 16 if no more are left.
-template <class Function>
-HWY_ATTR void for_tile_rows(Index rows, Function tiles) {
-  for (Index row = 0; row < rows; row += 2 * Tiles::rows) {
-    if (rows - row > Tiles::rows) {
-      tiles(row, std::true_type());
-    } else {
-      tiles(row, std::false_type());
-    }
+template <bool Two>
+HWY_ATTR void tile_rows_of(const Bfloat16Pair* a, Index row, Index count, const Bfloat16Pair* x, bool accumulate,
+                           real* y) {
+  const Amx amx;
+  real* second = y + Amx::rows * tile_queries;
+  if (accumulate) {
+    amx.load_sums<Two>(y, second, tile_queries);
+  } else {
+    amx.clear_sums();
   }
+  for (Index n = 0; n < count; n += Amx::rows)
+    amx.add<Two>(a + n, a + n + Amx::rows * row, row, x + n * tile_queries, tile_queries);
+  amx.store_sums<Two>(y, second, tile_queries);
 }
 
 // y[r,B] (+)= sum over n of a[r row + n] x[n,B], in whole tiles.
-HWY_ATTR void tile_rows_by_block(const Bfloat16Pair* a, Index row, Index rows, Index count, const Bfloat16Pair* x,
-                                 bool accumulate, real* y) {
-  const Tiles tiles;
-  for_tile_rows(rows, [&](Index first, auto two) HWY_ATTR {
-    real *sum = y + first * tile_queries, *second = sum + Tiles::rows * tile_queries;
-    if (accumulate) {
-      Tiles::load<0>(sum, tile_queries);
-      Tiles::load<1>(sum + Tiles::rows, tile_queries);
-      if constexpr (two) {
-        Tiles::load<2>(second, tile_queries);
-        Tiles::load<3>(second + Tiles::rows, tile_queries);
-      }
-    } else {
-      Tiles::clear<0>(), Tiles::clear<1>(), Tiles::clear<2>(), Tiles::clear<3>();
-    }
-    for (Index n = 0; n < count; n += Tiles::rows) {
-      const Bfloat16Pair *factors = a + first * row + n, *values = x + n * tile_queries;
-      Tiles::load<4>(factors, row);
-      Tiles::load<6>(values, tile_queries);
-      Tiles::multiply<0, 4, 6>();
-      Tiles::load<7>(values + Tiles::rows, tile_queries);
-      Tiles::multiply<1, 4, 7>();
-      if constexpr (two) {
-        Tiles::load<5>(factors + Tiles::rows * row, row);
-        Tiles::multiply<2, 5, 6>();
-        Tiles::multiply<3, 5, 7>();
-      }
-    }
-    Tiles::store<0>(sum, tile_queries);
-    Tiles::store<1>(sum + Tiles::rows, tile_queries);
-    if constexpr (two) {
-      Tiles::store<2>(second, tile_queries);
-      Tiles::store<3>(second + Tiles::rows, tile_queries);
-    }
-  });
+void tile_rows_by_block(const Bfloat16Pair* a, Index row, Index rows, Index count, const Bfloat16Pair* x,
+                        bool accumulate, real* y) {
+  for (Index r = 0; r < rows; r += 2 * Amx::rows) {
+    (rows - r > Amx::rows ? tile_rows_of<true> : tile_rows_of<false>)(a + r * row, row, count, x, accumulate,
+                                                                      y + r * tile_queries);
+  }
 }
 
 void tile_scores(const Bfloat16Pair* k, Index stride, Index keys, Index width, const Bfloat16Pair* q, real* s) {
@@ -262,36 +237,36 @@ void tile_mix(const Bfloat16Pair* v, Index stride, Index keys, Index width, cons
   tile_rows_by_block(v, stride, width, keys, p, true, y);
 }
 
-// One or two tiles of columns.
+// One or two tiles of columns; the queries' stay where they are.
 template <bool Two>
-HWY_ATTR void tile_spread_to(const Bfloat16Pair* p, Index keys, Index padded, const Bfloat16Pair* q, real* dk) {
-  Tiles::load<6>(q, padded);
-  if constexpr (Two) Tiles::load<7>(q + Tiles::rows, padded);
-  for (Index key = 0; key < keys; key += Tiles::rows) {
+HWY_ATTR void tile_spread_of(const Bfloat16Pair* p, Index keys, Index padded, const Bfloat16Pair* q, real* dk) {
+  const Amx amx;
+  amx.load<6>(q, padded);
+  if constexpr (Two) amx.load<7>(q + Amx::rows, padded);
+  for (Index key = 0; key < keys; key += Amx::rows) {
     real* sum = dk + key * padded;
-    Tiles::load<0>(sum, padded);
-    Tiles::load<4>(p + key * Tiles::rows, Tiles::rows);
-    Tiles::multiply<0, 4, 6>();
+    amx.load<0>(sum, padded);
+    amx.load<4>(p + key * Amx::rows, Amx::rows);
+    amx.multiply<0, 4, 6>();
     if constexpr (Two) {
-      Tiles::load<1>(sum + Tiles::rows, padded);
-      Tiles::multiply<1, 4, 7>();
-      Tiles::store<1>(sum + Tiles::rows, padded);
+      amx.load<1>(sum + Amx::rows, padded);
+      amx.multiply<1, 4, 7>();
+      amx.store<1>(sum + Amx::rows, padded);
     }
-    Tiles::store<0>(sum, padded);
+    amx.store<0>(sum, padded);
   }
 }
 
 void tile_spread(const Bfloat16Pair* p, Index keys, Index width, Index padded, const Bfloat16Pair* q, real* dk) {
-  const Tiles tiles;
-  for (Index column = 0; column < width; column += 2 * Tiles::rows) {
-    (width - column > Tiles::rows ? tile_spread_to<true> : tile_spread_to<false>)(p, keys, padded, q + column,
-                                                                                  dk + column);
+  for (Index column = 0; column < width; column += 2 * Amx::rows) {
+    (width - column > Amx::rows ? tile_spread_of<true> : tile_spread_of<false>)(p, keys, padded, q + column,
+                                                                                dk + column);
   }
 }
 
 AttentionMicro<Bfloat16Pair> describe_tiles() {
   AttentionMicro<Bfloat16Pair> micro = describe<Bfloat16Units<true>, 2>();
-  micro.whole = 2 * Tiles::rows;
+  micro.whole = 2 * Amx::rows;
   micro.scores = tile_scores;
   micro.mix = tile_mix;
   micro.spread = tile_spread;
@@ -305,13 +280,11 @@ AttentionMicros describe_attention() {
   AttentionMicros micros{{describe<RealUnits, 1>(), describe<RealUnits, 2>()}};
 #ifndef REVERIE_DOUBLE
   constexpr Index least = lanes > 1 ? 1 : 2;  // vectors that hold a pair
-  if (has_native_bfloat16()) {
-    micros.in_bfloat16 = {describe<Bfloat16Units<true>, least>(), describe<Bfloat16Units<true>, 2>()};
-  } else {
-    micros.in_bfloat16 = {describe<Bfloat16Units<false>, least>(), describe<Bfloat16Units<false>, 2>()};
-  }
+  micros.levels[0] = {describe<Bfloat16Units<false>, least>(), describe<Bfloat16Units<false>, 2>()};
+  if (has_native_bfloat16())
+    micros.levels[1] = {describe<Bfloat16Units<true>, least>(), describe<Bfloat16Units<true>, 2>()};
 #if REVERIE_TILES
-  if (has_native_bfloat16() && has_tiles()) micros.in_bfloat16 = {describe_tiles(), describe_tiles()};
+  if (has_native_bfloat16() && has_tiles()) micros.levels[2] = {describe_tiles(), describe_tiles()};
 #endif
 #endif
   return micros;

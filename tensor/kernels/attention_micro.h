@@ -1,4 +1,6 @@
 #pragma once
+#include <array>
+
 #include "tensor/kernels/products.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
@@ -6,15 +8,15 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// What attention computes for a block of B = `queries` queries, all keys' rows being read where they lie
 /// (`stride` apart). Vectors run along the queries, so that softmax's maximum and sum need nothing across lanes. What
 /// is multiplied comes in units of two neighbours along the sum, or in reals; counts along a sum, here with a small u,
-/// are of units. In tiles 16 rows are computed or read where fewer are asked for.
+/// are of units. In tiles 16 rows or units are computed or read where fewer are asked for: along a sum, of one factor
+/// they hold zeros and of the other numbers.
 template <class Unit>
 struct AttentionMicro {
-  Index queries;  ///< of a block: one or two vectors
+  Index queries;  ///< of a block: one or two vectors; in tiles always two
   Index whole;    ///< rows of q, k, v and dy are padded to a multiple of it, some vectors
   /// s[key,B] = sum over d of k[key,du] q[du,B]: scores, and in the backward pass dP.
   void (*scores)(const Unit* k, Index stride, Index keys, Index widthu, const Unit* q, real* s);
-  /// y[d,B] += sum over keys of v[keyu,d] p[keyu,B]: outputs, and dQ. Pairs come as v[d,keyu], `stride` apart; of
-  /// p and v those that only fill up a square hold zeros.
+  /// y[d,B] += sum over keys of v[keyu,d] p[keyu,B]: outputs, and dQ. Pairs come as v[d,keyu], `stride` apart.
   void (*mix)(const Unit* v, Index stride, Index keysu, Index width, const Unit* p, real* y);
   /// dk[key,:] += sum over queries of p[key,queryu] q[queryu,:], the first `width` of `padded` numbers: dK and dV.
   void (*spread)(const Unit* p, Index keys, Index width, Index padded, const Unit* q, real* dk);
@@ -39,14 +41,14 @@ struct AttentionBlocks {
 };
 struct AttentionMicros {
   AttentionBlocks<real> in_real;
-  AttentionBlocks<Bfloat16Pair> in_bfloat16{};  ///< for real = float
+  std::array<AttentionBlocks<Bfloat16Pair>, 3> levels{};  ///< for real = float, by Bfloat16Level
 };
 const AttentionMicros& attention_micros();
 
 template <class Unit>
 const AttentionMicro<Unit>& attention_micro(Index queries) {
   if constexpr (is_bfloat16<Unit>) {
-    return attention_micros().in_bfloat16.of(queries);
+    return attention_micros().levels[static_cast<std::size_t>(bfloat16_level())].of(queries);
   } else {
     return attention_micros().in_real.of(queries);
   }

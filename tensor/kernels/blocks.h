@@ -41,13 +41,14 @@ inline void copy_blocks(const real* from, Index pixels, Index count, Index step,
   for (Index pixel = 0; pixel < pixels; ++pixel, from += step, to += to_step) copy_block(from, count, to);
 }
 inline void copy_blocks(const real* from, Index pixels, Index count, Index step, Bfloat16Pair* to, Index to_step) {
-  if (count == block_channels<Bfloat16Pair>) return conv_micro().bfloat16().round(from, pixels, count, step, to, to_step);
+  if (count == block_channels<Bfloat16Pair>)
+    return conv_micro().bfloat16().round(from, pixels, count, step, to, to_step);
   for (Index pixel = 0; pixel < pixels; ++pixel, from += step, to += to_step) copy_block(from, count, to);
 }
 
 /// What is read beyond the last pixel of a Product's x, in reals.
 template <class Unit>
-inline constexpr Index read_beyond = is_bfloat16<Unit> ? pixels_read * block_units : 0;
+inline constexpr Index read_beyond = is_bfloat16<Unit> ? pixels_read* block_units : 0;
 
 /// Rows of `channels` numbers -> [blocks][rows][block_units], zeros to the end of the last block.
 template <class Unit>

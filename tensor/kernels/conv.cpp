@@ -193,7 +193,7 @@ void use_conv_kernels(ConvKernels wanted) { choice = wanted; }
 
 static bool use_winograd(const ConvShape& s) {
   if (choice == ConvKernels::direct || !winograd_applies(s)) return false;
-  if (choice == ConvKernels::automatic && bfloat16_factors() && bfloat16_in_tiles()) return false;  // cheap products
+  if (choice == ConvKernels::automatic && bfloat16_factors() && bfloat16_level() == Bfloat16Level::tiles) return false;  // cheap products
   return choice == ConvKernels::winograd || s.batch * s.in_height * s.in_width >= 128;  // too few would fill no tile
 }
 

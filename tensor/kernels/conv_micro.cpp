@@ -290,7 +290,7 @@ ConvMicro describe_conv() {
 #if REVERIE_TILES
   if (has_native_bfloat16() && has_tiles()) {
     micro.levels[2] = {
-        {2 * Tiles::rows, tile_product, tile_outer_sum}, round<true>, round_two<true>, turn, round_taps<true>};
+        {2 * Amx::rows, tile_product, tile_outer_sum}, round<true>, round_two<true>, turn, round_taps<true>};
     micro.best = Bfloat16Level::tiles;
   }
 #endif

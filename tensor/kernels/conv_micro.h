@@ -9,13 +9,12 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 /// Channels of a block that vectors, squares and transforms run along; of reals, those of a packed input.
 inline constexpr Index channel_block = block_units;
 
-/// Of a Product's x may be read, whatever is there.
+/// So many pixels of a Product's step may be read where there are fewer, whatever they hold.
 inline constexpr Index pixels_read = 16;
 
 /// A row of pixels by a block of output channels: for pixels p and channels c,
 ///     y[y_at[p] + c] (+)= bias[c] + sum over steps s and units i of x[steps[s] + p block_units + i] weight[s,i,c].
-/// A step is what one block of input channels gives through one tap of a convolution's kernel. `pixels_read` of
-/// a step's pixels may be read where there are fewer.
+/// A step is what one block of input channels gives through one tap of a convolution's kernel.
 template <class Unit>
 struct Product {
   const Unit* x;
@@ -26,15 +25,15 @@ struct Product {
   const Index* y_at;
   Index channels;              ///< output channels that exist, at most the output block
   const real* bias = nullptr;  ///< added, or null
-  bool accumulate = false;     ///< y += instead of y =
+  bool accumulate = false;     ///< y += instead of y =, without a bias
 };
 
 /// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
 ///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i]
 ///     dy[(r columns + p) output_block + c].
 /// Where a column is a pair of pixels there is one row, and x lies in squares turned round, [squares][channel_block]
-/// [square_units]: x[p / square_units, i, p % square_units]. Columns that only fill up the last square may be read, and
-/// hold zeros.
+/// [square_units]: x[p / square_units, i, p % square_units]. The columns that fill up the last square may be read too;
+/// x has zeros there, and dy numbers.
 template <class Unit>
 struct OuterSum {
   const Unit* x;
@@ -85,9 +84,6 @@ struct Bfloat16Micro {
   void (*round_taps)(const real* first, const real* second, Index step, Bfloat16Pair* to);
 };
 
-/// How pairs in bfloat16 are multiplied: with shifts and masks, by the processor's vectors, or in its tiles.
-enum class Bfloat16Level { emulated, vectors, tiles };
-
 /// The micro-kernels for the processor at hand, chosen when first asked for.
 struct ConvMicro {
   Index output_block;  ///< output channels of a tile: some vectors, one or more whole channel blocks
@@ -100,7 +96,7 @@ struct ConvMicro {
   void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
   void (*dots)(const Dots&);
 
-  const Bfloat16Micro& bfloat16() const { return levels[static_cast<std::size_t>(best)]; }
+  const Bfloat16Micro& bfloat16() const { return levels[static_cast<std::size_t>(bfloat16_level())]; }
   template <class Unit>
   const Products<Unit>& in() const {
     if constexpr (is_bfloat16<Unit>) {

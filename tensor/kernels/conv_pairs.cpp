@@ -59,7 +59,7 @@ struct Line {
       const real* second = run.pixels > 1 ? run.pixel + step : at(first + 2 * column + 1).pixel;
       for (Index channel = 0; channel < blocks_of(channels, width) * width; channel += channel_block) {
         Bfloat16Pair* target = to + (channel / width * columns + column) * width + channel % width;
-        const auto pixel = [&](const real* p) { return p != nullptr && channel < channels ? p + channel : zeros; };
+        const auto pixel = [&](const real* p) { return p != nullptr ? p + channel : zeros; };
         if (channel + channel_block <= channels) {
           micro.round_two(pixel(run.pixel), pixel(second), pairs, channel_block, 2 * step, target, width);
           continue;
@@ -101,7 +101,19 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
     return reach.shift(tap / s.kernel_width) * padded_width + reach.shift(tap % s.kernel_width);
   };
   const Index most = shift(taps - 1), margin = most - shift(0);
-  const Index phases = s.stride * s.stride, copies_of_dy = margin > 0 ? 2 : 1;
+  // Of x there is a line for each phase, which the taps that are a stride apart share. Of dy there are two copies, the
+  // second a pixel later; a tap begins some columns into one of them.
+  const Index phases_down = std::min(s.stride, s.kernel_height), phases_across = std::min(s.stride, s.kernel_width),
+              phases = phases_down * phases_across, slopes_count = margin > 0 ? 2 : 1;
+  struct Use {
+    Index tap, phase, column;
+  };
+  std::vector<Use> uses[2];
+  for (Index tap = 0; tap < taps; ++tap) {
+    const Index phase = tap / s.kernel_width % s.stride * phases_across + tap % s.kernel_width % s.stride;
+    const Index places = most - shift(tap);
+    uses[places % 2].push_back({tap, phase, places / 2});
+  }
 
   // At most eight parts, each a piece of the line with a sum of its own; added up in their order at the end. A part is
   // copied in bands, half of the second-level cache or as long as is worth the margin.
@@ -111,7 +123,7 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
   const Index part_squares = even_tile(squares, blocks_of(squares, parts_wanted));
   const Index parts = blocks_of(squares, part_squares), tile = channel_block * width,
               sum_size = out_blocks * in_blocks * taps * tile;
-  const Index place_bytes = 2 * (phases * in_blocks * channel_block + copies_of_dy * out_blocks * width);
+  const Index place_bytes = 2 * (phases * in_blocks * channel_block + slopes_count * out_blocks * width);
   const Index band = std::max({chunk_squares, blocks_of(4 * margin, square_places),
                                (Index{1} << 20) / (place_bytes * square_places) / chunk_squares * chunk_squares});
   Scratch scratch;
@@ -124,35 +136,42 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
       const Index slope_columns = columns + blocks_of(margin, 2) + 1;
       Scratch copies;
       Bfloat16Pair* lines = units<Bfloat16Pair>(copies.take(phases * in_blocks * columns * channel_block));
-      Bfloat16Pair* slope_lines = units<Bfloat16Pair>(copies.take(copies_of_dy * out_blocks * slope_columns * width));
+      Bfloat16Pair* slope_lines = units<Bfloat16Pair>(copies.take(slopes_count * out_blocks * slope_columns * width));
       for (Index phase = 0; phase < phases; ++phase) {
-        const Line line{x.data(),      s.batch,      s.in_height, s.in_width,       s.in_channels,
-                        padded_height, padded_width, s.stride,    phase / s.stride, phase % s.stride};
+        const Line line{.images = x.data(),
+                        .count = s.batch,
+                        .height = s.in_height,
+                        .width = s.in_width,
+                        .channels = s.in_channels,
+                        .padded_height = padded_height,
+                        .padded_width = padded_width,
+                        .stride = s.stride,
+                        .row = reach.phase(phase / phases_across),
+                        .column = reach.phase(phase % phases_across)};
         line.copy(first * square_places, columns, channel_block, lines + phase * in_blocks * columns * channel_block);
       }
       turn_columns(lines, phases * in_blocks * columns);
-      const Index slope_block = slope_columns * width;
       slopes.copy(first * square_places - most, slope_columns, width, slope_lines);
-      for (Index o = 0; o < out_blocks && copies_of_dy > 1; ++o)
+      const Index slope_block = slope_columns * width;
+      for (Index o = 0; o < out_blocks && slopes_count > 1; ++o) {
         shift_pairs(slope_lines + o * slope_block, slope_columns - 1, width,
                     slope_lines + (out_blocks + o) * slope_block);
+      }
       for (Index column = 0; column < columns; column += chunk_squares * square_units) {
+        const bool add = first > begin || column > 0;
         for (Index o = 0; o < out_blocks; ++o) {
-          for (Index odd = 0; odd < copies_of_dy; ++odd) {
+          for (Index odd = 0; odd < slopes_count; ++odd) {
             for (Index i = 0; i < in_blocks; ++i) {
-              for (Index tap = 0; tap < taps; ++tap) {
-                const Index phase = reach.phase(tap / s.kernel_width) * s.stride + reach.phase(tap % s.kernel_width);
-                const Index places = most - shift(tap);  // from the first copied to the first that is wanted
-                if (places % 2 != odd) continue;
+              for (const Use& use : uses[odd]) {
                 micro.in<Bfloat16Pair>().outer_sum(
-                    {.x = lines + ((phase * in_blocks + i) * columns + column) * channel_block,
+                    {.x = lines + ((use.phase * in_blocks + i) * columns + column) * channel_block,
                      .x_row = 0,
-                     .dy = slope_lines + ((odd * out_blocks + o) * slope_columns + places / 2 + column) * width,
+                     .dy = slope_lines + (odd * out_blocks + o) * slope_block + (use.column + column) * width,
                      .rows = 1,
                      .columns = std::min(chunk_squares * square_units, columns - column),
-                     .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
+                     .sum = sum + ((o * in_blocks + i) * taps + use.tap) * tile,
                      .sum_row = width,
-                     .accumulate = first > begin || column > 0});
+                     .accumulate = add});
               }
             }
           }

@@ -135,14 +135,14 @@ void multiply_patches(const Correlation& c, const real* x, const Tensor& weight,
     for (Index pixel = 0; pixel < pixels; pixel += tile) {
       for (Index channel = 0; channel < c.out_channels; channel += micro.output_block) {
         micro.in_real.product({.x = patches.block(0) + pixel * channel_block,
-                             .steps = steps,
-                             .weight = weight.data() + channel * blocks * channel_block,
-                             .pixels = std::min(tile, pixels - pixel),
-                             .y = y + (first * c.out_width + pixel) * c.out_channels + channel,
-                             .y_at = y_at.data(),
-                             .channels = std::min(micro.output_block, c.out_channels - channel),
-                             .bias = bias != nullptr ? bias + channel : nullptr,
-                             .accumulate = accumulate});
+                               .steps = steps,
+                               .weight = weight.data() + channel * blocks * channel_block,
+                               .pixels = std::min(tile, pixels - pixel),
+                               .y = y + (first * c.out_width + pixel) * c.out_channels + channel,
+                               .y_at = y_at.data(),
+                               .channels = std::min(micro.output_block, c.out_channels - channel),
+                               .bias = bias != nullptr ? bias + channel : nullptr,
+                               .accumulate = accumulate});
       }
     }
   });
@@ -205,13 +205,13 @@ void correlate_patches(const Correlation& c, const real* x, const real* pixels_o
       for (Index o = 0; o < out_blocks; ++o) {
         for (Index k = 0; k < k_blocks; ++k) {
           micro.in_real.outer_sum({.x = patches.block(k),
-                                 .x_row = 0,
-                                 .dy = others + o * pixels * micro.output_block,
-                                 .rows = 1,
-                                 .columns = pixels,
-                                 .sum = sums + part * size + (o * k_blocks + k) * tile,
-                                 .sum_row = micro.output_block,
-                                 .accumulate = true});
+                                   .x_row = 0,
+                                   .dy = others + o * pixels * micro.output_block,
+                                   .rows = 1,
+                                   .columns = pixels,
+                                   .sum = sums + part * size + (o * k_blocks + k) * tile,
+                                   .sum_row = micro.output_block,
+                                   .accumulate = true});
         }
       }
     }

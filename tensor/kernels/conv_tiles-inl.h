@@ -45,81 +45,56 @@ HWY_ATTR void put_rows(const Product<Unit>& t, const real* rows) {
 }
 
 #if REVERIE_TILES
-static_assert(output_block == 2 * Tiles::rows && block_units == Tiles::rows && square_units == Tiles::rows);
+static_assert(output_block == 2 * Amx::rows && square_units == Amx::rows);
 
 // One or two tiles of pixels by two of output channels. Of more than 16 pixels the last 16 make the second tile; it
 // may have some of the first one's, whose sums then are computed twice. Fewer than 16 are read as if they were 16.
 template <bool Two>
 HWY_ATTR void tile_product_of(const Product<Bfloat16Pair>& t) {
-  const Tiles tiles;
-  const Index second = t.pixels - Tiles::rows, y_step = t.pixels > 1 ? t.y_at[1] - t.y_at[0] : 0;
+  const Amx amx;
+  const Index second = t.pixels - Amx::rows, y_step = t.pixels > 1 ? t.y_at[1] - t.y_at[0] : 0;
   Index uneven = 0;
   for (Index p = 1; p < t.pixels; ++p) uneven |= (t.y_at[p] - t.y_at[p - 1]) ^ y_step;
-  const bool in_place = uneven == 0 && t.pixels >= Tiles::rows && t.channels == output_block;
-  const auto each_sum = [&](real* to, Index step, auto function) HWY_ATTR {
-    function.template operator()<0>(to, step);
-    function.template operator()<1>(to + Tiles::rows, step);
-    if constexpr (Two) {
-      function.template operator()<2>(to + second * step, step);
-      function.template operator()<3>(to + second * step + Tiles::rows, step);
-    }
-  };
-  const auto load = []<int Tile>(const real* from, Index step) { Tiles::load<Tile>(from, step); };
-  const auto store = []<int Tile>(real* to, Index step) { Tiles::store<Tile>(to, step); };
-  const auto clear = []<int Tile>(real*, Index) { Tiles::clear<Tile>(); };
+  const bool in_place = uneven == 0 && t.pixels >= Amx::rows && t.channels == output_block;
+  real* const y = t.y + t.y_at[0];
   if (in_place && t.accumulate) {
-    each_sum(t.y + t.y_at[0], y_step, load);
+    amx.load_sums<Two>(y, y + second * y_step, y_step);
   } else if (in_place && t.bias != nullptr) {
-    each_sum(const_cast<real*>(t.bias), 0, load);
+    real* const bias = const_cast<real*>(t.bias);  // for every row the same
+    amx.load_sums<Two>(bias, bias, 0);
   } else {
-    each_sum(nullptr, 0, clear);
+    amx.clear_sums();
   }
   const Bfloat16Pair* weight = t.weight;
   for (const Index step : t.steps) {
     const Bfloat16Pair* x = t.x + step;
-    Tiles::load<4>(x, block_units);
-    Tiles::load<6>(weight, output_block);
-    Tiles::multiply<0, 4, 6>();
-    Tiles::load<7>(weight + Tiles::rows, output_block);
-    Tiles::multiply<1, 4, 7>();
-    if constexpr (Two) {
-      Tiles::load<5>(x + second * block_units, block_units);
-      Tiles::multiply<2, 5, 6>();
-      Tiles::multiply<3, 5, 7>();
-    }
+    amx.add<Two>(x, x + second * block_units, block_units, weight, output_block);
     weight += block_units * output_block;
   }
-  if (in_place) return each_sum(t.y + t.y_at[0], y_step, store);
-  HWY_ALIGN real rows[2 * Tiles::rows * output_block];
-  each_sum(rows, output_block, store);
+  if (in_place) return amx.store_sums<Two>(y, y + second * y_step, y_step);
+  HWY_ALIGN real rows[2 * Amx::rows * output_block];
+  amx.store_sums<Two>(rows, rows + second * output_block, output_block);
   put_rows(t, rows);
 }
 
 inline void tile_product(const Product<Bfloat16Pair>& t) {
-  (t.pixels > Tiles::rows ? tile_product_of<true> : tile_product_of<false>)(t);
+  (t.pixels > Amx::rows ? tile_product_of<true> : tile_product_of<false>)(t);
 }
 
 // Squares of x by two tiles of dy's channels.
 inline HWY_ATTR void tile_outer_sum(const OuterSum<Bfloat16Pair>& t) {
-  const Tiles tiles;
+  const Amx amx;
   if (t.accumulate) {
-    Tiles::load<0>(t.sum, t.sum_row);
-    Tiles::load<1>(t.sum + Tiles::rows, t.sum_row);
+    amx.load_sums<false>(t.sum, nullptr, t.sum_row);
   } else {
-    Tiles::clear<0>();
-    Tiles::clear<1>();
+    amx.clear_sums();
   }
   const Bfloat16Pair *x = t.x, *dy = t.dy;
   for (Index column = 0; column < t.columns; column += square_units) {
-    Tiles::load<4>(x, square_units);
-    Tiles::load<6>(dy, output_block);
-    Tiles::multiply<0, 4, 6>();
-    Tiles::load<7>(dy + Tiles::rows, output_block);
-    Tiles::multiply<1, 4, 7>();
+    amx.add<false>(x, nullptr, square_units, dy, output_block);
     x += channel_block * square_units, dy += square_units * output_block;
   }
-  Tiles::store<0>(t.sum, t.sum_row);
-  Tiles::store<1>(t.sum + Tiles::rows, t.sum_row);
+  amx.store_sums<false>(t.sum, nullptr, t.sum_row);
 }
 #endif
 

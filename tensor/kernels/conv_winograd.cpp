@@ -126,12 +126,12 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
         const Index tile = even_tile(end - begin, micro.in<Unit>().max_pixels);
         for (Index t = begin; t < end; t += tile) {
           micro.in<Unit>().product({.x = v + place * v_place + t * block_units,
-                               .steps = steps,
-                               .weight = u + p.at(place, channel, 0),
-                               .pixels = std::min(tile, end - t),
-                               .y = m + place * m_place + t * p.output_block,
-                               .y_at = m_at.data(),
-                               .channels = p.output_block});
+                                    .steps = steps,
+                                    .weight = u + p.at(place, channel, 0),
+                                    .pixels = std::min(tile, end - t),
+                                    .y = m + place * m_place + t * p.output_block,
+                                    .y_at = m_at.data(),
+                                    .channels = p.output_block});
         }
       }
       for (Index t = 0; t < count; ++t) {
@@ -229,13 +229,13 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
           const Group::Range having = group.having(place);
           const Index begin = is_bfloat16<Unit> ? having.begin / (2 * square_units) * square_units : having.begin;
           micro.in<Unit>().outer_sum({.x = v + place * v_place + (i * count + begin) * channel_block,
-                                 .x_row = 0,
-                                 .dy = d + place * d_place + (o * count + begin) * micro.output_block,
-                                 .rows = 1,
-                                 .columns = blocks_of(having.end, unit_numbers<Unit>) - begin,
-                                 .sum = sum + place * PairSum::place(),
-                                 .sum_row = micro.output_block,
-                                 .accumulate = first > part * part_tiles});
+                                      .x_row = 0,
+                                      .dy = d + place * d_place + (o * count + begin) * micro.output_block,
+                                      .rows = 1,
+                                      .columns = blocks_of(having.end, unit_numbers<Unit>) - begin,
+                                      .sum = sum + place * PairSum::place(),
+                                      .sum_row = micro.output_block,
+                                      .accumulate = first > part * part_tiles});
         }
         if (parts == 1 && last == end) PairSum{sum}.put(o * micro.output_block, i * channel_block, accumulate, dweight);
       }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #endif
 
+#include <algorithm>
 #include <atomic>
 
 #include "tensor/error.h"
@@ -24,16 +25,19 @@ bool bfloat16_factors() { return factors == Factors::bfloat16; }
 bool bfloat16_is_faster() {
 #if defined(__x86_64__)
   // Intel's vectors of pairs take four times as long as those of floats; tiles are what these processors have for it.
-  if (conv_micro().best == Bfloat16Level::vectors) return __builtin_cpu_is("intel") == 0;
+  if (bfloat16_level() == Bfloat16Level::vectors) return __builtin_cpu_is("intel") == 0;
 #endif
-  return bfloat16_in_tiles();
+  return bfloat16_level() == Bfloat16Level::tiles;
 }
-bool bfloat16_in_tiles() { return conv_micro().best == Bfloat16Level::tiles; }
+
+static std::atomic<Bfloat16Level> most_level = Bfloat16Level::tiles;
+void use_bfloat16_level(Bfloat16Level most) { most_level = most; }
+Bfloat16Level bfloat16_level() { return std::min<Bfloat16Level>(most_level, conv_micro().best); }
 
 bool has_tiles() {
 #if defined(__x86_64__) && defined(__linux__)
-  constexpr unsigned tile_bits = 1u << 22 | 1u << 24;       // bfloat16 in tiles, tiles
-  constexpr long permission = 0x1023, tile_data = 18;       // ARCH_REQ_XCOMP_PERM; Linux 5.16 and later
+  constexpr unsigned tile_bits = 1u << 22 | 1u << 24;  // bfloat16 in tiles, tiles
+  constexpr long permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM; Linux 5.16 and later
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & tile_bits) == tile_bits &&
          syscall(SYS_arch_prctl, permission, tile_data) == 0;

@@ -18,10 +18,15 @@ bool bfloat16_factors();
 
 /// Whether that is faster than float on this processor. Elsewhere the same products are computed, but slower.
 bool bfloat16_is_faster();
-/// Whether the processor multiplies in tiles (Intel's AMX).
-bool bfloat16_in_tiles();
 
-/// Whether the processor has Intel's AMX with bfloat16 and the system lends it to the program, which this asks for.
+/// How pairs in bfloat16 are multiplied: with shifts and masks, by the processor's vectors (AVX-512 BF16), or in its
+/// tiles (Intel's AMX). At first it is the best that the processor has; a test may want less.
+enum class Bfloat16Level { emulated, vectors, tiles };
+Bfloat16Level bfloat16_level();
+void use_bfloat16_level(Bfloat16Level most);
+
+/// Whether the processor has Intel's AMX with bfloat16 and the system lends it to the program. Asks for it: from then
+/// on the program's threads have 8 KB more to save.
 bool has_tiles();
 
 /// Kernels multiply units: of one number, real, or of two that are neighbours along the sum, Bfloat16Pair.
@@ -34,7 +39,7 @@ inline constexpr Index unit_numbers = is_bfloat16<Unit> ? 2 : 1;
 /// far apart, a number that the compiler knows, and every address in the inner loops is a register plus a constant.
 inline constexpr Index block_units = 16;
 template <class Unit>
-inline constexpr Index block_channels = block_units * unit_numbers<Unit>;
+inline constexpr Index block_channels = block_units* unit_numbers<Unit>;
 
 /// Calls f(a unit) of the kind that is wanted.
 template <class Function>

@@ -156,14 +156,15 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
       exists[k] = 2 * pair + k < group.count();
       const Group::Entry entry = exists[k] ? group.tiles[static_cast<std::size_t>(2 * pair + k)] : Group::Entry{};
       if (exists[k]) windows[k].move_to(entry);
-      if (!exists[k] || entry.few_rows || entry.few_columns) std::fill(std::begin(two[k]), std::end(two[k]), real(0));
+      if (!exists[k] || entry.few_rows || entry.few_columns)  // an OuterSum may read places that a tile lacks
+        std::fill(std::begin(two[k]), std::end(two[k]), real(0));
     }
     for (Index channel = 0; channel < channels; channel += channel_block) {
       for (const Index k : {0, 1}) {
         if (exists[k]) windows[k].transform(transforms, channel, two[k], channel_block);
       }
       conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block,
-                                       out + (channel / block * pairs + pair) * block + channel % block, place_stride);
+                                        out + (channel / block * pairs + pair) * block + channel % block, place_stride);
     }
   }
 }

@@ -57,6 +57,18 @@ struct UseBfloat16 {
   ~UseBfloat16() { kernels::use_factors(kernels::Factors::full); }
 };
 
+// Calls body with each way to multiply that this processor has.
+template <class Body>
+void at_each_level(Body body) {
+  const kernels::Bfloat16Level best = kernels::bfloat16_level();
+  for (int level = 0; level <= static_cast<int>(best); ++level) {
+    kernels::use_bfloat16_level(static_cast<kernels::Bfloat16Level>(level));
+    CAPTURE(level);
+    body();
+  }
+  kernels::use_bfloat16_level(best);
+}
+
 // The root of the mean square of a - b over that of b.
 double distance(const Tensor& a, const Tensor& b) {
   double difference = 0, size = 0;
@@ -134,15 +146,20 @@ TEST_CASE("products of rounded factors are off by some thousandths, at sizes tha
                              {1, 4, 4, 8, 8, 5, 5, 1, 2, 1}}) {
     CAPTURE(concat(s.x(), " * ", s.weight()));
     for (const bool accumulate : {true, false}) {
-      check_distances(convolve(s, false, false, accumulate), convolve(s, false, true, accumulate),
-                      {&Layer::y, &Layer::dx, &Layer::dweight}, 1e-3, 4e-3);
+      const Layer full = convolve(s, false, true, accumulate);
+      at_each_level([&] {
+        check_distances(convolve(s, false, false, accumulate), full, {&Layer::y, &Layer::dx, &Layer::dweight}, 1e-3,
+                        4e-3);
+      });
     }
   }
   for (const kernels::LinearShape& s :
        {kernels::LinearShape{113, 100, 9}, {64, 17, 33}, {601, 32, 40}, {1000, 9, 100}, {111, 64, 32}}) {
     for (const bool accumulate : {true, false}) {
-      check_distances(multiply(s, false, accumulate), multiply(s, true, accumulate),
-                      {&Layer::y, &Layer::dx, &Layer::dweight}, 1e-3, 4e-3);
+      at_each_level([&] {
+        check_distances(multiply(s, false, accumulate), multiply(s, true, accumulate),
+                        {&Layer::y, &Layer::dx, &Layer::dweight}, 1e-3, 4e-3);
+      });
     }
   }
 }
@@ -157,8 +174,11 @@ TEST_CASE("Winograd's transforms make it a hundredth, at sizes that fill no bloc
                              {9, 64, 64, 48, 96, 3, 3, 1, 1, 1}}) {
     CAPTURE(concat(s.x(), " * ", s.weight()));
     for (const bool accumulate : {true, false}) {
-      check_distances(convolve(s, true, false, accumulate), convolve(s, true, true, accumulate),
-                      {&Layer::y, &Layer::dx, &Layer::dweight}, 2e-3, 1.6e-2);
+      const Layer full = convolve(s, true, true, accumulate);
+      at_each_level([&] {
+        check_distances(convolve(s, true, false, accumulate), full, {&Layer::y, &Layer::dx, &Layer::dweight}, 2e-3,
+                        1.6e-2);
+      });
     }
   }
 }
@@ -191,15 +211,19 @@ TEST_CASE("attention of rounded factors is off by some thousandths, at sizes tha
   for (const auto& [rows, keys, width] :
        {std::tuple<Index, Index, Index>{196, 196, 16}, {1, 1, 8}, {49, 49, 32}, {5, 131, 20}, {33, 257, 3}}) {
     CAPTURE(concat(rows, " queries, ", keys, " keys, ", width));
-    const std::vector<Tensor> rounded = attend(rows, keys, width, false), full = attend(rows, keys, width, true);
-    for (std::size_t i = 0; i < full.size(); ++i) {
-      if (keys == 1 && (i == 1 || i == 2)) {  // with a single key, scores have no slope
-        for (const real slope : rounded[i].values()) CHECK(std::abs(slope) < 1e-5);
-        continue;
+    const std::vector<Tensor> full = attend(rows, keys, width, true);
+    const bool one_key = keys == 1;  // scores then have no slope
+    at_each_level([&] {
+      const std::vector<Tensor> rounded = attend(rows, keys, width, false);
+      for (std::size_t i = 0; i < full.size(); ++i) {
+        if (one_key && (i == 1 || i == 2)) {
+          for (const real slope : rounded[i].values()) CHECK(std::abs(slope) < 1e-5);
+          continue;
+        }
+        CHECK(distance(rounded[i], full[i]) > 1e-3);
+        CHECK(distance(rounded[i], full[i]) < 1e-2);
       }
-      CHECK(distance(rounded[i], full[i]) > 1e-3);
-      CHECK(distance(rounded[i], full[i]) < 1e-2);
-    }
+    });
   }
 }
 

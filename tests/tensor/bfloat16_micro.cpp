@@ -76,7 +76,7 @@ namespace {
 struct Micro {
   static constexpr Index steps = 5, units = kernels::block_units, most = 32;
   Index outputs = kernels::conv_micro().output_block;
-  std::vector<Bfloat16Pair> x = pairs(draw({2, steps * units * most}, 1)), weight = pairs(draw({2, 80 * outputs}, 2));
+  std::vector<Bfloat16Pair> x = pairs(draw({2, steps*units*most}, 1)), weight = pairs(draw({2, 80 * outputs}, 2));
   Tensor before = draw({most, outputs}, 3), bias = draw({outputs}, 4);
 
   static std::vector<Bfloat16Pair> pairs(const Tensor& t) {
@@ -136,7 +136,7 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
       for (const Index channels : {m.outputs, m.outputs - 3}) {
         for (const bool in_order : {true, false}) {
           for (const int addend : {0, 1, 2}) {  // none, bias, what was there
-            if (pixels <= 0 || channels <= 0 || (!in_order && pixels % 2 != 0)) continue;
+            if (pixels <= 0 || pixels > most || channels <= 0 || (!in_order && pixels % 2 != 0)) continue;
             Tensor y = m.before.clone();
             micro_of(level).products.product({.x = m.x.data(),
                                               .steps = at,
