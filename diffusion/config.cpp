@@ -240,7 +240,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"kernels.conv", &c.kernels.conv,
        "3x3 convolutions: direct, winograd (faster, errors of 1e-6) or auto, the faster for each shape"},
       {"kernels.products", &c.kernels.products,
-       "factors in layers' products: float, or bfloat16 (faster if the processor knows it, errors of 1e-2)"},
+       "factors in layers' products: float, or bfloat16 (faster if the processor knows it, errors of up to 1e-2)"},
       {"sample.sampler", &c.sample.sampler, "sampler of previews, and of `reverie sample` if it isn't told another"},
       {"sample.steps", &c.sample.steps, "steps of the sampler; 0 for the whole chain"},
       {"sample.sampler_parameters", &c.sample.sampler_parameters,

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <vector>
 
+#include "tensor/kernels/functions.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 
 Tensor timestep_embedding(std::span<const double> t, Index dim, double max_period) {
@@ -13,13 +15,21 @@ Tensor timestep_embedding(std::span<const double> t, Index dim, double max_perio
     frequencies.push_back(std::exp(-std::log(max_period) * static_cast<double>(i) / static_cast<double>(half)));
   Tensor embedding = Tensor::zeros({static_cast<Index>(t.size()), dim});
   real* row = embedding.data();
-  for (const double time : t) {
+  const auto fill = [&](double time, auto sin_cos) {
+#pragma omp simd
     for (Index i = 0; i < half; ++i) {
-      const double angle = time * frequencies[static_cast<std::size_t>(i)];
-      row[i] = static_cast<real>(std::cos(angle));
-      row[half + i] = static_cast<real>(std::sin(angle));
+      const kernels::SinCos value = sin_cos(time * frequencies[static_cast<std::size_t>(i)]);
+      row[i] = static_cast<real>(value.cos);
+      row[half + i] = static_cast<real>(value.sin);
     }
     row += dim;
+  };
+  for (const double time : t) {
+    if (sizeof(real) == sizeof(float) && std::abs(time) < 0x1p20) {
+      fill(time, [](double x) { return kernels::fast_sin_cos(x); });
+    } else {
+      fill(time, [](double x) { return kernels::SinCos{std::sin(x), std::cos(x)}; });
+    }
   }
   return embedding;
 }

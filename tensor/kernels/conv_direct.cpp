@@ -9,7 +9,7 @@
 #include "tensor/scratch.h"
 
 // A convolution without im2col: the micro-kernels read the input where it lies. An image is copied once, with zeros
-// around it and in blocks of 16 channels, so that each tap of each pixel is a constant away from the pixel; then rows
+// around it and in blocks of 16 units, so that each tap of each pixel is a constant away from the pixel; then rows
 // of output pixels by blocks of output channels are computed in registers, the weights streaming past from the
 // second-level cache. The idea is that of oneDNN's and LIBXSMM's direct convolutions. [Georganas18]
 //

@@ -60,6 +60,23 @@ inline float fast_tanh(float x) {
 }
 inline double fast_tanh(double x) { return std::tanh(x); }
 
+/// sin x and cos x for |x| < 2^20 within 2e-9, which is enough for a float: x less n quarters of the circle, where pi/2
+/// comes in two parts, the first of few bits; then Taylor's series, and n's lowest bits say which is which.
+struct SinCos {
+  double sin, cos;
+};
+inline SinCos fast_sin_cos(double x) {
+  constexpr double shift = 0x1.8p52, half_pi_high = 0x1.921fb544p0, half_pi_low = 0x1.0b4611a626331p-34;
+  const double shifted = x * (2 / std::numbers::pi) + shift, n = shifted - shift;
+  const double r = (x - n * half_pi_high) - n * half_pi_low, q = r * r;
+  const double s = r * (1 + q * (-1. / 6 + q * (1. / 120 + q * (-1. / 5040 + q * (1. / 362880)))));
+  const double c = 1 + q * (-1. / 2 + q * (1. / 24 + q * (-1. / 720 + q * (1. / 40320 + q * (-1. / 3628800)))));
+  const auto quarter = std::bit_cast<unsigned long long>(shifted);
+  const bool odd = (quarter & 1) != 0;
+  const double sin = odd ? c : s, cos = odd ? s : c;
+  return {(quarter & 2) != 0 ? -sin : sin, ((quarter + 1) & 2) != 0 ? -cos : cos};
+}
+
 inline real sigmoid(real x) { return 1 / (1 + bounded_exp(-x)); }
 /// x sigmoid(x), and its slope s + x s (1 - s).                                                          [Elfwing17]
 inline real silu(real x) { return x * sigmoid(x); }

@@ -108,6 +108,14 @@ TEST_CASE("the timestep embedding: cosines first, then sines, frequencies from 1
   CHECK(e[9 + 4] == doctest::Approx(std::sin(3.0)));
   CHECK(e[9 + 1] == doctest::Approx(std::cos(3.0 * std::pow(10000.0, -0.25))));
   CHECK(e[9 + 8] == 0);  // an odd dim is padded
+  const double far[] = {-1e9, 999.5};
+  const Tensor f = timestep_embedding(far, 64);
+  for (Index i = 0; i < 64; ++i) {  // a float's rounding of values up to 1
+    for (const Index row : {0, 1}) {
+      const double angle = far[row] * std::pow(10000.0, static_cast<double>(-(i % 32)) / 32);
+      CHECK(std::abs(f[row * 64 + i] - (i < 32 ? std::cos(angle) : std::sin(angle))) < (row == 0 ? 1e-6 : 1e-7));
+    }
+  }
 }
 
 TEST_CASE("a fresh residual block is its skip path, a fresh attention block the identity") {

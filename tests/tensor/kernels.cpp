@@ -76,6 +76,20 @@ TEST_CASE("tanh is right to rounding, relatively, near zero and far from it") {
   CHECK(std::isnan(kernels::fast_tanh(std::numeric_limits<real>::quiet_NaN())));
 }
 
+TEST_CASE("sine and cosine are right to a float's rounding, all around the circle and far from zero") {
+  for (const double scale : {1e-3, 1.0, 20.9, 0x1p20 / 50000}) {
+    double worst = 0;
+    for (int i = -50000; i <= 50000; i += 7) {
+      const double x = i * scale;
+      const kernels::SinCos got = kernels::fast_sin_cos(x);
+      worst = std::max({worst, std::abs(got.sin - std::sin(x)), std::abs(got.cos - std::cos(x))});
+    }
+    CHECK(worst < 2e-9);
+  }
+  CHECK(kernels::fast_sin_cos(0).sin == 0);
+  CHECK(kernels::fast_sin_cos(0).cos == 1);
+}
+
 TEST_CASE("reducing is the transpose of broadcasting: <broadcast(a), b> = <a, reduce(b)>") {
   const std::pair<Shape, Shape> pairs[] = {{{1}, {4}},
                                            {{3, 1}, {3, 4}},
