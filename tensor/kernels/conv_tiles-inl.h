@@ -52,7 +52,7 @@ static_assert(output_block == 2 * Amx::rows && square_units == Amx::rows);
 template <bool Two>
 HWY_ATTR void tile_product_of(const Product<Bfloat16Pair>& t) {
   const Amx amx;
-  const Index second = t.pixels - Amx::rows, y_step = t.pixels > 1 ? t.y_at[1] - t.y_at[0] : 0;
+  const Index second = Two ? t.pixels - Amx::rows : 0, y_step = t.pixels > 1 ? t.y_at[1] - t.y_at[0] : 0;
   Index uneven = 0;
   for (Index p = 1; p < t.pixels; ++p) uneven |= (t.y_at[p] - t.y_at[p - 1]) ^ y_step;
   const bool in_place = uneven == 0 && t.pixels >= Amx::rows && t.channels == output_block;
