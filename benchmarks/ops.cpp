@@ -2,8 +2,8 @@
 //   build/benchmarks/ops [--benchmark_filter=REGEX]
 // `GFLOP/s` counts multiplications and additions of the direct method, so Winograd's convolutions may pass the peak;
 // `of_peak` is its share of what the core's multiply-adds gave right beside it (in float; bfloat16 may do twice as
-// many, in tiles sixteen times). `error` is the root of the mean square of the difference from the plain kernels, over that of the values.
-// Weights are kept prepared, as within a training step.
+// many, in tiles sixteen times). `error` is the root of the mean square of the difference from the plain kernels, over
+// that of the values. Weights are kept prepared, as within a training step.
 #include "autograd/ops.h"
 
 #include <benchmark/benchmark.h>

@@ -238,7 +238,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"train.preview_every", &c.train.preview_every, "updates between preview pictures; 0 for none"},
       {"train.preview_count", &c.train.preview_count, "samples in a preview"},
       {"kernels.conv", &c.kernels.conv,
-       "3x3 convolutions: direct, winograd (faster, errors of 1e-6) or auto, the faster for each shape"},
+       "3x3 convolutions: direct, winograd (faster, errors of 1e-6) or auto, what fits shape and products"},
       {"kernels.products", &c.kernels.products,
        "factors in layers' products: float, or bfloat16 (faster if the processor knows it, errors of up to 1e-2)"},
       {"sample.sampler", &c.sample.sampler, "sampler of previews, and of `reverie sample` if it isn't told another"},
