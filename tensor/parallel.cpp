@@ -5,6 +5,7 @@
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -23,14 +24,19 @@ std::unique_ptr<Pool>& pool() {
   return instance;
 }
 
-// Whether this thread runs a tile of a loop that has work for all threads already. A loop inside of it then just runs:
-// the tiles are the same, so the bits are too.
-thread_local bool saturated = false;
+// Threads that run tiles now. Where they are all there are, a loop inside of a tile just runs: the tiles are the same,
+// so the bits are too. As soon as a thread is out of work, the others' inner loops have something for it.
+std::atomic<int> working = 0;
+thread_local bool is_working = false;
 
-struct Saturated {
-  explicit Saturated(bool now) : before(saturated) { saturated = saturated || now; }
-  ~Saturated() { saturated = before; }
-  bool before;
+struct Working {
+  Working() {
+    if (first) is_working = true, ++working;
+  }
+  ~Working() {
+    if (first) is_working = false, --working;
+  }
+  const bool first = !is_working;
 };
 
 }  // namespace
@@ -45,20 +51,22 @@ int threads() { return pool()->arena.max_concurrency(); }
 
 void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
   if (count <= 0) return;
-  if (count == 1 || saturated || threads() == 1) {
+  if (count == 1 || threads() == 1 || (is_working && working >= threads())) {
     for (Index i = 0; i < count; ++i) tile(i);
     return;
   }
-  const bool enough = count >= 2 * threads();
-  const auto run = [&](Index i) {
-    const Saturated inside(enough);
-    tile(i);
+  const auto run = [&] {
+    tbb::parallel_for(
+        Index{0}, count,
+        [&](Index i) {
+          const Working now;
+          tile(i);
+        },
+        tbb::simple_partitioner());
   };
-  pool()->arena.execute([&] {
-    // Isolated: while it waits for its tiles, a thread must not pick up a task of the level above (another shard with
-    // all its activations).
-    tbb::this_task_arena::isolate([&] { tbb::parallel_for(Index{0}, count, run, tbb::simple_partitioner()); });
-  });
+  // While it waits for the tiles of an inner loop, a thread must not pick up one of an outer loop (another shard with
+  // all its activations). The outermost loop's thread may take what it finds.
+  is_working ? tbb::this_task_arena::isolate(run) : pool()->arena.execute(run);
 }
 
 double parallel_sum(Index n, Index grain, const std::function<double(Index, Index)>& part) {

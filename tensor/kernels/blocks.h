@@ -138,19 +138,11 @@ inline void put_taps(const real* sums, Index input, Index tap, Index first_o, In
   }
 }
 
-/// dweight [O,I,taps...] (+)= the parts of sums [output blocks][input blocks][taps][channel_block][output block], one
-/// after the other.
-inline void put_sums(const real* sums, Index parts, bool accumulate, Tensor& dweight) {
-  const Index width = conv_micro().output_block, tile = channel_block * width,
-              taps = dweight.extent(2) * dweight.extent(3);
-  for (Index part = 0; part < parts; ++part) {
-    for (Index o = 0; o < dweight.extent(0); o += width) {
-      for (Index i = 0; i < dweight.extent(1); i += channel_block, sums += taps * tile) {
-        for (Index block = 0; block < width && o + block < dweight.extent(0); block += channel_block)
-          put_taps(sums + block, width, tile, o + block, i, accumulate || part > 0, dweight);
-      }
-    }
-  }
+/// The same of a sum [taps][channel_block][output block].
+inline void put_sum(const real* sum, Index first_o, Index first_i, bool accumulate, Tensor& dweight) {
+  const Index width = conv_micro().output_block;
+  for (Index block = 0; block < width && first_o + block < dweight.extent(0); block += channel_block)
+    put_taps(sum + block, width, channel_block * width, first_o + block, first_i, accumulate, dweight);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

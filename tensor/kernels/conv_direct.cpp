@@ -30,6 +30,8 @@ struct Images {
   Index size() const { return height * width * channels; }
 };
 
+constexpr Index copied_rows = 8;  // of an image, by a task
+
 // The copy of a band of rows of a few images (side by side, so that small images too make long rows of pixels):
 // [blocks][rows][phases][columns][images][block_units]. With stride s, the columns 0, s, 2s, ... come first, then
 // 1, 1 + s, ...: what neighbouring output pixels read through one tap are neighbours here.
@@ -48,30 +50,28 @@ struct Copy {
 
   // Copies the images' rows that lie in [first_row, first_row + rows), and zeros where the images have none.
   void fill(const Images& from, const real* x, Index first_row, Unit* to) const {
-    for (Index row = 0; row < rows; ++row) {
-      const Index y = first_row + row;
-      for (Index block = 0; block < blocks; ++block) {
-        Unit* line = to + at(block, row, 0);
-        if (y < 0 || y >= from.height) {
-          std::fill_n(line, row_step(), Unit());
-          continue;
-        }
-        const Index channel = block * block_channels<Unit>,
-                    count = std::min(block_channels<Unit>, from.channels - channel);
-        for (Index image = 0; image < images; ++image) {
-          const real* pixels = x + image * from.size() + y * from.width * from.channels + channel;
-          for (Index phase = 0; phase < phases; ++phase) {
-            const auto clamped = [&](Index column) { return std::clamp<Index>(column, 0, columns); };
-            const Index begin = clamped(blocks_of(left - phase, phases));  // columns that the image has
-            const Index end = std::max(begin, clamped(blocks_of(from.width + left - phase, phases)));
-            Unit* target = line + (phase * columns * images + image) * block_units;
-            for (Index column = 0; column < begin; ++column) copy_block(nullptr, 0, target + column * column_step());
-            copy_blocks(pixels + (begin * phases + phase - left) * from.channels, end - begin, count,
-                        phases * from.channels, target + begin * column_step(), column_step());
-            for (Index column = end; column < columns; ++column)
-              copy_block(nullptr, 0, target + column * column_step());
-          }
-        }
+    parallel_for(rows, copied_rows, [&](Index begin, Index end) {
+      for (Index row = begin; row < end; ++row) {
+        for (Index block = 0; block < blocks; ++block)
+          fill_row(from, x, first_row + row, block * block_channels<Unit>, to + at(block, row, 0));
+      }
+    });
+  }
+
+  void fill_row(const Images& from, const real* x, Index y, Index channel, Unit* line) const {
+    if (y < 0 || y >= from.height) return static_cast<void>(std::fill_n(line, row_step(), Unit()));
+    const Index count = std::min(block_channels<Unit>, from.channels - channel);
+    for (Index image = 0; image < images; ++image) {
+      const real* pixels = x + image * from.size() + y * from.width * from.channels + channel;
+      for (Index phase = 0; phase < phases; ++phase) {
+        const auto clamped = [&](Index column) { return std::clamp<Index>(column, 0, columns); };
+        const Index begin = clamped(blocks_of(left - phase, phases));  // columns that the image has
+        const Index end = std::max(begin, clamped(blocks_of(from.width + left - phase, phases)));
+        Unit* target = line + (phase * columns * images + image) * block_units;
+        for (Index column = 0; column < begin; ++column) copy_block(nullptr, 0, target + column * column_step());
+        copy_blocks(pixels + (begin * phases + phase - left) * from.channels, end - begin, count,
+                    phases * from.channels, target + begin * column_step(), column_step());
+        for (Index column = end; column < columns; ++column) copy_block(nullptr, 0, target + column * column_step());
       }
     }
   }
@@ -301,62 +301,55 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
   const Index taps = s.kernel_height * s.kernel_width, tile = channel_block * micro.output_block;
   const Index in_blocks = blocks_of(in.channels, channel_block),
               out_blocks = blocks_of(out.channels, micro.output_block);
-  const Index at_once = images_at_once<real>(in.count, out.width), groups = blocks_of(in.count, at_once);
-  // At most eight parts, each a run of images with a sum of its own; added up in their order at the end.
-  const Index part_groups = blocks_of(groups, std::clamp<Index>(in.count * out.size() * s.patch() >> 28, 1, 8));
-  const Index parts = blocks_of(groups, part_groups), sum_size = packed_size<real>(out.channels, in.channels, taps);
+  const Index at_once = images_at_once<real>(in.count, out.width);
   Scratch scratch;
-  real* sums = scratch.take(parts * sum_size);
-  parallel_tiles(parts, [&](Index part) {
-    Scratch local;
-    real* sum = sums + part * sum_size;
-    const Index first_group = part * part_groups;
-    for (Index group = first_group; group < std::min(groups, (part + 1) * part_groups); ++group) {
-      Scratch copies;
-      const Index first_image = group * at_once;
-      const Copy<real> x_copy{.images = std::min(at_once, in.count - first_image),
-                              .blocks = in_blocks,
-                              .rows = (out.height - 1) * s.stride + s.kernel_height,
-                              .phases = s.stride,
-                              .columns = blocks_of((out.width - 1) * s.stride + s.kernel_width, s.stride),
-                              .left = s.padding};
-      real* x_image = copies.take(x_copy.size());
-      x_copy.fill(in, x.data() + first_image * in.size(), -s.padding, x_image);
-      const Index columns = out.width * x_copy.images, dy_block = out.height * columns * micro.output_block;
-      real* dy_image = copies.take(out_blocks * dy_block);
+  real* sums = scratch.take(out_blocks * in_blocks * taps * tile);
+  for (Index first_image = 0; first_image < in.count; first_image += at_once) {
+    Scratch copies;
+    const Copy<real> x_copy{.images = std::min(at_once, in.count - first_image),
+                            .blocks = in_blocks,
+                            .rows = (out.height - 1) * s.stride + s.kernel_height,
+                            .phases = s.stride,
+                            .columns = blocks_of((out.width - 1) * s.stride + s.kernel_width, s.stride),
+                            .left = s.padding};
+    real* x_image = copies.take(x_copy.size());
+    x_copy.fill(in, x.data() + first_image * in.size(), -s.padding, x_image);
+    const Index columns = out.width * x_copy.images, row_size = columns * micro.output_block,
+                dy_block = out.height * row_size;
+    real* dy_image = copies.take(out_blocks * dy_block);
+    parallel_for(out.height, copied_rows, [&](Index first, Index last) {
       for (Index o = 0; o < out_blocks; ++o) {
         const Index channel = o * micro.output_block, count = std::min(micro.output_block, out.channels - channel);
-        real* to = dy_image + o * dy_block;
-        for (Index pixel = 0; pixel < out.height * out.width; ++pixel) {
+        real* to = dy_image + o * dy_block + first * row_size;
+        for (Index pixel = first * out.width; pixel < last * out.width; ++pixel) {
           for (Index n = 0; n < x_copy.images; ++n, to += micro.output_block) {
-            const real* from =
-                dy.data() + ((first_image + n) * out.height * out.width + pixel) * out.channels + channel;
-            std::copy_n(from, count, to);
+            std::copy_n(dy.data() + (first_image + n) * out.size() + pixel * out.channels + channel, count, to);
             std::fill(to + count, to + micro.output_block, real(0));
           }
         }
       }
-      const Index chunk = even_tile(out.height, std::max<Index>(1, chunk_pixels / columns));
+    });
+    const Index chunk = even_tile(out.height, std::max<Index>(1, chunk_pixels / columns));
+    parallel_tiles(out_blocks * in_blocks, [&](Index pair) {
+      const Index o = pair / in_blocks, i = pair % in_blocks;
+      real* sum = sums + pair * taps * tile;
       for (Index row = 0; row < out.height; row += chunk) {
-        for (Index o = 0; o < out_blocks; ++o) {
-          for (Index i = 0; i < in_blocks; ++i) {
-            for (Index tap = 0; tap < taps; ++tap) {
-              micro.in_real.outer_sum(
-                  {.x = x_image + x_copy.at(i, row * s.stride + tap / s.kernel_width, tap % s.kernel_width),
-                   .x_row = s.stride * x_copy.row_step(),
-                   .dy = dy_image + o * dy_block + row * columns * micro.output_block,
-                   .rows = std::min(chunk, out.height - row),
-                   .columns = columns,
-                   .sum = sum + ((o * in_blocks + i) * taps + tap) * tile,
-                   .sum_row = micro.output_block,
-                   .accumulate = group > first_group || row > 0});
-            }
-          }
+        for (Index tap = 0; tap < taps; ++tap) {
+          micro.in_real.outer_sum(
+              {.x = x_image + x_copy.at(i, row * s.stride + tap / s.kernel_width, tap % s.kernel_width),
+               .x_row = s.stride * x_copy.row_step(),
+               .dy = dy_image + o * dy_block + row * row_size,
+               .rows = std::min(chunk, out.height - row),
+               .columns = columns,
+               .sum = sum + tap * tile,
+               .sum_row = micro.output_block,
+               .accumulate = first_image > 0 || row > 0});
         }
       }
-    }
-  });
-  put_sums(sums, parts, accumulate, dweight);
+      if (first_image + at_once >= in.count)
+        put_sum(sum, o * micro.output_block, i * channel_block, accumulate, dweight);
+    });
+  }
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -115,71 +115,63 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
     uses[places % 2].push_back({tap, phase, places / 2});
   }
 
-  // At most eight parts, each a piece of the line with a sum of its own; added up in their order at the end. A part is
-  // copied in bands, half of the second-level cache or as long as is worth the margin.
-  const Index squares = blocks_of(s.batch * padded_height * padded_width, square_places);
-  const Index work = s.batch * s.out_height() * s.out_width() * s.out_channels * s.patch();
-  const Index parts_wanted = std::clamp<Index>(work >> 28, 1, 8);
-  const Index part_squares = even_tile(squares, blocks_of(squares, parts_wanted));
-  const Index parts = blocks_of(squares, part_squares), tile = channel_block * width,
-              sum_size = out_blocks * in_blocks * taps * tile;
+  // The line is copied in bands, half of the second-level cache or as long as is worth the margin.
+  const Index squares = blocks_of(s.batch * padded_height * padded_width, square_places), tile = channel_block * width;
   const Index place_bytes = 2 * (phases * in_blocks * channel_block + slopes_count * out_blocks * width);
   const Index band = std::max({chunk_squares, blocks_of(4 * margin, square_places),
                                (Index{1} << 20) / (place_bytes * square_places) / chunk_squares * chunk_squares});
   Scratch scratch;
-  real* sums = scratch.take(parts * sum_size);
-  parallel_tiles(parts, [&](Index part) {
-    real* sum = sums + part * sum_size;
-    const Index begin = part * part_squares, end = std::min(squares, begin + part_squares);
-    for (Index first = begin; first < end; first += band) {
-      const Index columns = std::min(band, end - first) * square_units;
-      const Index slope_columns = columns + blocks_of(margin, 2) + 1;
-      Scratch copies;
-      Bfloat16Pair* lines = units<Bfloat16Pair>(copies.take(phases * in_blocks * columns * channel_block));
-      Bfloat16Pair* slope_lines = units<Bfloat16Pair>(copies.take(slopes_count * out_blocks * slope_columns * width));
-      for (Index phase = 0; phase < phases; ++phase) {
-        const Line line{.images = x.data(),
-                        .count = s.batch,
-                        .height = s.in_height,
-                        .width = s.in_width,
-                        .channels = s.in_channels,
-                        .padded_height = padded_height,
-                        .padded_width = padded_width,
-                        .stride = s.stride,
-                        .row = reach.phase(phase / phases_across),
-                        .column = reach.phase(phase % phases_across)};
-        line.copy(first * square_places, columns, channel_block, lines + phase * in_blocks * columns * channel_block);
+  real* sums = scratch.take(out_blocks * in_blocks * taps * tile);
+  for (Index first = 0; first < squares; first += band) {
+    const Index columns = std::min(band, squares - first) * square_units;
+    const Index slope_columns = columns + blocks_of(margin, 2) + 1, slope_block = slope_columns * width;
+    Scratch copies;
+    Bfloat16Pair* lines = units<Bfloat16Pair>(copies.take(phases * in_blocks * columns * channel_block));
+    Bfloat16Pair* slope_lines = units<Bfloat16Pair>(copies.take(slopes_count * out_blocks * slope_block));
+    parallel_tiles(phases + 1, [&](Index phase) {
+      if (phase == phases) {
+        slopes.copy(first * square_places - most, slope_columns, width, slope_lines);
+        for (Index o = 0; o < out_blocks && slopes_count > 1; ++o) {
+          shift_pairs(slope_lines + o * slope_block, slope_columns - 1, width,
+                      slope_lines + (out_blocks + o) * slope_block);
+        }
+        return;
       }
-      turn_columns(lines, phases * in_blocks * columns);
-      slopes.copy(first * square_places - most, slope_columns, width, slope_lines);
-      const Index slope_block = slope_columns * width;
-      for (Index o = 0; o < out_blocks && slopes_count > 1; ++o) {
-        shift_pairs(slope_lines + o * slope_block, slope_columns - 1, width,
-                    slope_lines + (out_blocks + o) * slope_block);
-      }
+      const Line line{.images = x.data(),
+                      .count = s.batch,
+                      .height = s.in_height,
+                      .width = s.in_width,
+                      .channels = s.in_channels,
+                      .padded_height = padded_height,
+                      .padded_width = padded_width,
+                      .stride = s.stride,
+                      .row = reach.phase(phase / phases_across),
+                      .column = reach.phase(phase % phases_across)};
+      Bfloat16Pair* of_phase = lines + phase * in_blocks * columns * channel_block;
+      line.copy(first * square_places, columns, channel_block, of_phase);
+      turn_columns(of_phase, in_blocks * columns);
+    });
+    parallel_tiles(out_blocks * in_blocks, [&](Index pair) {
+      const Index o = pair / in_blocks, i = pair % in_blocks;
+      real* sum = sums + pair * taps * tile;
       for (Index column = 0; column < columns; column += chunk_squares * square_units) {
-        const bool add = first > begin || column > 0;
-        for (Index o = 0; o < out_blocks; ++o) {
-          for (Index odd = 0; odd < slopes_count; ++odd) {
-            for (Index i = 0; i < in_blocks; ++i) {
-              for (const Use& use : uses[odd]) {
-                micro.in<Bfloat16Pair>().outer_sum(
-                    {.x = lines + ((use.phase * in_blocks + i) * columns + column) * channel_block,
-                     .x_row = 0,
-                     .dy = slope_lines + (odd * out_blocks + o) * slope_block + (use.column + column) * width,
-                     .rows = 1,
-                     .columns = std::min(chunk_squares * square_units, columns - column),
-                     .sum = sum + ((o * in_blocks + i) * taps + use.tap) * tile,
-                     .sum_row = width,
-                     .accumulate = add});
-              }
-            }
+        for (Index odd = 0; odd < slopes_count; ++odd) {
+          for (const Use& use : uses[odd]) {
+            micro.in<Bfloat16Pair>().outer_sum(
+                {.x = lines + ((use.phase * in_blocks + i) * columns + column) * channel_block,
+                 .x_row = 0,
+                 .dy = slope_lines + (odd * out_blocks + o) * slope_block + (use.column + column) * width,
+                 .rows = 1,
+                 .columns = std::min(chunk_squares * square_units, columns - column),
+                 .sum = sum + use.tap * tile,
+                 .sum_row = width,
+                 .accumulate = first > 0 || column > 0});
           }
         }
       }
-    }
-  });
-  put_sums(sums, parts, accumulate, dweight);
+      if (first + band >= squares) put_sum(sum, o * width, i * channel_block, accumulate, dweight);
+    });
+  }
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

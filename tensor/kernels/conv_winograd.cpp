@@ -110,7 +110,6 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
     Scratch scratch;
     Unit* v = units<Unit>(scratch.take(places * v_place + read_beyond<Unit>));
     if (in <= p.in_blocks * block_channels<Unit> - channel_block) std::fill_n(v, places * v_place, Unit());
-    real* m = scratch.take(places * m_place);
     transform<6>(x, tiles, in, group, 1, winograd_micro().inputs<Unit>(), v_place, block_channels<Unit>, v);
     real* sink = scratch.take(out);  // for outputs beyond the image
     std::fill_n(sink, out, real(0));
@@ -120,7 +119,10 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
     std::vector<Index> steps, m_at;
     for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * block_units);
     for (Index t = 0; t < micro.in<Unit>().max_pixels; ++t) m_at.push_back(t * p.output_block);
-    for (Index channel = 0; channel < out; channel += p.output_block) {
+    parallel_tiles(p.out_blocks, [&](Index block) {
+      const Index channel = block * p.output_block;
+      Scratch local;
+      real* m = local.take(places * m_place);
       for (Index place = 0; place < places; ++place) {
         const auto [begin, end] = group.having(place);
         const Index tile = even_tile(end - begin, micro.in<Unit>().max_pixels);
@@ -141,7 +143,7 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
                  m_place, bias, accumulate, pixels.data() + t * 16, c, out);
         }
       }
-    }
+    });
   });
 }
 
@@ -197,56 +199,43 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
   const Tiles tiles{s.batch, s.in_height, s.in_width};
   const Index in = s.in_channels, out = s.out_channels;
   const Index in_blocks = blocks_of(in, channel_block), out_blocks = blocks_of(out, micro.output_block);
-  // At most eight parts, each a run of groups of tiles with a sum of its own; added up in their order at the end.
   const Index tile_reals = places * (in_blocks * channel_block + out_blocks * micro.output_block);
   const Index at_once = group_tiles<Unit>(tiles.count(), tile_reals / unit_numbers<Unit>);
-  const Index groups = blocks_of(tiles.count(), at_once);
-  const Index part_tiles =
-      even_tile(groups, blocks_of(groups, std::clamp<Index>(tiles.count() * places * in * out >> 28, 1, 8))) * at_once;
-  const Index parts = blocks_of(tiles.count(), part_tiles);
   const Index pairs = out_blocks * in_blocks, sum_size = places * PairSum::place();  // pairs of blocks
   Scratch scratch;
-  real* sums = scratch.take((parts == 1 && groups == 1 ? 1 : parts * pairs) * sum_size);
-  parallel_tiles(parts, [&](Index part) {
-    const Index end = std::min(tiles.count(), (part + 1) * part_tiles);
-    for (Index first = part * part_tiles; first < end; first += at_once) {
-      const Index last = std::min(first + at_once, end);
-      const Group group(tiles, first, last);
-      const Index count = sum_columns<Unit>(group.count());
-      const Index v_place = in_blocks * count * channel_block + channel_block;
-      const Index d_place = out_blocks * count * micro.output_block + channel_block;
-      Scratch local;
-      Unit* v = units<Unit>(local.take(places * v_place));
-      Unit* d = units<Unit>(local.take(places * d_place));
-      if (out % micro.output_block != 0) std::fill_n(d, places * d_place, Unit());  // channels that only fill up
-      transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
-      transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_place, micro.output_block, d);
-      for (Index place = 0; place < places; ++place) turn_columns(v + place * v_place, in_blocks * count);
-      for (Index pair = 0; pair < pairs; ++pair) {
-        const Index o = pair / in_blocks, i = pair % in_blocks;
-        real* sum = sums + (parts == 1 && groups == 1 ? 0 : part * pairs + pair) * sum_size;
-        for (Index place = 0; place < places; ++place) {
-          const Group::Range having = group.having(place);
-          const Index begin = is_bfloat16<Unit> ? having.begin / (2 * square_units) * square_units : having.begin;
-          micro.in<Unit>().outer_sum({.x = v + place * v_place + (i * count + begin) * channel_block,
-                                      .x_row = 0,
-                                      .dy = d + place * d_place + (o * count + begin) * micro.output_block,
-                                      .rows = 1,
-                                      .columns = blocks_of(having.end, unit_numbers<Unit>) - begin,
-                                      .sum = sum + place * PairSum::place(),
-                                      .sum_row = micro.output_block,
-                                      .accumulate = first > part * part_tiles});
-        }
-        if (parts == 1 && last == end) PairSum{sum}.put(o * micro.output_block, i * channel_block, accumulate, dweight);
+  real* sums = tiles.count() > at_once ? scratch.take(pairs * sum_size) : nullptr;  // where a single group leaves none
+  for (Index first = 0; first < tiles.count(); first += at_once) {
+    const Group group(tiles, first, std::min(first + at_once, tiles.count()));
+    const Index count = sum_columns<Unit>(group.count());
+    const Index v_place = in_blocks * count * channel_block + channel_block;
+    const Index d_place = out_blocks * count * micro.output_block + channel_block;
+    Scratch of_group;
+    Unit* v = units<Unit>(of_group.take(places * v_place));
+    Unit* d = units<Unit>(of_group.take(places * d_place));
+    if (out % micro.output_block != 0) std::fill_n(d, places * d_place, Unit());  // channels that only fill up
+    transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
+    transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_place, micro.output_block, d);
+    if constexpr (is_bfloat16<Unit>)
+      parallel_tiles(places, [&](Index place) { turn_columns(v + place * v_place, in_blocks * count); });
+    parallel_tiles(pairs, [&](Index pair) {
+      const Index o = pair / in_blocks, i = pair % in_blocks;
+      Scratch of_pair;
+      real* sum = sums != nullptr ? sums + pair * sum_size : of_pair.take(sum_size);
+      for (Index place = 0; place < places; ++place) {
+        const Group::Range having = group.having(place);
+        const Index begin = is_bfloat16<Unit> ? having.begin / (2 * square_units) * square_units : having.begin;
+        micro.in<Unit>().outer_sum({.x = v + place * v_place + (i * count + begin) * channel_block,
+                                    .x_row = 0,
+                                    .dy = d + place * d_place + (o * count + begin) * micro.output_block,
+                                    .rows = 1,
+                                    .columns = blocks_of(having.end, unit_numbers<Unit>) - begin,
+                                    .sum = sum + place * PairSum::place(),
+                                    .sum_row = micro.output_block,
+                                    .accumulate = first > 0});
       }
-    }
-  });
-  for (Index pair = 0; parts > 1 && pair < pairs; ++pair) {
-    real* sum = sums + pair * sum_size;
-    for (Index part = 1; part < parts; ++part) {
-      for (Index k = 0; k < sum_size; ++k) sum[k] += sum[part * pairs * sum_size + k];
-    }
-    PairSum{sum}.put(pair / in_blocks * micro.output_block, pair % in_blocks * channel_block, accumulate, dweight);
+      if (first + at_once >= tiles.count())
+        PairSum{sum}.put(o * micro.output_block, i * channel_block, accumulate, dweight);
+    });
   }
 }
 

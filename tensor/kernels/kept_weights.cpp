@@ -64,10 +64,12 @@ Tensor prepared(const Tensor& weight, WeightForm name, Index variant, const Form
     form = place->second;
     if (++form->uses == kept->uses) kept->forms.erase(place);
   }
-  for (Index part = 0; (part = form->begun++) < recipe.parts;) {
+  parallel_tiles(form->begun < recipe.parts ? recipe.parts : 0, [&](Index) {
+    const Index part = form->begun++;
+    if (part >= recipe.parts) return;  // other shards' threads have come before
     recipe.fill(part, form->numbers.data());
     if (++form->done == recipe.parts) form->done.notify_all();
-  }
+  });
   for (Index done = 0; (done = form->done) < recipe.parts;) form->done.wait(done);
   return form->numbers;
 }

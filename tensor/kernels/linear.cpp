@@ -17,6 +17,9 @@ namespace {
 template <class Unit>
 constexpr Index panel_rows = is_bfloat16<Unit> ? 128 : 112;
 
+// Multiplications that are worth a task.
+constexpr Index task_work = Index{1} << 20;
+
 // Too few of anything to fill the registers, or nearly nothing to do.
 bool small(const LinearShape& s) { return s.in < 8 || s.out < 8 || s.rows < 4; }
 
@@ -116,9 +119,8 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
   const Index width = micro.output_block, out_blocks = blocks_of(s.out, channel_block),
               in_blocks = blocks_of(s.in, width);
   const Index padded = in_blocks * width, size = out_blocks * channel_block * padded;
-  const Index part_rows = even_tile(
-      s.rows,
-      std::max<Index>(panel_rows<Unit>, blocks_of(s.rows, std::clamp<Index>(s.rows * s.in * s.out >> 26, 1, 8))));
+  const Index parts_wanted = std::clamp<Index>(s.rows * s.in * s.out >> 22, 1, std::clamp<Index>(s.rows / 512, 1, 8));
+  const Index part_rows = even_tile(s.rows, std::max(panel_rows<Unit>, blocks_of(s.rows, parts_wanted)));
   const Index parts = blocks_of(s.rows, part_rows);
   const bool at_once = parts == 1 && size == s.out * s.in;
   Scratch scratch;
@@ -135,18 +137,21 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
       rows_to_columns(dy + first * s.out, rows, s.out, channel_block, dy_panel);
       rows_to_columns(x + first * s.in, rows, s.in, width, x_panel);
       turn_columns(dy_panel, out_blocks * columns);
-      for (Index i = 0; i < in_blocks; ++i) {
-        for (Index o = 0; o < out_blocks; ++o) {
-          micro.in<Unit>().outer_sum({.x = dy_panel + o * columns * channel_block,
-                                      .x_row = 0,
-                                      .dy = x_panel + i * columns * width,
-                                      .rows = 1,
-                                      .columns = columns,
-                                      .sum = sum + o * channel_block * padded + i * width,
-                                      .sum_row = padded,
-                                      .accumulate = (at_once && accumulate) || first > begin});
+      const Index row_blocks = std::max<Index>(1, task_work / (columns * out_blocks * channel_block * width));
+      parallel_for(in_blocks, row_blocks, [&](Index first_i, Index last_i) {
+        for (Index i = first_i; i < last_i; ++i) {
+          for (Index o = 0; o < out_blocks; ++o) {
+            micro.in<Unit>().outer_sum({.x = dy_panel + o * columns * channel_block,
+                                        .x_row = 0,
+                                        .dy = x_panel + i * columns * width,
+                                        .rows = 1,
+                                        .columns = columns,
+                                        .sum = sum + o * channel_block * padded + i * width,
+                                        .sum_row = padded,
+                                        .accumulate = (at_once && accumulate) || first > begin});
+          }
         }
-      }
+      });
     }
   });
   for (Index part = 0; part < parts && !at_once; ++part) {

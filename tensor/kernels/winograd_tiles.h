@@ -5,6 +5,7 @@
 
 #include "tensor/kernels/blocks.h"
 #include "tensor/kernels/winograd_micro.h"
+#include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
 /// How images are cut into the tiles that Winograd's transforms take (conv_winograd.cpp).
@@ -123,18 +124,23 @@ class Window {
   real rest_[size * size * channel_block];  // the channels of a window that fill no block
 };
 
+/// Tiles whose transforms are a task.
+inline constexpr Index transform_tiles = 16;
+
 /// Transforms the windows of a group's tiles. A place's units lie as [blocks][tiles][block / unit_numbers].
 template <Index size, class Unit>
 void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
                const WinogradMicro::Transforms<Unit>& transforms, Index place_stride, Index block, Unit* out) {
-  Window<size> window(images, tiles, channels, border);
-  for (Index t = 0; t < group.count(); ++t) {
-    window.move_to(group.tiles[static_cast<std::size_t>(t)]);
-    for (Index channel = 0; channel < channels; channel += channel_block) {
-      Unit* to = out + ((channel / block * group.count() + t) * block + channel % block) / unit_numbers<Unit>;
-      window.transform(transforms, channel, to, place_stride);
+  parallel_for(group.count(), transform_tiles, [&](Index first, Index last) {
+    Window<size> window(images, tiles, channels, border);
+    for (Index t = first; t < last; ++t) {
+      window.move_to(group.tiles[static_cast<std::size_t>(t)]);
+      for (Index channel = 0; channel < channels; channel += channel_block) {
+        Unit* to = out + ((channel / block * group.count() + t) * block + channel % block) / unit_numbers<Unit>;
+        window.transform(transforms, channel, to, place_stride);
+      }
     }
-  }
+  });
 }
 
 /// The same for sums over tiles: units are of tiles, [blocks][sum_columns][block].
@@ -147,26 +153,28 @@ template <Index size>
 void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
                        const WinogradMicro::Transforms<real>& transforms, Index place_stride, Index block,
                        Bfloat16Pair* out) {
-  Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
   const Index pairs = sum_columns<Bfloat16Pair>(group.count());
-  real two[2][places * channel_block];
-  for (Index pair = 0; pair < pairs; ++pair) {
-    bool exists[2];
-    for (const Index k : {0, 1}) {
-      exists[k] = 2 * pair + k < group.count();
-      const Group::Entry entry = exists[k] ? group.tiles[static_cast<std::size_t>(2 * pair + k)] : Group::Entry{};
-      if (exists[k]) windows[k].move_to(entry);
-      if (!exists[k] || entry.few_rows || entry.few_columns)  // an OuterSum may read places that a tile lacks
-        std::fill(std::begin(two[k]), std::end(two[k]), real(0));
-    }
-    for (Index channel = 0; channel < channels; channel += channel_block) {
+  parallel_for(pairs, transform_tiles / 2, [&](Index first, Index last) {
+    Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
+    real two[2][places * channel_block];
+    for (Index pair = first; pair < last; ++pair) {
+      bool exists[2];
       for (const Index k : {0, 1}) {
-        if (exists[k]) windows[k].transform(transforms, channel, two[k], channel_block);
+        exists[k] = 2 * pair + k < group.count();
+        const Group::Entry entry = exists[k] ? group.tiles[static_cast<std::size_t>(2 * pair + k)] : Group::Entry{};
+        if (exists[k]) windows[k].move_to(entry);
+        if (!exists[k] || entry.few_rows || entry.few_columns)  // an OuterSum may read places that a tile lacks
+          std::fill(std::begin(two[k]), std::end(two[k]), real(0));
       }
-      conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block,
-                                        out + (channel / block * pairs + pair) * block + channel % block, place_stride);
+      for (Index channel = 0; channel < channels; channel += channel_block) {
+        for (const Index k : {0, 1}) {
+          if (exists[k]) windows[k].transform(transforms, channel, two[k], channel_block);
+        }
+        Bfloat16Pair* to = out + (channel / block * pairs + pair) * block + channel % block;
+        conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block, to, place_stride);
+      }
     }
-  }
+  });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::winograd

@@ -193,7 +193,7 @@ TEST_CASE("Winograd's kernels agree with the plain ones, at channels and sizes t
   }
 }
 
-TEST_CASE("weight gradients of many images are sums of parts, of which the last may be shorter") {
+TEST_CASE("weight gradients of many images are summed group by group, of which the last may be smaller") {
   const kernels::ConvShape s{9, 64, 64, 48, 96, 3, 3, 1, 1, 1};
   const Tensor x = draw(s.x(), 0), dy = draw(s.y(), 1);
   Tensor want = draw(s.weight(), 2);  // overwritten
@@ -204,7 +204,7 @@ TEST_CASE("weight gradients of many images are sums of parts, of which the last 
     weight_gradient(s, x, dy, false, dw);
     double worst = 0;
     for (Index i = 0; i < dw.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(dw[i] - want[i])));
-    CHECK(worst < (sizeof(real) == 4 ? 5e-2 : 1e-10));  // of sums of 37,000 products: of size 200; a part has 50
+    CHECK(worst < (sizeof(real) == 4 ? 5e-2 : 1e-10));  // of sums of 37,000 products: of size 200; a group has 50
   }
 }
 

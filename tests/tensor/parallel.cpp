@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <vector>
 
@@ -22,6 +23,27 @@ TEST_CASE("every index is visited once, nested or not, for any number of threads
     for (const auto& n : seen) once = once && n == 1;
     CHECK(once);
   }
+  set_threads(0);
+}
+
+TEST_CASE("a thread that is out of work helps in the inner loop of another's tile") {
+  using namespace std::chrono_literals;
+  using Clock = std::chrono::steady_clock;
+  set_threads(2);
+  std::atomic<int> inside = 0;
+  std::atomic<bool> helped = false;
+  parallel_tiles(2, [&](Index outer) {
+    if (outer == 0) return;  // its thread has nothing more to do
+    for (const auto deadline = Clock::now() + 20s; !helped && Clock::now() < deadline;) {
+      parallel_tiles(2, [&](Index) {
+        ++inside;
+        for (const auto end = Clock::now() + 10ms; !helped && Clock::now() < end;)
+          if (inside == 2) helped = true;
+        --inside;
+      });
+    }
+  });
+  CHECK(helped);
   set_threads(0);
 }
 
