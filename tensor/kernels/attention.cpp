@@ -68,7 +68,7 @@ Index read_rows(Index count) { return blocks_of(count, pixels_read) * pixels_rea
 // Zeros for the pairs of keys that only fill up the last square of p[keyu,B].
 template <class Unit>
 void fill_square(Unit* p, Index keys, Index B) {
-  if constexpr (is_bfloat16<Unit>) std::fill(p + blocks_of(keys, 2) * B, p + sum_columns<Unit>(keys) * B, Unit());
+  if constexpr (is_bfloat16<Unit>) std::fill(p + blocks_of(keys, 2) * B, p + square_columns(keys) * B, Unit());
 }
 
 // The keys or values of a head in units, `stride` apart: reals where they lie, or pairs made of them.
@@ -104,7 +104,7 @@ Operand<Unit> by_width(const real* rows, Index stride, Index count, Index width,
 template <class Unit>
 Operand<Unit> by_row(const real* rows, Index stride, Index count, Index width, Scratch& scratch) {
   if constexpr (is_bfloat16<Unit>) {
-    const Index pairs = sum_columns<Unit>(count), columns = blocks_of(width, channel_block) * channel_block;
+    const Index pairs = square_columns(count), columns = blocks_of(width, channel_block) * channel_block;
     real *by_pair = scratch.take(pairs * columns), *turned = scratch.take(pairs * columns);
     const Index whole = width == columns ? count / 2 : 0, rest = 2 * (pairs - whole);
     conv_micro().bfloat16().round_two(rows, rows + stride, whole, columns, 2 * stride, units<Unit>(by_pair), columns);

@@ -57,10 +57,17 @@ void rows_to_blocks(const real* from, Index rows, Index channels, Unit* to) {
     copy_blocks(from + channel, rows, std::min(channels - channel, block_channels<Unit>), channels, to, block_units);
 }
 
-/// The columns of an OuterSum that `rows` make: themselves, or pairs of them and pairs of zeros, whole squares.
+/// The pairs that `rows` make, and pairs of zeros up to a whole square.
+inline Index square_columns(Index rows) { return blocks_of(rows, 2 * square_units) * square_units; }
+
+/// The columns of an OuterSum that `rows` make: themselves, or pairs of them; for tiles, whole squares of pairs.
 template <class Unit>
 Index sum_columns(Index rows) {
-  return is_bfloat16<Unit> ? blocks_of(rows, 2 * square_units) * square_units : rows;
+  if constexpr (is_bfloat16<Unit>) {
+    return conv_micro().bfloat16().turned ? square_columns(rows) : blocks_of(rows, 2);
+  } else {
+    return rows;
+  }
 }
 
 /// The same rows for sums over them: units are of rows, [blocks][sum_columns][width], where `width` is some channel
@@ -93,10 +100,21 @@ inline void rows_to_columns(const real* from, Index rows, Index channels, Index 
   }
 }
 
-/// The columns of channel blocks as an OuterSum wants its x: pairs in squares.
+/// The columns of channel blocks as an OuterSum wants its x.
 inline void turn_columns(real*, Index) {}
 inline void turn_columns(Bfloat16Pair* columns, Index count) {
-  conv_micro().bfloat16().turn(columns, count / square_units);
+  const Bfloat16Micro& micro = conv_micro().bfloat16();
+  if (micro.turned) micro.turn(columns, count / square_units);
+}
+
+/// The last column, not after that of `row`, with which an OuterSum may begin.
+template <class Unit>
+Index begin_column(Index row) {
+  if constexpr (is_bfloat16<Unit>) {
+    return conv_micro().bfloat16().turned ? row / (2 * square_units) * square_units : row / 2;
+  } else {
+    return row;
+  }
 }
 
 /// The recipe for weights `at(k, c)` of inputs k and outputs c as [output blocks][input blocks][block_units][output

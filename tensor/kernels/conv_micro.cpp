@@ -97,8 +97,6 @@ HWY_ATTR void outer_sum(const OuterSum<typename Units::Unit>& t) {
   using Unit = typename Units::Unit;
   const Vector d;
   constexpr Index at_once = max_pixels >= 8 ? 8 : max_pixels >= 4 ? 4 : max_pixels >= 2 ? 2 : 1;
-  constexpr Index channel_step = is_bfloat16<Unit> ? square_units : 1;  // columns have the other
-  constexpr Index square = square_units * channel_block;
   for (Index first = 0; first < channel_block; first += at_once) {
     Vec sum[at_once][vectors];
     real* target = t.sum + first * t.sum_row;
@@ -111,15 +109,14 @@ HWY_ATTR void outer_sum(const OuterSum<typename Units::Unit>& t) {
     }
     const Unit* dy = t.dy;
     for (Index row = 0; row < t.rows; ++row) {
-      const Unit* x = t.x + row * t.x_row + first * channel_step;
-      for (Index column = 0; column < t.columns; ++column, x += channel_block / channel_step, dy += output_block) {
-        if (is_bfloat16<Unit> && column > 0 && column % square_units == 0) x += square - square_units;
+      const Unit* x = t.x + row * t.x_row + first;
+      for (Index column = 0; column < t.columns; ++column, x += channel_block, dy += output_block) {
         Vec slope[vectors];
 #pragma GCC unroll 16
         for (Index v = 0; v < vectors; ++v) slope[v] = Units::load(d, dy + v * lanes);
 #pragma GCC unroll 8
         for (Index i = 0; i < at_once; ++i) {
-          const Vec value = Units::spread(d, x + i * channel_step);
+          const Vec value = Units::spread(d, x + i);
 #pragma GCC unroll 16
           for (Index v = 0; v < vectors; ++v) sum[i][v] = Units::add_products(d, value, slope[v], sum[i][v]);
         }
@@ -268,6 +265,7 @@ HWY_ATTR void round_taps(const real* first, const real* second, Index step, Bflo
 
 template <bool Native>
 constexpr Bfloat16Micro in_vectors{{max_pixels, product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>},
+                                   false,
                                    round<Native>,
                                    round_two<Native>,
                                    turn,
@@ -290,7 +288,7 @@ ConvMicro describe_conv() {
 #if REVERIE_TILES
   if (has_native_bfloat16() && has_tiles()) {
     micro.levels[2] = {
-        {2 * Amx::rows, tile_product, tile_outer_sum}, round<true>, round_two<true>, turn, round_taps<true>};
+        {2 * Amx::rows, tile_product, tile_outer_sum}, true, round<true>, round_two<true>, turn, round_taps<true>};
     micro.best = Bfloat16Level::tiles;
   }
 #endif

@@ -31,9 +31,9 @@ struct Product {
 /// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
 ///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i]
 ///     dy[(r columns + p) output_block + c].
-/// Where a column is a pair of pixels there is one row, and x lies in squares turned round, [squares][channel_block]
-/// [square_units]: x[p / square_units, i, p % square_units]. The columns that fill up the last square may be read too;
-/// x has zeros there, and dy numbers.
+/// Where a column is a pair of pixels there is one row. For tiles x lies in squares turned round, [squares]
+/// [channel_block][square_units]: x[p / square_units, i, p % square_units]. There the columns that fill up the last
+/// square are read too; x has zeros there, and dy numbers.
 template <class Unit>
 struct OuterSum {
   const Unit* x;
@@ -73,6 +73,7 @@ struct Products {
 /// Products of numbers in bfloat16, and how numbers get there.
 struct Bfloat16Micro {
   Products<Bfloat16Pair> products;
+  bool turned;  ///< an OuterSum wants its x in squares turned round
   /// Rounds rows `step` apart, of `count` numbers, some vectors of them: pairs are neighbours in a row.
   void (*round)(const real* from, Index rows, Index count, Index step, Bfloat16Pair* to, Index to_step);
   /// The same with pairs of first's and second's numbers.

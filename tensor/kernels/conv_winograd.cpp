@@ -223,7 +223,7 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
       real* sum = sums != nullptr ? sums + pair * sum_size : of_pair.take(sum_size);
       for (Index place = 0; place < places; ++place) {
         const Group::Range having = group.having(place);
-        const Index begin = is_bfloat16<Unit> ? having.begin / (2 * square_units) * square_units : having.begin;
+        const Index begin = begin_column<Unit>(having.begin);
         micro.in<Unit>().outer_sum({.x = v + place * v_place + (i * count + begin) * channel_block,
                                     .x_row = 0,
                                     .dy = d + place * d_place + (o * count + begin) * micro.output_block,

@@ -104,7 +104,7 @@ struct Micro {
   template <class Sum>
   Sum outer_sum(Index columns, Index i, Index c, Sum sum) const {
     for (Index k = 0; k < columns; ++k) {
-      sum = add(sum, x[static_cast<std::size_t>(k / 16 * 256 + i * 16 + k % 16)],
+      sum = add(sum, x[static_cast<std::size_t>(k * 16 + i)],
                 weight[static_cast<std::size_t>(k * outputs + c)]);
     }
     return sum;
@@ -165,9 +165,8 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
     for (const Index columns : {3, 16, 80}) {
       for (const bool accumulate : {true, false}) {
         Micro padded;  // the last square is filled up with zeros
-        for (Index k = columns; k < 80; ++k) {
-          for (Index i = 0; i < 16; ++i) padded.x[static_cast<std::size_t>(k / 16 * 256 + i * 16 + k % 16)] = {};
-        }
+        std::fill(padded.x.begin() + columns * 16, padded.x.end(), Bfloat16Pair());
+        if (micro_of(level).turned) micro_of(level).turn(padded.x.data(), 5);
         Tensor sums = m.before.clone();
         micro_of(level).products.outer_sum({.x = padded.x.data(),
                                             .x_row = 0,
