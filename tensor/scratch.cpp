@@ -38,15 +38,19 @@ Scratch::~Scratch() {
 real* Scratch::take(Index count) {
   constexpr Index line = 64 / sizeof(real);
   count = (count + line - 1) / line * line;
-  while (arena.block < arena.blocks.size() && arena.used + count > arena.blocks[arena.block].size) {
+  const auto fits = [&] { return arena.used + count <= arena.blocks[arena.block].size; };
+  std::size_t unused = arena.block;  // the first block of which nothing is taken
+  while (arena.block < arena.blocks.size() && !fits()) {
+    if (arena.used > 0) ++unused;
     ++arena.block;
     arena.used = 0;
   }
-  if (arena.block == arena.blocks.size()) {
+  if (arena.block == arena.blocks.size()) {  // one takes the place of those that are too small
+    for (; arena.blocks.size() > unused; arena.blocks.pop_back()) pool().give_back(arena.blocks.back().data);
+    arena.block = unused;
+    arena.blocks.reserve(unused + 1);
     const Index size = std::max(count, least_block);
-    arena.blocks.reserve(arena.blocks.size() + 1);  // what throws comes first
-    auto* data = static_cast<real*>(pool().take(static_cast<std::size_t>(size) * sizeof(real)));
-    arena.blocks.push_back({data, size});
+    arena.blocks.push_back({static_cast<real*>(pool().take(static_cast<std::size_t>(size) * sizeof(real))), size});
   }
   real* place = arena.blocks[arena.block].data + arena.used;
   arena.used += count;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <thread>
 
 #include "autograd/ops.h"
 #include "tensor/parallel.h"
@@ -110,4 +111,17 @@ TEST_CASE("scratch is aligned, keeps what nested scopes hold apart, and is used 
     CHECK(b == first);
   }
   CHECK(std::all_of(a, a + 5, [](real value) { return value == 1; }));
+}
+
+TEST_CASE("scratch that has become too small is given back") {
+  std::thread([] {  // whose scratch is empty
+    const auto place = [](Index count) { return Scratch().take(count); };
+    Scratch outer;
+    const real* held = outer.take(Index{1} << 18);
+    place(Index{1} << 19);
+    const real* large = place(Index{1} << 20);
+    CHECK(place(5) == large);
+    CHECK(place(Index{1} << 20) == large);
+    CHECK(large != held);
+  }).join();
 }
