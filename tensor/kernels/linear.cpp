@@ -111,8 +111,8 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
   });
 }
 
-// The rows are cut into parts. A single one adds to dW at once, if only whole blocks do; otherwise each has a sum of
-// its own, and they are added in their order.
+// The rows are cut into parts, so long that sums cost little beside products. A single one adds to dW at once, if only
+// whole blocks do; otherwise each has a sum of its own, and they are added in their order.
 template <class Unit>
 static void backward_weight(const LinearShape& s, const real* x, const real* dy, bool accumulate, Tensor& dweight) {
   const ConvMicro& micro = conv_micro();
