@@ -46,7 +46,7 @@ void explain(const Options& options) {
   const TapePlan plan = plan_tape(shard, gradients);
   if (!options.dot.empty()) write_text(options.dot, plan_graph(plan, parameters));
 
-  const Index batch = config.train.batch_size, size = std::min(config.train.shard_size, batch);
+  const Index batch = config.train.batch_size, size = std::min(shard_size(config, data->sample_shape()), batch);
   const Index shards = (batch + size - 1) / size;
   Flops all;
   for (const Flops& flops : plan.flops) all += flops;

@@ -60,7 +60,6 @@ hidden = 128
 depth = 3
 [train]
 batch_size = 256
-shard_size = 128
 )";
 struct Task {
   const char* config;
@@ -124,6 +123,7 @@ void measure(const Options& options) {
   }
   if (options.channels > 0) (images ? config.model.channels : config.model.hidden) = options.channels;
   const auto data = random_set(task.sample, config.train.batch_size);
+  config.train.shard_size = shard_size(config, data->sample_shape());
   Trainer trainer(config, *data);
 
   const Tensor x = normal({.seed = 2, .stream = Stream::probe}, task.sample.with(0, config.train.batch_size));

@@ -210,7 +210,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"diffusion.flow_times", &c.diffusion.flow_times, "flow: times in training: " + names_in(flow_times())},
       {"train.steps", &c.train.steps, "updates in all"},
       {"train.batch_size", &c.train.batch_size, "samples an update"},
-      {"train.shard_size", &c.train.shard_size, "samples a task: what runs forward and backward from cache"},
+      {"train.shard_size", &c.train.shard_size, "samples a task: what runs forward and backward from cache; 0: by their size"},
       {"train.lanes", &c.train.lanes, "partial sums of the gradient, at most so many tasks at once"},
       {"train.seed", &c.train.seed, "of everything random"},
       {"train.optimizer", &c.train.optimizer.name, "adamw, adam or sgd"},
@@ -353,7 +353,7 @@ void check_config(const Config& c) {
   require_config(!c.data.train.empty(), "data.train", "is missing: the set to train on");
   require_range("train.steps", c.train.steps, 1, 1'000'000'000);
   require_range("train.batch_size", c.train.batch_size, 1, 1'000'000);
-  require_range("train.shard_size", c.train.shard_size, 1, 1'000'000);
+  require_range("train.shard_size", c.train.shard_size, 0, 1'000'000);
   require_range("train.lanes", c.train.lanes, 1, 1024);
   const OptimizerOptions& optimizer = c.train.optimizer;
   for (const auto& [key, decay] : {std::pair{"train.beta1", optimizer.beta1},

@@ -49,7 +49,7 @@ struct Config {
   } diffusion;
 
   struct Train {
-    Index steps = 1000, batch_size = 64, shard_size = 8, lanes = 4;
+    Index steps = 1000, batch_size = 64, shard_size = 0, lanes = 4;
     Index seed = 0;
     OptimizerOptions optimizer;
     LearningRate learning_rate;

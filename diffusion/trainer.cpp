@@ -37,7 +37,20 @@ void require_same(const Config& now, const Config& then, const std::string& orig
   }
 }
 
+// With what a configuration leaves to the samples.
+Config config_for(Config config, const Shape& sample) {
+  config.train.shard_size = shard_size(config, sample);
+  config.train.learning_rate.total_steps = config.train.steps;
+  return config;
+}
+
 }  // namespace
+
+Index shard_size(const Config& config, const Shape& sample) {
+  if (config.train.shard_size > 0) return config.train.shard_size;
+  if (sample.rank() < 3) return 128;
+  return std::clamp<Index>(8192 / std::max<Index>(1, sample[0] * sample[1]), 1, 8);
+}
 
 void QuartileLosses::add(double u, double loss) {
   const auto quarter = static_cast<std::size_t>(std::clamp(4 * u, 0.0, 3.0));
@@ -59,23 +72,22 @@ std::optional<double> QuartileLosses::mean(std::size_t quarter) const {
 }
 
 Trainer::Trainer(const Config& config, const Dataset& train)
-    : config_(config),
+    : config_(config_for(config, train.sample_shape())),
       model_(config, facts(train)),
       loader_(train, config.train.batch_size, static_cast<std::uint64_t>(config.train.seed), config.data.flip),
       objective_(model_.formulation.objective(config, model_.process)),
       timestep_sampler_(make_timestep_sampler(config.train.timestep_sampler, config.diffusion.steps,
                                               config.train.timestep_sampler_parameters)),
-      gradient_(model_.network->parameters, config.train.shard_size, config.train.lanes),
+      gradient_(model_.network->parameters, config_.train.shard_size, config.train.lanes),
       optimizer_(config.train.optimizer, model_.network->parameters),
       raw_(model_.network->parameters.values()) {
-  config_.train.learning_rate.total_steps = config.train.steps;
   for (const double rate : config.train.ema_rates)
     emas_.emplace_back(rate, config.train.ema_warmup, model_.network->parameters);
 }
 
 Trainer::Trainer(const Config& config, const Dataset& train, const Checkpoint& saved, const std::string& origin)
     : Trainer(config, train) {
-  require_same(config, saved.config, origin);
+  require_same(config_, config_for(saved.config, train.sample_shape()), origin);
   if (saved.data.sample_shape != train.sample_shape() || saved.data.class_names != train.class_names) {
     throw UsageError("resume: the run in ", origin, " learnt samples of shape ", saved.data.sample_shape, " in ",
                      saved.data.class_names.size(), " classes, the data has shape ", train.sample_shape(), " and ",

@@ -104,6 +104,26 @@ TEST_CASE("a resumed run has the bits of one that never stopped") {
   }
 }
 
+TEST_CASE("shards are as large as their samples allow, unless the configuration says how large") {
+  Config config = small();
+  CHECK(shard_size(config, {28, 28, 1}) == 8);
+  config.train.shard_size = 0;
+  for (const auto& [sample, size] : {std::pair<Shape, Index>{{2}, 128},
+                                     {{8, 8, 3}, 8},
+                                     {{28, 28, 1}, 8},
+                                     {{32, 32, 3}, 8},
+                                     {{64, 64, 3}, 2},
+                                     {{96, 64, 3}, 1},
+                                     {{512, 512, 3}, 1}})
+    CHECK(shard_size(config, sample) == size);
+  const PointSet moons = toy("two_moons", 200, 1);
+  Config said = config;
+  said.train.shard_size = 128;
+  Trainer first(said, moons);
+  first.step();
+  CHECK(Trainer(config, moons, first.checkpoint(), "here.h5").steps_done() == 1);  // the same run
+}
+
 TEST_CASE("a run goes on only under its own configuration and data") {
   const PointSet moons = toy("two_moons", 200, 1);
   Trainer trainer(small(), moons);
