@@ -104,7 +104,7 @@ std::string Run::last_checkpoint() const {
 
 std::string Run::facts(double loss, double images_per_second) const {
   return concat(at_step(), "  loss ", std::setprecision(4), std::showpoint, loss, "  ",
-                static_cast<Index>(images_per_second), " images/s");
+                static_cast<Index>(images_per_second), " samples/s");
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -69,7 +69,7 @@ TEST_CASE("in a pipe there are plain lines: no carriage returns, no bars") {
   CHECK(!contains(out, "\r"));
   CHECK(!contains(out, "[#"));
   CHECK(contains(out, "\nstep 10/400  loss "));
-  CHECK(contains(out, " images/s"));
+  CHECK(contains(out, " samples/s"));
   CHECK(contains(out, " left\n"));
 }
 
