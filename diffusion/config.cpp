@@ -210,7 +210,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"diffusion.flow_times", &c.diffusion.flow_times, "flow: times in training: " + names_in(flow_times())},
       {"train.steps", &c.train.steps, "updates in all"},
       {"train.batch_size", &c.train.batch_size, "samples an update"},
-      {"train.shard_size", &c.train.shard_size, "samples a task: what runs forward and backward from cache; 0: by their size"},
+      {"train.shard_size", &c.train.shard_size, "samples a task; 0: as many as run forward and backward from cache"},
       {"train.lanes", &c.train.lanes, "partial sums of the gradient, at most so many tasks at once"},
       {"train.seed", &c.train.seed, "of everything random"},
       {"train.optimizer", &c.train.optimizer.name, "adamw, adam or sgd"},

@@ -13,7 +13,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-constexpr Index evaluation_shard = 8;  // samples a task
+constexpr Index evaluation_shard = 8;  // images a task
 
 MeanWithError mean_with_error(std::span<const double> values) {
   const double n = static_cast<double>(values.size());
@@ -93,7 +93,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
   const auto kept = model.network->parameters.keep_prepared();
   std::mutex mutex;
   Index done = 0;
-  parallel_for(N, evaluation_shard, [&](Index first, Index last) {
+  parallel_for(N, samples_at_once(model.data.sample_shape, evaluation_shard), [&](Index first, Index last) {
     std::vector<Index> indices(static_cast<std::size_t>(last - first));
     std::iota(indices.begin(), indices.end(), first);
     const Tensor x0 = data.batch(indices);
@@ -155,7 +155,8 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
   require_fits(model, data, data.name.empty() ? "likelihood: the set" : "likelihood: " + data.name);
   if (count < 1) throw UsageError("likelihood: ", count, " samples; at least one must be asked for");
   const bool images = model.data.sample_shape.rank() == 3;
-  const Index N = std::min(count, data.size()), shard = images ? evaluation_shard : 256,
+  const Index N = std::min(count, data.size()),
+              shard = samples_at_once(model.data.sample_shape, images ? evaluation_shard : 16),
               shards = (N + shard - 1) / shard;
   const auto [sigma_min, sigma_max] = model.sigma_range();
   options.sigma_min = sigma_min;

@@ -13,10 +13,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Samples [N,H,W,C] or [N,2] a task: twice as many as in training, because nothing is kept.
-Index sampling_shard(const Shape& samples) {
-  return samples.rank() < 4 ? 256 : std::clamp<Index>(16384 / std::max<Index>(1, samples[1] * samples[2]), 1, 16);
-}
+constexpr Index sampling_shard = 16;  // images a task; nothing is kept
 
 // How a request is met: by which sampler, and over which chain or grid.
 struct Plan {
@@ -102,6 +99,11 @@ class ShardProgress {
 };
 
 }  // namespace
+
+Index samples_at_once(const Shape& sample, Index images) {
+  if (sample.rank() < 3) return 16 * images;
+  return std::clamp<Index>(images * 32 * 32 / std::max<Index>(1, sample[0] * sample[1]), 1, images);
+}
 
 DiffusionModel::DiffusionModel(const Config& config, const DataFacts& data)
     : config(config),
@@ -189,7 +191,7 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
   Tensor x_T = Tensor::uninitialized(x0.shape());
   ShardProgress report(progress, (plan.steps - 1) * x0.extent(0));
   const auto kept = model.network->parameters.keep_prepared();
-  parallel_for(x0.extent(0), sampling_shard(x0.shape()), [&](Index first, Index last) {
+  parallel_for(x0.extent(0), samples_at_once(model.data.sample_shape, sampling_shard), [&](Index first, Index last) {
     const Model network = model.conditional() ? with_guidance(model.class_conditional(), part(labels, first, last), -1,
                                                               1, plan.process.variance_type)
                                               : model.unconditional();
@@ -212,7 +214,7 @@ Samples generate(const DiffusionModel& model, const SampleRequest& request,
   if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
   ShardProgress report(progress, plan.steps * request.count);
   const auto kept = model.network->parameters.keep_prepared();
-  parallel_for(request.count, sampling_shard(all), [&](Index first, Index last) {
+  parallel_for(request.count, samples_at_once(model.data.sample_shape, sampling_shard), [&](Index first, Index last) {
     const Shape shape = all.with(0, last - first);
     const std::vector<Index> labels = part(samples.labels, first, last);
     const Model network = !model.conditional()

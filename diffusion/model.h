@@ -80,8 +80,12 @@ struct Samples {
 Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest& request,
               const std::function<bool(double)>& progress = nullptr);
 
-/// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count.
-/// `progress` is told the share that is done, perhaps from several threads, one at a time; where it returns false the
+/// How many samples [H,W,C] or [2] are a task: as many as run through a network from cache and still use a weight often
+/// enough. At most `images`, and of those larger than 32x32 as many as have that number's pixels; or 16 `images` points.
+Index samples_at_once(const Shape& sample, Index images);
+
+/// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count, but for
+/// the rounding of a task of few samples. `progress` is told the share that is done, perhaps from several threads, one at a time; where it returns false the
 /// work stops with an Error. Throws as check_request.
 Samples generate(const DiffusionModel& model, const SampleRequest& request,
                  const std::function<bool(double)>& progress = nullptr);

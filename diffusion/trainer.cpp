@@ -47,9 +47,7 @@ Config config_for(Config config, const Shape& sample) {
 }  // namespace
 
 Index shard_size(const Config& config, const Shape& sample) {
-  if (config.train.shard_size > 0) return config.train.shard_size;
-  if (sample.rank() < 3) return 128;
-  return std::clamp<Index>(8192 / std::max<Index>(1, sample[0] * sample[1]), 1, 8);
+  return config.train.shard_size > 0 ? config.train.shard_size : samples_at_once(sample, 8);
 }
 
 void QuartileLosses::add(double u, double loss) {

@@ -35,8 +35,7 @@ struct StepReport {
   QuartileLosses quartiles;  ///< without importance weights
 };
 
-/// Samples [H,W,C] or [2] a task: train.shard_size or, if that is 0, as many as run forward and backward from cache and
-/// still use a weight often enough: 128 points, or images of 8192 pixels together, at most eight of them.
+/// Samples [H,W,C] or [2] a task: train.shard_size or, if that is 0, those of eight images at once.
 Index shard_size(const Config& config, const Shape& sample);
 
 /// Trains a diffusion model. Everything that a step does is a function of the configuration, the data and the step's

@@ -48,9 +48,9 @@ TEST_CASE("DDIM backwards finds the noise that a sample comes from: on N(0, 1) x
 
 TEST_CASE("encoding is the same for any number of threads, tells its progress, and wants samples of the model's") {
   const DiffusionModel model(standard_normal(), {{2}, {}});
-  const Tensor x0 = noise({40, 2});
+  const Tensor x0 = noise({600, 2});  // several tasks
   SampleRequest request = default_request(model.config);
-  request.count = 40, request.steps = 10;
+  request.count = 600, request.steps = 10;
   double last = 0;
   const Tensor one = encode(model, x0, request, [&](double share) {
     CHECK(share > last);
@@ -62,10 +62,26 @@ TEST_CASE("encoding is the same for any number of threads, tells its progress, a
   const Tensor three = encode(model, x0, request);
   set_threads(0);
   CHECK(std::equal(one.values().begin(), one.values().end(), three.values().begin()));
-  CHECK(contains(error_of([&] { encode(model, noise({40, 3}), request); }), "[40,3]"));
+  CHECK(contains(error_of([&] { encode(model, noise({600, 3}), request); }), "[600,3]"));
   CHECK(contains(error_of([&] { encode(model, x0, request, [](double) { return false; }); }), "interrupted"));
-  request.start = noise({39, 2});
-  CHECK(contains(error_of([&] { generate(model, request); }), "[39,2]"));
+  request.start = noise({599, 2});
+  CHECK(contains(error_of([&] { generate(model, request); }), "[599,2]"));
+}
+
+TEST_CASE("a sample is the same among how many others it is drawn") {
+  Config config;
+  config.data.train = "none", config.model.network = "mlp";
+  const DiffusionModel model(config, {{2}, {}});
+  Index tensor = 0;
+  for (Tensor& weight : model.network->parameters.values())  // the last layer begins with zeros
+    weight.copy_from((0.1 * Var(normal(RandomKey{.seed = 1}.with_channel(tensor++), weight.shape()))).value());
+  SampleRequest request = default_request(model.config);
+  request.steps = 5, request.count = 300;
+  const Tensor many = generate(model, request).x;
+  for (const Index count : {1, 3, 257}) {  // one alone, or in the last task
+    request.count = count;
+    CHECK(difference(generate(model, request).x, many.rows(0, count)) < (sizeof(real) == 4 ? 1e-5 : 1e-13));
+  }
 }
 
 TEST_CASE("each sample has the class that is asked for") {
