@@ -22,12 +22,23 @@ namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+/// A vector that has been loaded for several multiply-adds. Where there are but sixteen registers GCC would rather load
+/// it anew for each of them, though they all have their place, and loads then take longer than multiplying.
+template <class V>
+HWY_INLINE HWY_ATTR V in_register(V v) {
+#if HWY_TARGET == HWY_AVX2
+  asm("" : "+x"(v.raw));
+#endif
+  return v;
+}
+
 /// What micro-kernels that are written for any unit do with units of one real.
 struct RealUnits {
   using Unit = real;
+  /// Units that several products share.
   template <class D>
   static HWY_INLINE HWY_ATTR hn::Vec<D> load(D d, const Unit* from) {
-    return hn::LoadU(d, from);
+    return in_register(hn::LoadU(d, from));
   }
   /// One unit for all lanes.
   template <class D>
@@ -61,7 +72,7 @@ struct Bfloat16Units {
 
   template <class D>
   static HWY_INLINE HWY_ATTR hn::Vec<D> load(D d, const Unit* from) {
-    return hn::BitCast(d, hn::LoadU(Bits<D>(), &from->bits));
+    return in_register(hn::BitCast(d, hn::LoadU(Bits<D>(), &from->bits)));
   }
   template <class D>
   static HWY_INLINE HWY_ATTR hn::Vec<D> spread(D d, const Unit* from) {
