@@ -86,31 +86,44 @@ void mix(const Unit* v, Index stride, Index keys, Index width, const Unit* p, re
   });
 }
 
-template <class Units, Index Vectors, Index Keys, class Unit = typename Units::Unit>
-HWY_ATTR void spread_to(const Unit* p, Index width, Index padded, const Unit* q, real* dk) {
+// dk[r,C] += sum over queries of p[r,query] q[query,C] for `Keys` rows and the vectors of columns C from `column` on.
+template <class Units, Index Queries, Index Keys, Index Columns, class Unit = typename Units::Unit>
+HWY_ATTR void spread_to(const Unit* p, Index padded, const Unit* q, real* dk) {
   const Vector d;
-  constexpr Index queries = Vectors * lanes / unit_numbers<Unit>;
-  for (Index column = 0; column < width; column += lanes) {
-    Vec sum[Keys];
+  Vec sum[Keys][Columns];
 #pragma GCC unroll 16
-    for (Index key = 0; key < Keys; ++key) sum[key] = hn::LoadU(d, dk + key * padded + column);
-    for (Index query = 0; query < queries; ++query) {
-      const Vec row = Units::load(d, q + query * padded + column);
+  for (Index key = 0; key < Keys; ++key) {
+#pragma GCC unroll 2
+    for (Index c = 0; c < Columns; ++c) sum[key][c] = hn::LoadU(d, dk + key * padded + c * lanes);
+  }
+  for (Index query = 0; query < Queries; ++query, q += padded) {
+    Vec row[Columns];
+#pragma GCC unroll 2
+    for (Index c = 0; c < Columns; ++c) row[c] = Units::load(d, q + c * lanes);
 #pragma GCC unroll 16
-      for (Index key = 0; key < Keys; ++key) {
-        sum[key] = Units::add_products(d, Units::spread(d, p + key * queries + query), row, sum[key]);
-      }
+    for (Index key = 0; key < Keys; ++key) {
+      const Vec factor = Units::spread(d, p + key * Queries + query);
+#pragma GCC unroll 2
+      for (Index c = 0; c < Columns; ++c) sum[key][c] = Units::add_products(d, factor, row[c], sum[key][c]);
     }
+  }
 #pragma GCC unroll 16
-    for (Index key = 0; key < Keys; ++key) hn::StoreU(sum[key], d, dk + key * padded + column);
+  for (Index key = 0; key < Keys; ++key) {
+#pragma GCC unroll 2
+    for (Index c = 0; c < Columns; ++c) hn::StoreU(sum[key][c], d, dk + key * padded + c * lanes);
   }
 }
 
 template <class Units, Index Vectors, class Unit = typename Units::Unit>
 void spread(const Unit* p, Index keys, Index width, Index padded, const Unit* q, real* dk) {
+  constexpr Index queries = Vectors * lanes / unit_numbers<Unit>;
   for_tiles(keys, [&](Index first, auto rows) {
-    spread_to<Units, Vectors, rows>(p + first * Vectors * lanes / unit_numbers<Unit>, width, padded, q,
-                                    dk + first * padded);
+    const Unit* factors = p + first * queries;
+    real* to = dk + first * padded;
+    Index column = 0;
+    for (; column + lanes < width; column += 2 * lanes)
+      spread_to<Units, queries, rows, 2>(factors, padded, q + column, to + column);
+    if (column < width) spread_to<Units, queries, rows, 1>(factors, padded, q + column, to + column);
   });
 }
 

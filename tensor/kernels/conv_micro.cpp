@@ -91,43 +91,52 @@ void product(const Product<typename Units::Unit>& t) {
   product_for<Units>(t, std::make_integer_sequence<Index, max_pixels>());
 }
 
-// Some of x's channels by a block of dy's in registers, running over the pixels.
-template <class Units>
-HWY_ATTR void outer_sum(const OuterSum<typename Units::Unit>& t) {
+// `Channels` of x's channels, from `first` on, by a block of dy's in registers, running over the pixels.
+template <class Units, Index Channels>
+HWY_ATTR void outer_sum_of(const OuterSum<typename Units::Unit>& t, Index first) {
   using Unit = typename Units::Unit;
   const Vector d;
-  constexpr Index at_once = max_pixels >= 8 ? 8 : max_pixels >= 4 ? 4 : max_pixels >= 2 ? 2 : 1;
-  for (Index first = 0; first < channel_block; first += at_once) {
-    Vec sum[at_once][vectors];
-    real* target = t.sum + first * t.sum_row;
+  Vec sum[Channels][vectors];
+  real* target = t.sum + first * t.sum_row;
 #pragma GCC unroll 8
-    for (Index i = 0; i < at_once; ++i) {
+  for (Index i = 0; i < Channels; ++i) {
 #pragma GCC unroll 16
-      for (Index v = 0; v < vectors; ++v) {
-        sum[i][v] = t.accumulate ? hn::LoadU(d, target + i * t.sum_row + v * lanes) : hn::Zero(d);
-      }
-    }
-    const Unit* dy = t.dy;
-    for (Index row = 0; row < t.rows; ++row) {
-      const Unit* x = t.x + row * t.x_row + first;
-      for (Index column = 0; column < t.columns; ++column, x += channel_block, dy += output_block) {
-        Vec slope[vectors];
-#pragma GCC unroll 16
-        for (Index v = 0; v < vectors; ++v) slope[v] = Units::load(d, dy + v * lanes);
-#pragma GCC unroll 8
-        for (Index i = 0; i < at_once; ++i) {
-          const Vec value = Units::spread(d, x + i);
-#pragma GCC unroll 16
-          for (Index v = 0; v < vectors; ++v) sum[i][v] = Units::add_products(d, value, slope[v], sum[i][v]);
-        }
-      }
-    }
-#pragma GCC unroll 8
-    for (Index i = 0; i < at_once; ++i) {
-#pragma GCC unroll 16
-      for (Index v = 0; v < vectors; ++v) hn::StoreU(sum[i][v], d, target + i * t.sum_row + v * lanes);
+    for (Index v = 0; v < vectors; ++v) {
+      sum[i][v] = t.accumulate ? hn::LoadU(d, target + i * t.sum_row + v * lanes) : hn::Zero(d);
     }
   }
+  const Unit* dy = t.dy;
+  for (Index row = 0; row < t.rows; ++row) {
+    const Unit* x = t.x + row * t.x_row + first;
+    for (Index column = 0; column < t.columns; ++column, x += channel_block, dy += output_block) {
+      Vec slope[vectors];
+#pragma GCC unroll 16
+      for (Index v = 0; v < vectors; ++v) slope[v] = Units::load(d, dy + v * lanes);
+#pragma GCC unroll 8
+      for (Index i = 0; i < Channels; ++i) {
+        const Vec value = Units::spread(d, x + i);
+#pragma GCC unroll 16
+        for (Index v = 0; v < vectors; ++v) sum[i][v] = Units::add_products(d, value, slope[v], sum[i][v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (Index i = 0; i < Channels; ++i) {
+#pragma GCC unroll 16
+    for (Index v = 0; v < vectors; ++v) hn::StoreU(sum[i][v], d, target + i * t.sum_row + v * lanes);
+  }
+}
+
+// All of x's channels, evenly in as few turns as registers allow.
+template <class Units, Index... Turns>
+void outer_sum_in(const OuterSum<typename Units::Unit>& t, std::integer_sequence<Index, Turns...>) {
+  constexpr auto first = [](Index turn) { return turn * channel_block / static_cast<Index>(sizeof...(Turns)); };
+  (outer_sum_of<Units, first(Turns + 1) - first(Turns)>(t, first(Turns)), ...);
+}
+template <class Units>
+void outer_sum(const OuterSum<typename Units::Unit>& t) {
+  constexpr Index turns = (channel_block + max_pixels - 1) / max_pixels;
+  outer_sum_in<Units>(t, std::make_integer_sequence<Index, turns>());
 }
 
 // The nine taps of a row of input channels are 144 numbers together in the weight: squares of what is to be put there
