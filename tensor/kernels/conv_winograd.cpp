@@ -105,33 +105,34 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
   parallel_for(tiles.count(), at_once, [&](Index first, Index last) {
     const Group group(tiles, first, last);
     const Index count = group.count();
-    const Index v_place = p.in_blocks * count * block_units + channel_block,
-                m_place = count * p.output_block + channel_block;
+    const TileLayout v_layout = TileLayout::for_products(p.in_blocks, count, block_units),
+                     m_layout = TileLayout::for_products(1, count, p.output_block);
     Scratch scratch;
-    Unit* v = units<Unit>(scratch.take(places * v_place + read_beyond<Unit>));
-    if (in <= p.in_blocks * block_channels<Unit> - channel_block) std::fill_n(v, places * v_place, Unit());
-    transform<6>(x, tiles, in, group, 1, winograd_micro().inputs<Unit>(), v_place, block_channels<Unit>, v);
+    const Index v_size = places * v_layout.place_stride;
+    Unit* v = units<Unit>(scratch.take(v_size + read_beyond<Unit>));
+    if (in <= p.in_blocks * block_channels<Unit> - channel_block) std::fill_n(v, v_size, Unit());
+    transform<6>(x, tiles, in, group, 1, winograd_micro().inputs<Unit>(), v_layout, v);
     real* sink = scratch.take(out);  // for outputs beyond the image
     std::fill_n(sink, out, real(0));
     std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
     for (Index t = 0; t < count; ++t)
       tiles.window<4>(y, out, group.tiles[static_cast<std::size_t>(t)].tile, 0, sink, pixels.data() + t * 16);
     std::vector<Index> steps, m_at;
-    for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(block * count * block_units);
-    for (Index t = 0; t < micro.in<Unit>().max_pixels; ++t) m_at.push_back(t * p.output_block);
+    for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(v_layout.at(0, block, 0));
+    for (Index t = 0; t < micro.in<Unit>().max_pixels; ++t) m_at.push_back(m_layout.at(0, 0, t));
     parallel_tiles(p.out_blocks, [&](Index block) {
       const Index channel = block * p.output_block;
       Scratch local;
-      real* m = local.take(places * m_place);
+      real* m = local.take(places * m_layout.place_stride);
       for (Index place = 0; place < places; ++place) {
         const auto [begin, end] = group.having(place);
         const Index tile = even_tile(end - begin, micro.in<Unit>().max_pixels);
         for (Index t = begin; t < end; t += tile) {
-          micro.in<Unit>().product({.x = v + place * v_place + t * block_units,
+          micro.in<Unit>().product({.x = v + v_layout.at(place, 0, t),
                                     .steps = steps,
                                     .weight = u + p.at(place, channel, 0),
                                     .pixels = std::min(tile, end - t),
-                                    .y = m + place * m_place + t * p.output_block,
+                                    .y = m + m_layout.at(place, 0, t),
                                     .y_at = m_at.data(),
                                     .channels = p.output_block});
         }
@@ -139,8 +140,8 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
       for (Index t = 0; t < count; ++t) {
         const Group::Entry& entry = group.tiles[static_cast<std::size_t>(t)];
         for (Index c = channel; c < std::min(channel + p.output_block, out); c += channel_block) {
-          output(winograd_micro().output[entry.few_rows][entry.few_columns], m + t * p.output_block + c - channel,
-                 m_place, bias, accumulate, pixels.data() + t * 16, c, out);
+          output(winograd_micro().output[entry.few_rows][entry.few_columns], m + m_layout.at(0, 0, t) + c - channel,
+                 m_layout.place_stride, bias, accumulate, pixels.data() + t * 16, c, out);
         }
       }
     });
@@ -207,16 +208,20 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
   for (Index first = 0; first < tiles.count(); first += at_once) {
     const Group group(tiles, first, std::min(first + at_once, tiles.count()));
     const Index count = sum_columns<Unit>(group.count());
-    const Index v_place = in_blocks * count * channel_block + channel_block;
-    const Index d_place = out_blocks * count * micro.output_block + channel_block;
+    const TileLayout v_layout = TileLayout::for_sums(count, channel_block),
+                     d_layout = TileLayout::for_sums(count, micro.output_block);
     Scratch of_group;
-    Unit* v = units<Unit>(of_group.take(places * v_place));
-    Unit* d = units<Unit>(of_group.take(places * d_place));
-    if (out % micro.output_block != 0) std::fill_n(d, places * d_place, Unit());  // channels that only fill up
-    transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_place, channel_block, v);
-    transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_place, micro.output_block, d);
-    if constexpr (is_bfloat16<Unit>)
-      parallel_tiles(places, [&](Index place) { turn_columns(v + place * v_place, in_blocks * count); });
+    const Index v_size = in_blocks * v_layout.block_stride, d_size = out_blocks * d_layout.block_stride;
+    Unit* v = units<Unit>(of_group.take(v_size));
+    Unit* d = units<Unit>(of_group.take(d_size));
+    if (out % micro.output_block != 0) std::fill_n(d, d_size, Unit());  // channels that only fill up
+    transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_layout, v);
+    transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_layout, d);
+    if constexpr (is_bfloat16<Unit>) {
+      parallel_tiles(in_blocks, [&](Index i) {
+        for (Index place = 0; place < places; ++place) turn_columns(v + v_layout.at(place, i, 0), count);
+      });
+    }
     parallel_tiles(pairs, [&](Index pair) {
       const Index o = pair / in_blocks, i = pair % in_blocks;
       Scratch of_pair;
@@ -224,9 +229,9 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
       for (Index place = 0; place < places; ++place) {
         const Group::Range having = group.having(place);
         const Index begin = begin_column<Unit>(having.begin);
-        micro.in<Unit>().outer_sum({.x = v + place * v_place + (i * count + begin) * channel_block,
+        micro.in<Unit>().outer_sum({.x = v + v_layout.at(place, i, begin),
                                     .x_row = 0,
-                                    .dy = d + place * d_place + (o * count + begin) * micro.output_block,
+                                    .dy = d + d_layout.at(place, o, begin),
                                     .rows = 1,
                                     .columns = blocks_of(having.end, unit_numbers<Unit>) - begin,
                                     .sum = sum + place * PairSum::place(),

@@ -82,14 +82,37 @@ struct Group {
 };
 
 /// Of how many tiles a group is: as many as keep `tile_reals` for each of them in about a quarter of the second-level
-/// cache (weights and images want the rest), but at least enough for the micro-kernel to use a weight some dozen times.
+/// cache (weights and images want the rest), but at least enough for a weight to be used some dozens of times.
 template <class Unit>
 Index group_tiles(Index tiles, Index tile_reals) {
-  constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real));
-  const Index most = conv_micro().in<Unit>().max_pixels;
-  const Index wanted = std::clamp(cache_reals / tile_reals / most, Index{2}, Index{8}) * most;
+  constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real)), few = 28, many = 112;
+  const Index at_once = conv_micro().in<Unit>().max_pixels;
+  const Index wanted = std::clamp(cache_reals / tile_reals / at_once, std::max<Index>(2, few / at_once),
+                                  std::max<Index>(8, many / at_once)) *
+                       at_once;
   return blocks_of(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
 }
+
+/// Where the units of a group's transformed tiles lie: columns (tiles, or pairs of them) of `width` units each.
+struct TileLayout {
+  Index width, place_stride, block_stride;
+
+  /// For products, which sum over all blocks of channels at a place: [places][blocks][columns][width].
+  static TileLayout for_products(Index blocks, Index columns, Index width) {
+    return {width, padded(blocks * columns * width), columns * width};
+  }
+  /// For sums over tiles, which take all places of a block of channels: [blocks][places][columns][width].
+  static TileLayout for_sums(Index columns, Index width) {
+    return {width, padded(columns * width), places * padded(columns * width)};
+  }
+  Index at(Index place, Index block, Index column) const {
+    return place * place_stride + block * block_stride + column * width;
+  }
+
+ private:
+  // Not the power of two that it often is: places would meet in the same sets of the cache.
+  static Index padded(Index size) { return size + channel_block; }
+};
 
 /// The windows of tiles, transformed one by one, a block of channels at a time.
 template <Index size>
@@ -127,32 +150,32 @@ class Window {
 /// Tiles whose transforms are a task.
 inline constexpr Index transform_tiles = 16;
 
-/// Transforms the windows of a group's tiles. A place's units lie as [blocks][tiles][block / unit_numbers].
+/// Transforms the windows of a group's tiles.
 template <Index size, class Unit>
 void transform(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
-               const WinogradMicro::Transforms<Unit>& transforms, Index place_stride, Index block, Unit* out) {
+               const WinogradMicro::Transforms<Unit>& transforms, const TileLayout& layout, Unit* out) {
+  const Index block = layout.width * unit_numbers<Unit>;
   parallel_for(group.count(), transform_tiles, [&](Index first, Index last) {
     Window<size> window(images, tiles, channels, border);
     for (Index t = first; t < last; ++t) {
       window.move_to(group.tiles[static_cast<std::size_t>(t)]);
       for (Index channel = 0; channel < channels; channel += channel_block) {
-        Unit* to = out + ((channel / block * group.count() + t) * block + channel % block) / unit_numbers<Unit>;
-        window.transform(transforms, channel, to, place_stride);
+        Unit* to = out + layout.at(0, channel / block, t) + channel % block / unit_numbers<Unit>;
+        window.transform(transforms, channel, to, layout.place_stride);
       }
     }
   });
 }
 
-/// The same for sums over tiles: units are of tiles, [blocks][sum_columns][block].
+/// The same for sums over tiles, of which units are made.
 template <Index size>
 void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
-                       const WinogradMicro::Transforms<real>& transforms, Index place_stride, Index block, real* out) {
-  transform<size>(images, tiles, channels, group, border, transforms, place_stride, block, out);
+                       const WinogradMicro::Transforms<real>& transforms, const TileLayout& layout, real* out) {
+  transform<size>(images, tiles, channels, group, border, transforms, layout, out);
 }
 template <Index size>
 void transform_for_sum(const real* images, const Tiles& tiles, Index channels, const Group& group, Index border,
-                       const WinogradMicro::Transforms<real>& transforms, Index place_stride, Index block,
-                       Bfloat16Pair* out) {
+                       const WinogradMicro::Transforms<real>& transforms, const TileLayout& layout, Bfloat16Pair* out) {
   const Index pairs = sum_columns<Bfloat16Pair>(group.count());
   parallel_for(pairs, transform_tiles / 2, [&](Index first, Index last) {
     Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
@@ -170,8 +193,9 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
         for (const Index k : {0, 1}) {
           if (exists[k]) windows[k].transform(transforms, channel, two[k], channel_block);
         }
-        Bfloat16Pair* to = out + (channel / block * pairs + pair) * block + channel % block;
-        conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block, to, place_stride);
+        Bfloat16Pair* to = out + layout.at(0, channel / layout.width, pair) + channel % layout.width;
+        conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block, to,
+                                          layout.place_stride);
       }
     }
   });
