@@ -318,13 +318,16 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
                 dy_block = out.height * row_size;
     real* dy_image = copies.take(out_blocks * dy_block);
     parallel_for(out.height, copied_rows, [&](Index first, Index last) {
-      for (Index o = 0; o < out_blocks; ++o) {
-        const Index channel = o * micro.output_block, count = std::min(micro.output_block, out.channels - channel);
-        real* to = dy_image + o * dy_block + first * row_size;
-        for (Index pixel = first * out.width; pixel < last * out.width; ++pixel) {
-          for (Index n = 0; n < x_copy.images; ++n, to += micro.output_block) {
-            std::copy_n(dy.data() + (first_image + n) * out.size() + pixel * out.channels + channel, count, to);
-            std::fill(to + count, to + micro.output_block, real(0));
+      for (Index row = first; row < last; ++row) {
+        for (Index n = 0; n < x_copy.images; ++n) {
+          const real* from = dy.data() + (first_image + n) * out.size() + row * out.width * out.channels;
+          real* to = dy_image + row * row_size + n * micro.output_block;
+          for (Index column = 0; column < out.width;
+               ++column, from += out.channels, to += x_copy.images * micro.output_block) {
+            for (Index c = 0; c < out_blocks * micro.output_block; c += channel_block) {
+              copy_block(from + c, std::clamp<Index>(out.channels - c, 0, channel_block),
+                         to + c / micro.output_block * dy_block + c % micro.output_block);
+            }
           }
         }
       }
