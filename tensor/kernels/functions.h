@@ -31,9 +31,14 @@ inline ReducedExp reduced_exp(float x) {
   return {shifted, p};
 }
 
+/// `yes` or `no`, bit by bit: of a branch GCC makes two ways through all that follows, and a loop's vectors go both.
+inline float choose(bool condition, float yes, float no) {
+  const unsigned mask = -static_cast<unsigned>(condition);
+  return std::bit_cast<float>((std::bit_cast<unsigned>(yes) & mask) | (std::bit_cast<unsigned>(no) & ~mask));
+}
 inline float clamped(float x, float low, float high) {  // lets a NaN through
-  x = x > high ? high : x;
-  return x < low ? low : x;
+  x = choose(x > high, high, x);
+  return choose(x < low, low, x);
 }
 
 /// e^x. In float within 2 ulp: 2^n comes in two factors, so that results run into infinity and into zero where they
