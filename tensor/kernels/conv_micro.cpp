@@ -139,14 +139,32 @@ void outer_sum(const OuterSum<typename Units::Unit>& t) {
   outer_sum_in<Units>(t, std::make_integer_sequence<Index, turns>());
 }
 
+using Channels = hn::CappedTag<real, channel_block>;
+constexpr Index channel_lanes = static_cast<Index>(hn::MaxLanes(Channels()));
+
+HWY_ATTR void turn(const real* from, Index step, real* to, Index to_step) {
+  const Channels d;
+  constexpr Index side = channel_lanes;
+  for (Index row = 0; row < channel_block; row += side) {
+    for (Index column = 0; column < channel_block; column += side) {
+      hn::Vec<Channels> square[side];
+#pragma GCC unroll 16
+      for (Index i = 0; i < side; ++i) square[i] = hn::LoadU(d, from + (row + i) * step + column);
+      transpose(d, square);
+#pragma GCC unroll 16
+      for (Index i = 0; i < side; ++i) hn::StoreU(square[i], d, to + (column + i) * to_step + row);
+    }
+  }
+}
+
 // The nine taps of a row of input channels are 144 numbers together in the weight: squares of what is to be put there
 // are turned on their way there.
 HWY_ATTR void put_taps(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight) {
-  const hn::CappedTag<real, channel_block> d;
-  constexpr Index side = static_cast<Index>(hn::MaxLanes(hn::CappedTag<real, channel_block>()));
+  const Channels d;
+  constexpr Index side = channel_lanes;
   for (Index output = 0; output < channel_block; output += side) {
     for (Index k = 0; k < 9 * channel_block; k += side) {
-      hn::Vec<decltype(d)> rows[side];
+      hn::Vec<Channels> rows[side];
 #pragma GCC unroll 16
       for (Index i = 0; i < side; ++i) rows[i] = hn::LoadU(d, taps + (k + i) / 9 * input + (k + i) % 9 * tap + output);
       transpose(d, rows);
@@ -213,9 +231,6 @@ void dots_for(const Dots& t, std::integer_sequence<Index, Outputs...>) {
 void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); }
 
 #ifndef REVERIE_DOUBLE
-using Channels = hn::CappedTag<real, channel_block>;
-constexpr Index channel_lanes = static_cast<Index>(hn::MaxLanes(Channels()));
-
 template <bool Native>
 HWY_ATTR void round(const real* from, Index rows, Index count, Index step, Bfloat16Pair* to, Index to_step) {
   const Channels d;
@@ -234,7 +249,7 @@ HWY_ATTR void round_two(const real* first, const real* second, Index rows, Index
   }
 }
 
-HWY_ATTR void turn(Bfloat16Pair* squares, Index count) {
+HWY_ATTR void turn_in_place(Bfloat16Pair* squares, Index count) {
   constexpr Index side = channel_lanes;
   const hn::Rebind<std::uint32_t, Channels> d;
   using Row = hn::Vec<decltype(d)>;
@@ -277,7 +292,7 @@ constexpr Bfloat16Micro in_vectors{{max_pixels, product<Bfloat16Units<Native>>, 
                                    false,
                                    round<Native>,
                                    round_two<Native>,
-                                   turn,
+                                   turn_in_place,
                                    round_taps<Native>};
 #endif
 
@@ -286,6 +301,7 @@ constexpr Bfloat16Micro in_vectors{{max_pixels, product<Bfloat16Units<Native>>, 
 ConvMicro describe_conv() {
   ConvMicro micro{.output_block = output_block,
                   .in_real = {max_pixels, product<RealUnits>, outer_sum<RealUnits>},
+                  .turn = turn,
                   .put_taps = put_taps,
                   .dots = dots};
 #ifndef REVERIE_DOUBLE
@@ -296,8 +312,12 @@ ConvMicro describe_conv() {
   }
 #if REVERIE_TILES
   if (has_native_bfloat16() && has_tiles()) {
-    micro.levels[2] = {
-        {2 * Amx::rows, tile_product, tile_outer_sum}, true, round<true>, round_two<true>, turn, round_taps<true>};
+    micro.levels[2] = {{2 * Amx::rows, tile_product, tile_outer_sum},
+                       true,
+                       round<true>,
+                       round_two<true>,
+                       turn_in_place,
+                       round_taps<true>};
     micro.best = Bfloat16Level::tiles;
   }
 #endif

@@ -92,6 +92,8 @@ struct ConvMicro {
   /// For real = float, by level; those above the best cannot run here.
   std::array<Bfloat16Micro, 3> levels{};
   Bfloat16Level best = Bfloat16Level::emulated;
+  /// to[i to_step + j] = from[j step + i], of a square of channel_block.
+  void (*turn)(const real* from, Index step, real* to, Index to_step);
   /// dweight[o step + 9 i + k] (+)= taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine
   /// taps k.
   void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);

@@ -59,28 +59,31 @@ template <class Unit>
 FormRecipe blocks_of_weight(Index inputs, Index outputs, const real* weight, Index k_step, Index c_step) {
   FormRecipe recipe =
       weights_in_blocks<Unit>(inputs, outputs, [=](Index k, Index c) { return weight[k * k_step + c * c_step]; });
-  if constexpr (is_bfloat16<Unit>) {
-    const Index width = conv_micro().output_block, blocks = blocks_of(inputs, block_channels<Unit>);
-    if (inputs % block_channels<Unit> != 0 || outputs % width != 0) return recipe;
-    recipe.fill = [=](Index block, real* form) {  // square by square
-      const auto& micro = conv_micro().bfloat16();
-      Unit square[block_units * channel_block];
-      for (Index k = 0; k < blocks; ++k) {
-        for (Index c = 0; c < width; c += channel_block) {
-          const real* from = weight + k * block_channels<Unit> * k_step + (block * width + c) * c_step;
-          Unit* to = units<Unit>(form) + (block * blocks + k) * block_units * width + c;
+  const Index width = conv_micro().output_block, blocks = blocks_of(inputs, block_channels<Unit>);
+  if (inputs % block_channels<Unit> != 0 || outputs % width != 0) return recipe;
+  recipe.fill = [=](Index block, real* form) {  // square by square
+    const ConvMicro& micro = conv_micro();
+    for (Index k = 0; k < blocks; ++k) {
+      for (Index c = 0; c < width; c += channel_block) {
+        const real* from = weight + k * block_channels<Unit> * k_step + (block * width + c) * c_step;
+        real* to = form + (block * blocks + k) * block_units * width + c;
+        if constexpr (is_bfloat16<Unit>) {
           if (c_step == 1) {
-            micro.round_two(from, from + k_step, block_units, channel_block, 2 * k_step, to, width);
-            continue;
+            micro.bfloat16().round_two(from, from + k_step, block_units, channel_block, 2 * k_step, units<Unit>(to),
+                                       width);
+          } else {
+            real square[channel_block * block_units];
+            micro.bfloat16().round(from, channel_block, block_channels<Unit>, c_step, units<Unit>(square), block_units);
+            micro.turn(square, block_units, to, width);
           }
-          micro.round(from, channel_block, block_channels<Unit>, c_step, square, block_units);
-          micro.turn(square, 1);
-          for (Index unit = 0; unit < block_units; ++unit)
-            std::copy_n(square + unit * channel_block, channel_block, to + unit * width);
+        } else if (c_step == 1) {
+          copy_blocks(from, block_units, channel_block, k_step, to, width);
+        } else {
+          micro.turn(from, c_step, to, width);
         }
       }
-    };
-  }
+    }
+  };
   return recipe;
 }
 
