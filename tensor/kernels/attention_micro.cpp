@@ -23,6 +23,7 @@ using Vector = hn::ScalableTag<real>;
 using Vec = hn::Vec<Vector>;
 constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
 constexpr Index most_rows = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 12 : 6;  // times two vectors, in registers
+constexpr bool few_rows = most_rows < 12;  // fewer sums than a processor's multiply-adds need to wait for none
 
 // Of the rows [0, count), cut evenly: calls tile(first, how many, a number that the compiler knows).
 template <class Tile, Index... Rows>
@@ -86,7 +87,7 @@ void mix(const Unit* v, Index stride, Index keys, Index width, const Unit* p, re
   });
 }
 
-// dk[r,C] += sum over queries of p[r,query] q[query,C] for `Keys` rows and the vectors of columns C from `column` on.
+// dk[r,C] += sum over queries of p[r,query] q[query,C], for `Keys` rows and `Columns` vectors C.
 template <class Units, Index Queries, Index Keys, Index Columns, class Unit = typename Units::Unit>
 HWY_ATTR void spread_to(const Unit* p, Index padded, const Unit* q, real* dk) {
   const Vector d;
@@ -121,9 +122,12 @@ void spread(const Unit* p, Index keys, Index width, Index padded, const Unit* q,
     const Unit* factors = p + first * queries;
     real* to = dk + first * padded;
     Index column = 0;
-    for (; column + lanes < width; column += 2 * lanes)
-      spread_to<Units, queries, rows, 2>(factors, padded, q + column, to + column);
-    if (column < width) spread_to<Units, queries, rows, 1>(factors, padded, q + column, to + column);
+    if constexpr (few_rows) {
+      for (; column + lanes < width; column += 2 * lanes)
+        spread_to<Units, queries, rows, 2>(factors, padded, q + column, to + column);
+    }
+    for (; column < width; column += lanes)
+      spread_to<Units, queries, rows, 1>(factors, padded, q + column, to + column);
   });
 }
 

@@ -218,8 +218,8 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
     transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_layout, v);
     transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_layout, d);
     if constexpr (is_bfloat16<Unit>) {
-      parallel_tiles(in_blocks, [&](Index i) {
-        for (Index place = 0; place < places; ++place) turn_columns(v + v_layout.at(place, i, 0), count);
+      parallel_tiles(places, [&](Index place) {
+        for (Index i = 0; i < in_blocks; ++i) turn_columns(v + v_layout.at(place, i, 0), count);
       });
     }
     parallel_tiles(pairs, [&](Index pair) {
