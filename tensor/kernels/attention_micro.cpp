@@ -132,16 +132,7 @@ void spread(const Unit* p, Index keys, Index width, Index padded, const Unit* q,
 }
 
 HWY_ATTR void turn(const real* from, Index rows, Index columns, real* to) {
-  for (Index row = 0; row < rows; row += lanes) {
-    for (Index column = 0; column < columns; column += lanes) {
-      Vec square[lanes];
-#pragma GCC unroll 16
-      for (Index i = 0; i < lanes; ++i) square[i] = hn::LoadU(Vector(), from + (row + i) * columns + column);
-      transpose(Vector(), square);
-#pragma GCC unroll 16
-      for (Index i = 0; i < lanes; ++i) hn::StoreU(square[i], Vector(), to + (column + i) * rows + row);
-    }
-  }
+  transpose_matrix(Vector(), from, columns, rows, columns, to, rows);
 }
 
 // What belongs to the queries stays in registers. The comparison lets a NaN through to the exponentials.

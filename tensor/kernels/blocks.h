@@ -104,7 +104,7 @@ inline void rows_to_columns(const real* from, Index rows, Index channels, Index 
 inline void turn_columns(real*, Index) {}
 inline void turn_columns(Bfloat16Pair* columns, Index count) {
   const Bfloat16Micro& micro = conv_micro().bfloat16();
-  if (micro.turned) micro.turn(columns, count / square_units);
+  if (micro.turned) micro.turn_in_place(columns, count / square_units);
 }
 
 /// The last column, not after that of `row`, with which an OuterSum may begin.

@@ -143,18 +143,7 @@ using Channels = hn::CappedTag<real, channel_block>;
 constexpr Index channel_lanes = static_cast<Index>(hn::MaxLanes(Channels()));
 
 HWY_ATTR void turn(const real* from, Index step, real* to, Index to_step) {
-  const Channels d;
-  constexpr Index side = channel_lanes;
-  for (Index row = 0; row < channel_block; row += side) {
-    for (Index column = 0; column < channel_block; column += side) {
-      hn::Vec<Channels> square[side];
-#pragma GCC unroll 16
-      for (Index i = 0; i < side; ++i) square[i] = hn::LoadU(d, from + (row + i) * step + column);
-      transpose(d, square);
-#pragma GCC unroll 16
-      for (Index i = 0; i < side; ++i) hn::StoreU(square[i], d, to + (column + i) * to_step + row);
-    }
-  }
+  transpose_matrix(Channels(), from, step, channel_block, channel_block, to, to_step);
 }
 
 // The nine taps of a row of input channels are 144 numbers together in the weight: squares of what is to be put there

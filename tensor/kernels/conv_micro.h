@@ -80,7 +80,7 @@ struct Bfloat16Micro {
   void (*round_two)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
                     Index to_step);
   /// Rows and columns of squares of pairs change places.
-  void (*turn)(Bfloat16Pair* squares, Index count);
+  void (*turn_in_place)(Bfloat16Pair* squares, Index count);
   /// to[k,c] = a pair of first's and second's nine taps k of a channel block c, which lie `step` apart.
   void (*round_taps)(const real* first, const real* second, Index step, Bfloat16Pair* to);
 };

@@ -33,6 +33,24 @@ HWY_INLINE HWY_ATTR void transpose([[maybe_unused]] D d, [[maybe_unused]] hwy::H
 #endif
 }
 
+/// to[c to_step + r] = from[r step + c]; rows and columns are whole vectors.
+template <class D>
+HWY_INLINE HWY_ATTR void transpose_matrix(D d, const real* from, Index step, Index rows, Index columns, real* to,
+                                          Index to_step) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  constexpr int lanes = static_cast<int>(hn::MaxLanes(D()));
+  for (Index row = 0; row < rows; row += lanes) {
+    for (Index column = 0; column < columns; column += lanes) {
+      hn::Vec<D> square[lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) square[i] = hn::LoadU(d, from + (row + i) * step + column);
+      transpose(d, square);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) hn::StoreU(square[i], d, to + (column + i) * to_step + row);
+    }
+  }
+}
+
 /// The nine taps of as many channels as d has lanes, `step` apart, tap by tap.
 template <class D>
 HWY_INLINE HWY_ATTR void load_taps(D d, const real* taps, Index step, hwy::HWY_NAMESPACE::Vec<D> (&tap)[9]) {

@@ -81,15 +81,14 @@ struct Group {
   }
 };
 
-/// Of how many tiles a group is: as many as keep `tile_reals` for each of them in about a quarter of the second-level
+/// Of how many tiles a group is: as many as keep `tile_reals` for each of them in half a megabyte of the second-level
 /// cache (weights and images want the rest), but at least enough for a weight to be used some dozens of times.
 template <class Unit>
 Index group_tiles(Index tiles, Index tile_reals) {
   constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real)), few = 28, many = 112;
   const Index at_once = conv_micro().in<Unit>().max_pixels;
-  const Index wanted = std::clamp(cache_reals / tile_reals / at_once, std::max<Index>(2, few / at_once),
-                                  std::max<Index>(8, many / at_once)) *
-                       at_once;
+  const Index least = std::max<Index>(2, few / at_once), most = std::max<Index>(8, many / at_once);
+  const Index wanted = std::clamp(cache_reals / tile_reals / at_once, least, most) * at_once;
   return blocks_of(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
 }
 

@@ -62,7 +62,7 @@ TEST_CASE("squares of pairs are turned") {
     std::vector<Bfloat16Pair> squares(3 * 256);
     for (std::size_t i = 0; i < squares.size(); ++i) squares[i].bits = static_cast<std::uint32_t>(i * 2654435761);
     const std::vector<Bfloat16Pair> before = squares;
-    micro_of(level).turn(squares.data(), 2);
+    micro_of(level).turn_in_place(squares.data(), 2);
     for (std::size_t i = 0; i < squares.size(); ++i) {
       const std::size_t from = i < 512 ? i / 256 * 256 + i % 16 * 16 + i / 16 % 16 : i;
       CHECK(squares[i].bits == before[from].bits);
@@ -166,7 +166,7 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
       for (const bool accumulate : {true, false}) {
         Micro padded;  // the last square is filled up with zeros
         std::fill(padded.x.begin() + columns * 16, padded.x.end(), Bfloat16Pair());
-        if (micro_of(level).turned) micro_of(level).turn(padded.x.data(), 5);
+        if (micro_of(level).turned) micro_of(level).turn_in_place(padded.x.data(), 5);
         Tensor sums = m.before.clone();
         micro_of(level).products.outer_sum({.x = padded.x.data(),
                                             .x_row = 0,

@@ -7,6 +7,7 @@
 
 #include "tensor/kernels/attention_micro.h"
 #include "tensor/kernels/broadcast.h"
+#include "tensor/kernels/conv_micro.h"
 #include "tensor/kernels/functions.h"
 #include "tensor/random.h"
 
@@ -62,6 +63,18 @@ TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its sq
     }
     CHECK(right);
   }
+}
+
+TEST_CASE("a square of channels is turned where it lies in a larger matrix") {
+  const Index side = kernels::channel_block, step = side + 5, to_step = side + 3;
+  const Tensor from = normal({.seed = 2}, {side, step});
+  Tensor to = Tensor::zeros({side, to_step});
+  kernels::conv_micro().turn(from.data(), step, to.data(), to_step);
+  bool right = true;
+  for (Index r = 0; r < side; ++r) {
+    for (Index c = 0; c < to_step; ++c) right = right && to[r * to_step + c] == (c < side ? from[c * step + r] : 0);
+  }
+  CHECK(right);
 }
 
 TEST_CASE("tanh is right to rounding, relatively, near zero and far from it") {
