@@ -29,13 +29,12 @@ Loader::Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, boo
 Loader::Batch Loader::batch(Index step) const {
   const Index n = dataset_.size();
   Batch batch;
-  std::vector<Index> order;
   Index position = step * batch_size_;
   for (Index i = 0; i < batch_size_; ++i, ++position) {
-    if (order.empty() || position % n == 0) {
-      order = permutation({seed_, Stream::data_order, static_cast<std::uint64_t>(position / n)}, n);
+    if (const Index number = position / n; number != epoch_.number) {
+      epoch_ = {number, permutation({seed_, Stream::data_order, static_cast<std::uint64_t>(number)}, n)};
     }
-    batch.indices.push_back(order[static_cast<std::size_t>(position % n)]);
+    batch.indices.push_back(epoch_.order[static_cast<std::size_t>(position % n)]);
   }
   batch.x0 = dataset_.batch(batch.indices);
   if (!dataset_.labels.empty()) {

@@ -17,6 +17,7 @@ class Loader {
   /// Throws UsageError for a batch size below 1, or if points are to be flipped.
   Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip = false);
 
+  /// Remembers the order of the epoch: not for several threads at once.
   Batch batch(Index step) const;
   double epoch(Index step) const;  ///< how many times the dataset was dealt before this step
 
@@ -25,6 +26,11 @@ class Loader {
   Index batch_size_;
   std::uint64_t seed_;
   bool flip_;
+  struct Epoch {
+    Index number = -1;
+    std::vector<Index> order;
+  };
+  mutable Epoch epoch_;  // shuffling a large dataset takes longer than a small step
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -142,7 +142,7 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& data, const Classifi
       return cross_entropy(classifier->logits(features), part(batch.labels, first, last)) *
              (static_cast<double>(last - first) / static_cast<double>(options.batch_size));
     });
-    const double norm = global_norm(gradient.value());
+    const double norm = gradient.norm();
     if (!std::isfinite(norm)) throw Error("classifier: step ", step + 1, ": a gradient is not finite");
     optimizer.step(gradient.value(), learning_rate(step), clip_factor(norm, 1));
   }

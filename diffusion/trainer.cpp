@@ -134,9 +134,10 @@ Trainer::Batch Trainer::draw_batch() const {
   const auto seed = static_cast<std::uint64_t>(config_.train.seed);
   const auto step = static_cast<std::uint64_t>(steps_done_);
   Loader::Batch drawn = loader_.batch(steps_done_);
-  Batch batch{.x0 = drawn.x0, .noise = {}, .times = {}, .labels = {}};
-  batch.noise = normal_rows({.seed = seed, .stream = Stream::noise, .step = step}, batch.x0.shape(), 0);
-  batch.times = timestep_sampler_->draw(seed, steps_done_, batch.size());
+  Batch batch{.x0 = drawn.x0,
+              .noise = {.seed = seed, .stream = Stream::noise, .step = step},
+              .times = timestep_sampler_->draw(seed, steps_done_, drawn.x0.extent(0)),
+              .labels = {}};
   if (!model_.conditional()) return batch;
   batch.labels = std::move(drawn.labels);
   for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] alg. 1: now and then the class is withheld
@@ -156,13 +157,12 @@ Mode Trainer::training_mode(Index first_sample) const {
 
 // The losses of samples [first, last) of a batch, [last - first]; recorded where there is a tape.
 Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const {
-  const auto data = [&](const Tensor& x) {
-    return tape ? tape->constant(x.rows(first, last)) : Var(x.rows(first, last));
-  };
+  const auto data = [&](const Tensor& x) { return tape ? tape->constant(x) : Var(x); };
+  const Tensor x0 = batch.x0.rows(first, last), noise = normal_rows(batch.noise, x0.shape(), first);
   const NetworkFunction network = [&](const Var& x, std::span<const double> t) {
     return (*model_.network)(x, t, part(batch.labels, first, last), mode);
   };
-  return objective_(network, data(batch.x0), data(batch.noise), part(batch.times.u, first, last));
+  return objective_(network, data(x0), data(noise), part(batch.times.u, first, last));
 }
 
 // What samples [first, last) add to the batch's loss, recorded; `each` gets the loss of every one, without its weight.
@@ -190,7 +190,7 @@ StepReport Trainer::step() {
   double loss = 0;
   for (std::size_t i = 0; i < losses.size(); ++i) loss += batch.times.weights[i] * losses[i];
   loss /= static_cast<double>(batch.size());
-  const double norm = global_norm(gradient_.value());
+  const double norm = gradient_.norm();
   if (!std::isfinite(loss) || !std::isfinite(norm)) explain_not_finite(batch, loss);
   const double rate = config_.train.learning_rate(steps_done_);
   optimizer_.step(gradient_.value(), rate, clip_factor(norm, config_.train.clip_norm), emas_);
@@ -235,7 +235,7 @@ double Trainer::validation_loss(const Dataset& held_out) {
     batch.times.u.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(count));  // spread evenly
   }
   batch.x0 = held_out.batch(indices);
-  batch.noise = normal_rows(key, batch.x0.shape(), 0);
+  batch.noise = key;
   if (model_.conditional()) batch.labels.assign(held_out.labels.begin(), held_out.labels.begin() + count);
 
   const WithValues averaged(model_.network->parameters, sampling_weights());

@@ -69,7 +69,8 @@ class Trainer {
 
  private:
   struct Batch {
-    Tensor x0, noise;
+    Tensor x0;
+    RandomKey noise;  // of the first sample; shards draw their own
     Times times;
     std::vector<Index> labels;
     Index size() const { return x0.extent(0); }

@@ -78,11 +78,7 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
 double global_norm(const TensorList& gradients) {
   std::vector<double> squares(pieces_of(gradients).size());
   for_each_piece(gradients, [&](const Piece& piece) {
-    const real* g = gradients[piece.tensor].data();
-    double part = 0;
-#pragma omp simd reduction(+ : part)
-    for (Index i = piece.begin; i < piece.end; ++i) part += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-    squares[piece.number] = part;
+    squares[piece.number] = square_sum(gradients[piece.tensor].data(), piece);
   });
   return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }

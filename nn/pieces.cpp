@@ -17,6 +17,13 @@ std::vector<Piece> pieces_of(const TensorList& tensors) {
   return pieces;
 }
 
+double square_sum(const real* values, const Piece& piece) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = piece.begin; i < piece.end; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  return sum;
+}
+
 void for_each_piece(const TensorList& tensors, const std::function<void(const Piece&)>& body) {
   const std::vector<Piece> pieces = pieces_of(tensors);
   parallel_for(std::ssize(pieces), 4, [&](Index first, Index last) {

@@ -1,6 +1,8 @@
 #include "nn/sharded_gradient.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "nn/pieces.h"
@@ -33,6 +35,7 @@ void ShardedGradient::compute(Index batch_size,
     }
     if (!sum_[i].defined()) sum_[i] = Tensor::zeros(weights[i].shape());
   }
+  std::vector<double> squares(pieces_of(sum_).size());
   for_each_piece(sum_, [&](const Piece& piece) {
     real* sum = sum_[piece.tensor].data();
     for (const TensorList& lane : gradients) {
@@ -41,7 +44,9 @@ void ShardedGradient::compute(Index batch_size,
 #pragma omp simd
       for (Index i = piece.begin; i < piece.end; ++i) sum[i] += g[i];
     }
+    squares[piece.number] = square_sum(sum, piece);
   });
+  norm_ = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

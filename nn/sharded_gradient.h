@@ -17,11 +17,14 @@ class ShardedGradient {
   void compute(Index batch_size, const std::function<Var(Tape& tape, Index first, Index last)>& shard_loss);
   /// What `compute` found, in the order of the store's parameters.
   const TensorList& value() const { return sum_; }
+  /// Its `global_norm` (nn/optimizer.h), which costs nothing while lanes are added.
+  double norm() const { return norm_; }
 
  private:
   const ParameterStore& parameters_;
   Index shard_size_, most_lanes_;
   TensorList sum_;
+  double norm_ = 0;
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -82,9 +82,10 @@ Tensor normal(const RandomKey& key, const Shape& shape) {
 
 Tensor normal_rows(const RandomKey& key, const Shape& shape, Index first_sample) {
   Tensor out = Tensor::uninitialized(shape);
+  const std::size_t width = static_cast<std::size_t>(shape[0] == 0 ? 0 : out.size() / shape[0]);
   for (Index row = 0; row < shape[0]; ++row) {
-    Tensor one = out.rows(row, row + 1);
-    fill_normal(key.with_sample(first_sample + row), one.values());
+    fill_normal(key.with_sample(first_sample + row),
+                out.values().subspan(static_cast<std::size_t>(row) * width, width));
   }
   return out;
 }

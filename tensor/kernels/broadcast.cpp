@@ -1,6 +1,8 @@
 #include "tensor/kernels/broadcast.h"
 
+#include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "tensor/parallel.h"
 
@@ -60,7 +62,7 @@ struct Walk {
   static std::size_t at(int axis) { return static_cast<std::size_t>(axis); }
 };
 
-constexpr Index grain_elements = 1 << 14;
+constexpr Index grain_elements = 1 << 14, column_chunk = 64;
 
 Index rows_per_task(Index inner) { return inner >= grain_elements ? 1 : grain_elements / std::max<Index>(inner, 1); }
 
@@ -89,6 +91,23 @@ void binary(const Tensor& a, const Tensor& b, Tensor& out, F f) {
   });
 }
 
+// y[c] += the sum over rows of x[row,c], for a few columns at a time whose sums stay in registers.
+void add_rows(Index rows, Index columns, const real* x, real* y) {
+  const auto add = [=](Index first, auto count) {
+    real sum[column_chunk];
+    std::copy_n(y + first, count, sum);
+    for (Index row = 0; row < rows; ++row) {
+#pragma omp simd
+      for (Index c = 0; c < count; ++c) sum[c] += x[row * columns + first + c];
+    }
+    std::copy_n(sum, count, y + first);
+  };
+  Index first = 0;
+  for (; first + column_chunk <= columns; first += column_chunk)
+    add(first, std::integral_constant<Index, column_chunk>());
+  if (first < columns) add(first, columns - first);
+}
+
 }  // namespace
 
 void broadcast_binary(Binary op, const Tensor& a, const Tensor& b, Tensor& out) {
@@ -107,7 +126,7 @@ void broadcast_binary(Binary op, const Tensor& a, const Tensor& b, Tensor& out) 
 void reduce_add(const Tensor& wide, Tensor& out) {
   const Walk<1> walk(wide.shape(), {&out.shape()});
   const Index inner = walk.inner(), rows = walk.outer();
-  const auto add_rows = [&](Index begin, Index end) {
+  const auto add_part = [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       const real* x = wide.data() + row * inner;
       real* y = out.data() + walk.offset(0, row);
@@ -123,14 +142,16 @@ void reduce_add(const Tensor& wide, Tensor& out) {
     }
   };
   if (wide.size() == 0) return;
+  if (walk.rank == 2 && walk.steps[0][0] == 1 && walk.steps[0][1] == 0)  // the gradient of a bias
+    return add_rows(rows, inner, wide.data(), out.data());
   // Tasks may not meet in `out`: they split the outermost axis where `out` has it too, else one task does everything.
   const auto outermost = static_cast<std::size_t>(walk.rank - 1);
   if (walk.rank > 1 && walk.steps[0][outermost] != 0) {
     const Index block = rows / walk.extents[outermost];
     parallel_for(walk.extents[outermost], rows_per_task(block * inner),
-                 [&](Index begin, Index end) { add_rows(begin * block, end * block); });
+                 [&](Index begin, Index end) { add_part(begin * block, end * block); });
   } else {
-    add_rows(0, rows);
+    add_part(0, rows);
   }
 }
 

@@ -52,11 +52,12 @@ void row_norm_backward(Centre centre, const Tensor& x, const Tensor& weight, con
                        const Tensor& dy, Tensor* dx, Tensor* dweight, Tensor* dbias) {
   const Index channels = x.extent(-1), rows = mean.size();
   const Index grain = std::max<Index>(1, block_elements / std::max<Index>(1, channels));
-  const real *w = weight.data(), width = static_cast<real>(channels);
+  const real width = static_cast<real>(channels);
   Tensor parts = Tensor::zeros({(rows + grain - 1) / grain, 2, channels});
   parallel_for(rows, grain, [&](Index begin, Index end) {
-    real* bias_part = parts.data() + begin / grain * 2 * channels;
-    real* weight_part = bias_part + channels;
+    const real* const w = weight.data();  // captured, it would be loaded for each element
+    real* const bias_part = parts.data() + begin / grain * 2 * channels;
+    real* const weight_part = bias_part + channels;
     for (Index row = begin; row < end; ++row) {
       const real *from = x.data() + row * channels, *slope = dy.data() + row * channels;
       const real mu = mean[row], r = rstd[row];

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "autograd/ops.h"
+#include "nn/optimizer.h"
 
 using namespace reverie;
 
@@ -22,5 +25,7 @@ TEST_CASE("a batch's gradient is the sum of its shards', whoever has what; what 
     CHECK(gradient.value()[1][1] == 7);
     CHECK(gradient.value()[2].shape() == Shape{3});
     CHECK(gradient.value()[2][2] == 0);
+    CHECK(gradient.norm() == doctest::Approx(std::sqrt(2 * (2 * 2 + 7 * 7))));
+    CHECK(gradient.norm() == global_norm(gradient.value()));
   }
 }
