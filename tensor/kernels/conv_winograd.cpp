@@ -63,10 +63,14 @@ struct Places {
   }
 };
 
-// U = G w G^T of an input and a block of output channels.
+// U = G w G^T of an input and a block of output channels. Their taps lie where no processor foresees them, in memory that
+// no cache holds after a step: those of some inputs further on are asked for now.
 void transform_weights(const real* weight, const Taps& t, Index o, Index i, real* u, Index place_stride) {
   const Index count = i < t.in ? std::clamp<Index>(t.out - o, 0, channel_block) : 0;
   const real* taps = weight + o * t.out_step + i * t.in_step;
+  constexpr Index ahead = 8;
+  for (Index c = 0; c < count && i + ahead < t.in; ++c)
+    __builtin_prefetch(taps + ahead * t.in_step + c * t.out_step);
   if (count == channel_block) return winograd_micro().weight(taps, t.out_step, t.turned, u, place_stride);
   real few[channel_block * 9] = {};
   for (Index c = 0; c < count; ++c) std::copy_n(taps + c * t.out_step, 9, few + c * 9);
