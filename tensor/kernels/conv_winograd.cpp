@@ -50,16 +50,16 @@ struct Taps {
 template <class Unit>
 struct Places {
   Index out_blocks, in_blocks, output_block;
-  Places(Index out, Index in) : output_block(conv_micro().output_block) {
-    out_blocks = blocks_of(out, output_block);
-    in_blocks = blocks_of(in, block_channels<Unit>);
+  explicit Places(const Taps& t) : output_block(conv_micro().output_block) {
+    out_blocks = blocks_of(t.out, output_block);
+    in_blocks = blocks_of(t.in, block_channels<Unit>);
   }
   // Not the power of two that the channels make: places would meet in the same sets of the cache.
   Index place() const { return in_blocks * block_units * output_block + channel_block; }
   Index block() const { return places * place(); }
+  // Of a block's output o.
   Index at(Index place_number, Index o, Index i) const {
-    return (o / output_block * places + place_number) * place() + i / unit_numbers<Unit> * output_block +
-           o % output_block;
+    return place_number * place() + i / unit_numbers<Unit> * output_block + o;
   }
 };
 
@@ -77,35 +77,65 @@ void transform_weights(const real* weight, const Taps& t, Index o, Index i, real
   winograd_micro().weight(few, 9, t.turned, u, place_stride);
 }
 
-// The same of all pairs of channels, a block of outputs at a time.
+// The same of all inputs and the outputs of a block.
 template <class Unit>
-FormRecipe transformed(const Tensor& weight, const Taps& t) {
-  const Places<Unit> p(t.out, t.in);
-  const auto fill = [=, w = weight.data()](Index block, real* form) {
-    Unit* u = units<Unit>(form);
-    for (Index i = 0; i < p.in_blocks * block_channels<Unit>; i += unit_numbers<Unit>) {
-      for (Index o = block * p.output_block; o < (block + 1) * p.output_block; o += channel_block) {
-        Unit* to = u + p.at(0, o, i);
-        if constexpr (is_bfloat16<Unit>) {
-          real two[2][places * channel_block];
-          for (const Index k : {0, 1}) transform_weights(w, t, o, i + k, two[k], channel_block);
-          conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block, to, p.place());
-        } else {
-          transform_weights(w, t, o, i, to, p.place());
-        }
+void transform_block(const real* weight, const Taps& t, const Places<Unit>& p, Index block, Unit* u) {
+  for (Index i = 0; i < p.in_blocks * block_channels<Unit>; i += unit_numbers<Unit>) {
+    for (Index o = 0; o < p.output_block; o += channel_block) {
+      const Index output = block * p.output_block + o;
+      Unit* to = u + p.at(0, o, i);
+      if constexpr (is_bfloat16<Unit>) {
+        real two[2][places * channel_block];
+        for (const Index k : {0, 1}) transform_weights(weight, t, output, i + k, two[k], channel_block);
+        conv_micro().bfloat16().round_two(two[0], two[1], places, channel_block, channel_block, to, p.place());
+      } else {
+        transform_weights(weight, t, output, i, to, p.place());
       }
     }
-  };
-  return {{p.out_blocks, p.block()}, p.out_blocks, fill, is_bfloat16<Unit>};
+  }
 }
 
-// y (+)= the correlation of x, padded by one, with transformed weights.
+// Transformed weights of more units are made anew for every use, if that is for a single group of tiles: block by block
+// in the second-level cache, whereas kept ones would come from far behind it, and have been written there first.
+constexpr Index most_kept = Index{1} << 19;
+
+// Weights, transformed for all or for one group of tiles.
 template <class Unit>
-void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Unit* u, const real* bias, bool accumulate,
-               real* y) {
+class TransformedWeights {
+ public:
+  TransformedWeights(const Tensor& weight, WeightForm form, const Taps& t, bool one_group)
+      : weight_(weight.data()), taps_(t), p_(t) {
+    const Index size = p_.out_blocks * p_.block();
+    if (one_group && size > most_kept) return;
+    const auto fill = [p = p_, t, w = weight_](Index block, real* all) {
+      transform_block(w, t, p, block, units<Unit>(all) + block * p.block());
+    };
+    kept_ = prepared(weight, form, 0, {{p_.out_blocks, p_.block()}, p_.out_blocks, fill, is_bfloat16<Unit>});
+  }
+  // Those of a block of outputs; `scratch` may hold them.
+  const Unit* block(Index number, Scratch& scratch) const {
+    if (kept_.defined()) return units<Unit>(kept_.data()) + number * p_.block();
+    Unit* u = units<Unit>(scratch.take(p_.block()));
+    transform_block(weight_, taps_, p_, number, u);
+    return u;
+  }
+
+ private:
+  const real* weight_;
+  Taps taps_;
+  Places<Unit> p_;
+  Tensor kept_;
+};
+
+// y (+)= the correlation of x, padded by one, with a weight.
+template <class Unit>
+void correlate(const Tiles& tiles, const Taps& taps, WeightForm form, const real* x, const Tensor& weight,
+               const real* bias, bool accumulate, real* y) {
   const ConvMicro& micro = conv_micro();
-  const Places<Unit> p(out, in);
+  const Places<Unit> p(taps);
+  const Index in = taps.in, out = taps.out;
   const Index at_once = group_tiles<Unit>(tiles.count(), places * (p.in_blocks * block_units + p.output_block));
+  const TransformedWeights<Unit> weights(weight, form, taps, tiles.count() <= at_once);
   parallel_for(tiles.count(), at_once, [&](Index first, Index last) {
     const Group group(tiles, first, last);
     const Index count = group.count();
@@ -128,13 +158,14 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
       const Index channel = block * p.output_block;
       Scratch local;
       real* m = local.take(places * m_layout.place_stride);
+      const Unit* u = weights.block(block, local);
       for (Index place = 0; place < places; ++place) {
         const auto [begin, end] = group.having(place);
         const Index tile = even_tile(end - begin, micro.in<Unit>().max_pixels);
         for (Index t = begin; t < end; t += tile) {
           micro.in<Unit>().product({.x = v + v_layout.at(place, 0, t),
                                     .steps = steps,
-                                    .weight = u + p.at(place, channel, 0),
+                                    .weight = u + p.at(place, 0, 0),
                                     .pixels = std::min(tile, end - t),
                                     .y = m + m_layout.at(place, 0, t),
                                     .y_at = m_at.data(),
@@ -149,15 +180,6 @@ void correlate(const Tiles& tiles, Index in, Index out, const real* x, const Uni
         }
       }
     });
-  });
-}
-
-// The same with weights as they are given.
-void correlate(const Tiles& tiles, const Taps& t, WeightForm form, const real* x, const Tensor& weight,
-               const real* bias, bool accumulate, real* y) {
-  with_units([&]<class Unit>(Unit) {
-    const Tensor u = prepared(weight, form, 0, transformed<Unit>(weight, t));
-    correlate(tiles, t.in, t.out, x, units<Unit>(u.data()), bias, accumulate, y);
   });
 }
 
@@ -188,14 +210,18 @@ bool winograd_applies(const ConvShape& s) {
 }
 
 void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
-  correlate({s.batch, s.in_height, s.in_width}, Taps::forward(s), WeightForm::winograd_forward, x.data(), weight,
-            bias != nullptr ? bias->data() : nullptr, false, y.data());
+  with_units([&]<class Unit>(Unit) {
+    correlate<Unit>({s.batch, s.in_height, s.in_width}, Taps::forward(s), WeightForm::winograd_forward, x.data(),
+                    weight, bias != nullptr ? bias->data() : nullptr, false, y.data());
+  });
 }
 
 void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
                                    Tensor& dx) {
-  correlate({s.batch, s.in_height, s.in_width}, Taps::turned_round(s), WeightForm::winograd_data, dy.data(), weight,
-            nullptr, accumulate, dx.data());
+  with_units([&]<class Unit>(Unit) {
+    correlate<Unit>({s.batch, s.in_height, s.in_width}, Taps::turned_round(s), WeightForm::winograd_data, dy.data(),
+                    weight, nullptr, accumulate, dx.data());
+  });
 }
 
 template <class Unit>
