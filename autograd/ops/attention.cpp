@@ -51,7 +51,7 @@ Var attention(const Var& q, const Var& k, const Var& v, Index heads) {
                 [q = q.value(), k = k.value(), v = v.value(), y, log_sum, heads](Gradients& g) {
                   kernels::attention_backward(q.extent(2) / heads, heads_of(q, heads), heads_of(k, heads),
                                               heads_of(v, heads), heads_of(y, heads), log_sum,
-                                              heads_of(g.output(), heads), heads_of(g.wanted(0), heads),
+                                              heads_of(g.output(), heads), true, heads_of(g.wanted(0), heads),
                                               heads_of(g.wanted(1), heads), heads_of(g.wanted(2), heads));
                 });
 }
@@ -72,11 +72,12 @@ Var attention_qkv(const Var& qkv, Index heads, QkvOrder order) {
   const auto [q, k, v] = parts(qkv.value().data(), qkv.shape());
   kernels::attention_forward(width, q, k, v, log_sum, heads_of(y, heads));
   return record("attention_qkv", y, {qkv}, [qkv = qkv.value(), y, log_sum, heads, width, parts](Gradients& g) {
-    Tensor* gradient = g.wanted(0);
-    if (gradient == nullptr) return;
-    const auto [q, k, v] = parts(qkv.data(), qkv.shape());
-    const auto [dq, dk, dv] = parts(gradient->data(), qkv.shape());
-    kernels::attention_backward(width, q, k, v, heads_of(y, heads), log_sum, heads_of(g.output(), heads), dq, dk, dv);
+    g.compute(0, [&](Tensor& gradient, bool accumulate) {
+      const auto [q, k, v] = parts(qkv.data(), qkv.shape());
+      const auto [dq, dk, dv] = parts(gradient.data(), qkv.shape());
+      kernels::attention_backward(width, q, k, v, heads_of(y, heads), log_sum, heads_of(g.output(), heads), accumulate,
+                                  dq, dk, dv);
+    });
   });
 }
 
@@ -101,7 +102,11 @@ OpCases attention_cases() {
            [](std::span<const Var> in) { return attention(in[0], in[0], in[0], 2); }},
           joint("head by head", {2, 5, 18}, 3, QkvOrder::head_by_head),
           joint("q, then k, then v", {2, 5, 18}, 3, QkvOrder::q_then_k_then_v),
-          joint("one head", {1, 4, 15}, 1, QkvOrder::head_by_head)};
+          joint("one head", {1, 4, 15}, 1, QkvOrder::head_by_head),
+          {"attention_qkv", "of one tensor twice", {{{2, 3, 18}}}, [](std::span<const Var> in) {
+             return attention_qkv(in[0], 3, QkvOrder::head_by_head) +
+                    attention_qkv(in[0], 3, QkvOrder::q_then_k_then_v);
+           }}};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

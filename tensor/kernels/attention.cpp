@@ -30,6 +30,17 @@ void padded_rows(const real* rows, Index stride, Index count, Index width, real 
   }
 }
 
+// to[d] (+)= factor from[d]
+void put_row(const real* from, real factor, Index width, bool accumulate, real* to) {
+  if (accumulate) {
+#pragma omp simd
+    for (Index d = 0; d < width; ++d) to[d] += factor * from[d];
+  } else {
+#pragma omp simd
+    for (Index d = 0; d < width; ++d) to[d] = factor * from[d];
+  }
+}
+
 // Calls body(begin, end) for even parts of [0, n), at most a key block each, that begin with a square of units.
 template <class Unit, class Body>
 void for_parts(Index n, Body body) {
@@ -163,9 +174,7 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
       micro.turn(sum, padded, B, rows);
       real *out = y.at(n, h) + first * y.row_stride, *logs = log_sum.data() + tile * q.rows + first;
       for (Index j = 0; j < count; ++j, out += y.row_stride) {
-        const real share = 1 / total[j];
-#pragma omp simd
-        for (Index d = 0; d < width; ++d) out[d] = rows[j * padded + d] * share;
+        put_row(rows + j * padded, 1 / total[j], width, false, out);
         logs[j] = largest[j] + std::log(total[j]);
       }
     }
@@ -176,8 +185,8 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
 // q / sqrt(width).
 template <class Unit>
 static void backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
-                     HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
-                     HeadView<real> dk, HeadView<real> dv) {
+                     HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, bool accumulate,
+                     HeadView<real> dq, HeadView<real> dk, HeadView<real> dv) {
   const Index heads = log_sum.extent(1), most = attention_micro<Unit>(q.rows).queries,
               padded = padded_width<Unit>(width), unit = unit_numbers<Unit>;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
@@ -186,6 +195,7 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
     Scratch scratch;
     real *query = scratch.take(padded * most), *query_rows = scratch.take(most * padded);
     real *slope = scratch.take(padded * most), *slope_rows = scratch.take(most * padded);
+    real *result = scratch.take(padded * most), *result_rows = scratch.take(most * padded);
     real *dquery = scratch.take(padded * most), *dquery_rows = scratch.take(most * padded);
     real *s = scratch.take(key_block * most), *dp = scratch.take(key_block * most);
     real *logs = scratch.take(most), *dot = scratch.take(most);
@@ -207,25 +217,24 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
       const real *q_rows = q.at(n, h) + first * q.row_stride, *dy_rows = dy.at(n, h) + first * dy.row_stride;
       padded_rows(q_rows, q.row_stride, count, width, scale, B, padded, query_rows);
       padded_rows(dy_rows, dy.row_stride, count, width, 1, B, padded, slope_rows);
+      padded_rows(y.at(n, h) + first * y.row_stride, y.row_stride, count, width, 1, B, padded, result_rows);
       if constexpr (is_bfloat16<Unit>) {  // as dp sees it, so that dp - dot is as small as it should be
         for (Index i = 0; i < B * padded; ++i) slope_rows[i] = nearest_bfloat16(slope_rows[i]);
       }
       micro.turn(query_rows, B, padded, query);
       micro.turn(slope_rows, B, padded, slope);
+      micro.turn(result_rows, B, padded, result);
       pair_rows(query, padded, B, query_units);
       pair_rows(slope, padded, B, slope_units);
       pair_rows(query_rows, B, padded, query_pairs);
       pair_rows(slope_rows, B, padded, slope_pairs);
-      for (Index j = 0; j < B; ++j) {
-        logs[j] = dot[j] = 0;  // what doesn't exist has no slope, and so no share in anything
-        if (j >= count) continue;
-        logs[j] = log_sum[tile * q.rows + first + j];
-        const real* y_row = y.at(n, h) + (first + j) * y.row_stride;
-        real sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (Index d = 0; d < width; ++d) sum += slope_rows[j * padded + d] * y_row[d];
-        dot[j] = sum;
+      std::fill_n(dot, B, real(0));
+      for (Index d = 0; d < width; ++d) {
+#pragma omp simd
+        for (Index j = 0; j < B; ++j) dot[j] += slope[d * B + j] * result[d * B + j];
       }
+      std::copy_n(log_sum.data() + tile * q.rows + first, count, logs);
+      std::fill(logs + count, logs + B, real(0));  // what doesn't exist has no slope, and so no share in anything
       std::fill_n(dquery, padded * B, real(0));
       for_parts<Unit>(k.rows, [&](Index begin, Index end) {
         const Index count = end - begin;
@@ -240,21 +249,15 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
       });
       if (dq.data == nullptr) continue;
       micro.turn(dquery, padded, B, dquery_rows);
-      for (Index j = 0; j < count; ++j) {
-        real* out = dq.at(n, h) + (first + j) * dq.row_stride;
-#pragma omp simd
-        for (Index d = 0; d < width; ++d) out[d] += scale * dquery_rows[j * padded + d];
-      }
+      for (Index j = 0; j < count; ++j)
+        put_row(dquery_rows + j * padded, scale, width, accumulate, dq.at(n, h) + (first + j) * dq.row_stride);
     }
-    const auto add = [&](const real* sum, HeadView<real> out) {
-      for (Index key = 0; key < k.rows && out.data != nullptr; ++key) {
-        real* row = out.at(n, h) + key * out.row_stride;
-#pragma omp simd
-        for (Index d = 0; d < width; ++d) row[d] += sum[key * padded + d];
-      }
+    const auto put = [&](const real* sum, HeadView<real> out) {
+      for (Index key = 0; key < k.rows && out.data != nullptr; ++key)
+        put_row(sum + key * padded, 1, width, accumulate, out.at(n, h) + key * out.row_stride);
     };
-    add(dkeys, dk);
-    add(dvalues, dv);
+    put(dkeys, dk);
+    put(dvalues, dv);
   });
 }
 
@@ -264,9 +267,9 @@ void attention_forward(Index width, HeadView<const real> q, HeadView<const real>
 }
 
 void attention_backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
-                        HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, HeadView<real> dq,
-                        HeadView<real> dk, HeadView<real> dv) {
-  with_units([&]<class Unit>(Unit) { backward<Unit>(width, q, k, v, y, log_sum, dy, dq, dk, dv); });
+                        HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, bool accumulate,
+                        HeadView<real> dq, HeadView<real> dk, HeadView<real> dv) {
+  with_units([&]<class Unit>(Unit) { backward<Unit>(width, q, k, v, y, log_sum, dy, accumulate, dq, dk, dv); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -200,8 +200,8 @@ std::vector<Tensor> attend(Index rows, Index keys, Index width, bool full) {
   std::optional<UseBfloat16> use;
   if (!full) use.emplace();
   kernels::attention_forward(width, view(q), view(k), view(v), log_sum, view(y));
-  kernels::attention_backward(width, view(q), view(k), view(v), view(std::as_const(y)), log_sum, view(dy), view(dq),
-                              view(dk), view(dv));
+  kernels::attention_backward(width, view(q), view(k), view(v), view(std::as_const(y)), log_sum, view(dy), true,
+                              view(dq), view(dk), view(dv));
   return {y, dq, dk, dv};
 }
 
