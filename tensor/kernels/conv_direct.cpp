@@ -264,7 +264,8 @@ void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const
   const std::vector<Correlation> correlations = data_correlations(s);
   const Index output_block = conv_micro().output_block, blocks = blocks_of(s.in_channels, output_block),
               taps = s.kernel_height * s.kernel_width;
-  if (!accumulate && s.stride > 1) {  // not every pixel is met by a tap
+  const auto unmet = [](const Correlation& c) { return c.taps.empty(); };  // pixels that no tap reaches
+  if (!accumulate && std::any_of(correlations.begin(), correlations.end(), unmet)) {
     dx.fill(0);
     accumulate = true;
   }
@@ -293,6 +294,25 @@ void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const
 // taps there.
 constexpr Index chunk_pixels = 128;
 
+// Pixels of a row that are too few for a loop of their own.
+constexpr Index short_row = 7;
+
+// A row of some images side by side, as an OuterSum wants its dy: blocks `block_step` apart of [columns][images]
+// [output block].
+static void copy_for_sum(const Images& from, const real* dy, Index images, Index row, real* to, Index block_step) {
+  const Index width = conv_micro().output_block, channels = blocks_of(from.channels, width) * width;
+  for (Index n = 0; n < images; ++n) {
+    const real* pixel = dy + n * from.size() + row * from.width * from.channels;
+    real* target = to + n * width;
+    for (Index column = 0; column < from.width; ++column, pixel += from.channels, target += images * width) {
+      for (Index c = 0; c < channels; c += channel_block) {
+        copy_block(pixel + c, std::clamp<Index>(from.channels - c, 0, channel_block),
+                   target + c / width * block_step + c % width);
+      }
+    }
+  }
+}
+
 void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
                                    Tensor& dweight) {
   if (bfloat16_factors()) return pairs_conv2d_backward_weight(s, x, dy, accumulate, dweight);
@@ -301,7 +321,9 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
   const Index taps = s.kernel_height * s.kernel_width, tile = channel_block * micro.output_block;
   const Index in_blocks = blocks_of(in.channels, channel_block),
               out_blocks = blocks_of(out.channels, micro.output_block);
-  const Index at_once = images_at_once<real>(in.count, out.width);
+  const Index at_once = out.width < short_row ? images_at_once<real>(in.count, out.width) : 1;
+  // dy of whole blocks of channels is read where it lies, an image at a time
+  const bool copies_dy = at_once > 1 || out.channels % micro.output_block != 0;
   Scratch scratch;
   real* sums = scratch.take(out_blocks * in_blocks * taps * tile);
   for (Index first_image = 0; first_image < in.count; first_image += at_once) {
@@ -314,24 +336,18 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
                             .left = s.padding};
     real* x_image = copies.take(x_copy.size());
     x_copy.fill(in, x.data() + first_image * in.size(), -s.padding, x_image);
-    const Index columns = out.width * x_copy.images, row_size = columns * micro.output_block,
-                dy_block = out.height * row_size;
-    real* dy_image = copies.take(out_blocks * dy_block);
-    parallel_for(out.height, copied_rows, [&](Index first, Index last) {
-      for (Index row = first; row < last; ++row) {
-        for (Index n = 0; n < x_copy.images; ++n) {
-          const real* from = dy.data() + (first_image + n) * out.size() + row * out.width * out.channels;
-          real* to = dy_image + row * row_size + n * micro.output_block;
-          for (Index column = 0; column < out.width;
-               ++column, from += out.channels, to += x_copy.images * micro.output_block) {
-            for (Index c = 0; c < out_blocks * micro.output_block; c += channel_block) {
-              copy_block(from + c, std::clamp<Index>(out.channels - c, 0, channel_block),
-                         to + c / micro.output_block * dy_block + c % micro.output_block);
-            }
-          }
-        }
-      }
-    });
+    const Index columns = out.width * x_copy.images;
+    const real* dy_image = dy.data() + first_image * out.size();
+    Index dy_column = out.channels, dy_block = micro.output_block;
+    if (copies_dy) {
+      dy_column = micro.output_block, dy_block = out.height * columns * dy_column;
+      real* copy = copies.take(out_blocks * dy_block);
+      parallel_for(out.height, copied_rows, [&](Index first, Index last) {
+        for (Index row = first; row < last; ++row)
+          copy_for_sum(out, dy_image, x_copy.images, row, copy + row * columns * dy_column, dy_block);
+      });
+      dy_image = copy;
+    }
     const Index chunk = even_tile(out.height, std::max<Index>(1, chunk_pixels / columns));
     parallel_tiles(out_blocks * in_blocks, [&](Index pair) {
       const Index o = pair / in_blocks, i = pair % in_blocks;
@@ -341,12 +357,13 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
           micro.in_real.outer_sum(
               {.x = x_image + x_copy.at(i, row * s.stride + tap / s.kernel_width, tap % s.kernel_width),
                .x_row = s.stride * x_copy.row_step(),
-               .dy = dy_image + o * dy_block + row * row_size,
+               .dy = dy_image + o * dy_block + row * columns * dy_column,
                .rows = std::min(chunk, out.height - row),
                .columns = columns,
                .sum = sum + tap * tile,
                .sum_row = micro.output_block,
-               .accumulate = first_image > 0 || row > 0});
+               .accumulate = first_image > 0 || row > 0,
+               .dy_column = dy_column});
         }
       }
       if (first_image + at_once >= in.count)

@@ -30,7 +30,7 @@ struct Product {
 
 /// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
 ///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i]
-///     dy[(r columns + p) output_block + c].
+///     dy[(r columns + p) dy_column + c].
 /// Where a column is a pair of pixels there is one row. For tiles x lies in squares turned round, [squares]
 /// [channel_block][square_units]: x[p / square_units, i, p % square_units]. There the columns that fill up the last
 /// square are read too; x has zeros there, and dy numbers.
@@ -42,7 +42,8 @@ struct OuterSum {
   Index rows, columns;
   real* sum;  ///< [channel_block] rows of an output block
   Index sum_row;
-  bool accumulate;  ///< sum += instead of sum =
+  bool accumulate;      ///< sum += instead of sum =
+  Index dy_column = 0;  ///< 0, and always of pairs: an output block
 };
 inline constexpr Index square_units = channel_block;
 
