@@ -36,7 +36,7 @@ struct Blocks {
 
 // Calls body(first, count) for channels [first, first + count): mostly 32, a number that the compiler knows, so that
 // sums over them stay in registers.
-constexpr Index chunk = 32;
+constexpr Index chunk = 32, side_by_side = 4;
 template <class Body>
 void for_chunks(Index channels, Body body) {
   Index first = 0;
@@ -47,21 +47,27 @@ void for_chunks(Index channels, Body body) {
 // For every channel of a block its mean and its sum of squared deviations from that mean.
 void block_moments(const real* x, Index rows, Index channels, real* mean, real* squares) {
   for_chunks(channels, [&](Index first, auto count) {
-    real sum[chunk] = {}, mu[chunk], square[chunk] = {};
-    for (Index p = 0; p < rows; ++p) {
+    real mu[chunk];
+    const auto over_rows = [&](auto term, real* out) {
+      real sum[side_by_side][chunk] = {};
+      const real* from = x + first;
+      Index p = 0;
+      for (; p + side_by_side <= rows; p += side_by_side, from += side_by_side * channels) {
+        for (Index k = 0; k < side_by_side; ++k) {
 #pragma omp simd
-      for (Index c = 0; c < count; ++c) sum[c] += x[p * channels + first + c];
-    }
-    for (Index c = 0; c < count; ++c) mu[c] = sum[c] / static_cast<real>(rows);
-    for (Index p = 0; p < rows; ++p) {
-#pragma omp simd
-      for (Index c = 0; c < count; ++c) {
-        const real deviation = x[p * channels + first + c] - mu[c];
-        square[c] += deviation * deviation;
+          for (Index c = 0; c < count; ++c) sum[k][c] += term(from[k * channels + c], c);
+        }
       }
-    }
-    std::copy_n(mu, count, mean + first);
-    std::copy_n(square, count, squares + first);
+      for (; p < rows; ++p, from += channels) {
+#pragma omp simd
+        for (Index c = 0; c < count; ++c) sum[0][c] += term(from[c], c);
+      }
+#pragma omp simd
+      for (Index c = 0; c < count; ++c) out[c] = (sum[0][c] + sum[1][c]) + (sum[2][c] + sum[3][c]);
+    };
+    over_rows([](real value, Index) { return value; }, mean + first);
+    for (Index c = 0; c < count; ++c) mean[first + c] = mu[c] = mean[first + c] / static_cast<real>(rows);
+    over_rows([&mu](real value, Index c) { return (value - mu[c]) * (value - mu[c]); }, squares + first);
   });
 }
 
