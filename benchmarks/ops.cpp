@@ -164,6 +164,8 @@ void add_operations() {
   const Shape image{8, 28, 28, 32}, tokens{8, 196, 64};
   add("silu/28x28x32", {image}, 0, [](In in) { return silu(in[0]); });
   add("add/28x28x32", {image, image}, 0, [](In in) { return in[0] + in[1]; });
+  add("group_norm_silu/28x28x32", {image, {32}, {32}}, 0,
+      [](In in) { return group_norm_silu(in[0], in[1], in[2], 32); });
   add("group_norm/28x28x32", {image, {32}, {32}}, 0, [](In in) { return group_norm(in[0], in[1], in[2], 32); });
   add("softmax/6272x196", {{6272, 196}}, 0, [](In in) { return softmax(in[0]); });
   add("attention/196x64x4", {tokens, tokens, tokens}, 4.0 * 8 * 196 * 196 * 64,

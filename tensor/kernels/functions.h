@@ -84,7 +84,7 @@ inline SinCos fast_sin_cos(double x) {
 
 inline real sigmoid(real x) { return 1 / (1 + bounded_exp(-x)); }
 /// x sigmoid(x), and its slope s + x s (1 - s).                                                          [Elfwing17]
-inline real silu(real x) { return x * sigmoid(x); }
+inline real silu(real x) { return x / (1 + bounded_exp(-x)); }
 inline real silu_slope(real x) {
   const real s = sigmoid(x);
   return s * (1 + x * (1 - s));

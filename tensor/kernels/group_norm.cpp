@@ -138,15 +138,21 @@ void group_norm_forward(const GroupNormInput& in, const GroupNormMoments& moment
     const real *mu = moments.mean.data() + n * channels, *gain = affine.gain.data(), *offset = affine.offset.data();
     with_constant(in.silu, [&](auto with_silu) {
       blocks.for_each(n, [&](Index, Index at, Index rows) {
-        const real* from = in.x.data() + at;
-        real* to = y.data() + at;
-        for (Index p = 0; p < rows; ++p, from += channels, to += channels) {
+        for_chunks(channels, [&](Index first, auto count) {
+          const real* from = in.x.data() + at + first;
+          real* to = y.data() + at + first;
+          real m[chunk], g[chunk], o[chunk];
+          std::copy_n(mu + first, count, m);
+          std::copy_n(gain + first, count, g);
+          std::copy_n(offset + first, count, o);
+          for (Index p = 0; p < rows; ++p, from += channels, to += channels) {
 #pragma omp simd
-          for (Index c = 0; c < channels; ++c) {
-            const real u = (from[c] - mu[c]) * gain[c] + offset[c];
-            to[c] = with_silu ? silu(u) : u;
+            for (Index c = 0; c < count; ++c) {
+              const real u = (from[c] - m[c]) * g[c] + o[c];
+              to[c] = with_silu ? silu(u) : u;
+            }
           }
-        }
+        });
       });
     });
   });
