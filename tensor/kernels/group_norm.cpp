@@ -220,16 +220,22 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
     }
     with_constant(dx == &dy, [&](auto in_place) {
       blocks.for_each(n, [&](Index, Index at, Index rows) {
-        const real *from = in.x.data() + at, *slope = dy.data() + at;
-        const real *gain = affine.gain.data(), *less = a.data(), *tilt = b.data();
-        real* to = dx->data() + at;
-        for (Index p = 0; p < rows; ++p, from += channels, slope += channels, to += channels) {
+        for_chunks(channels, [&](Index first, auto count) {
+          const real *from = in.x.data() + at + first, *slope = dy.data() + at + first;
+          real* to = dx->data() + at + first;
+          real m[chunk], gain[chunk], less[chunk], tilt[chunk];
+          std::copy_n(mu + first, count, m);
+          std::copy_n(affine.gain.data() + first, count, gain);
+          std::copy_n(a.data() + first, count, less);
+          std::copy_n(b.data() + first, count, tilt);
+          for (Index p = 0; p < rows; ++p, from += channels, slope += channels, to += channels) {
 #pragma omp simd
-          for (Index c = 0; c < channels; ++c) {
-            const real d = gain[c] * slope[c] - less[c] - (from[c] - mu[c]) * tilt[c];
-            to[c] = in_place ? d : to[c] + d;
+            for (Index c = 0; c < count; ++c) {
+              const real d = gain[c] * slope[c] - less[c] - (from[c] - m[c]) * tilt[c];
+              to[c] = in_place ? d : to[c] + d;
+            }
           }
-        }
+        });
       });
     });
   });
