@@ -14,21 +14,40 @@ namespace reverie::inline REVERIE_PRECISION::kernels::winograd {
 /// Of a transform: six points in each direction.
 inline constexpr Index places = 36;
 
+/// A tile: its image, and the row and column of its first output. At the edge of an image it may have only one or two
+/// rows or columns of outputs.
+struct Tile {
+  Index image, row, column;
+  bool few_rows, few_columns;
+};
+
 /// Images cut into tiles of 4x4 outputs, counted through image after image.
 struct Tiles {
   Index batch, height, width;
   Index down() const { return blocks_of(height, 4); }
   Index across() const { return blocks_of(width, 4); }
   Index count() const { return batch * down() * across(); }
-  Index row(Index tile) const { return tile / across() % down() * 4; }
-  Index column(Index tile) const { return tile % across() * 4; }
+
+  /// The tiles [first, last).
+  std::vector<Tile> range(Index first, Index last) const {
+    std::vector<Tile> all;
+    all.reserve(static_cast<std::size_t>(last - first));
+    Index image = first / (down() * across()), row = first / across() % down() * 4, column = first % across() * 4;
+    for (Index tile = first; tile < last; ++tile) {  // a division for each would take as long as some of its products
+      all.push_back({image, row, column, height - row <= 2, width - column <= 2});
+      column += 4;
+      if (column >= width) column = 0, row += 4;
+      if (row >= height) row = 0, ++image;
+    }
+    return all;
+  }
 
   /// The addresses of the pixels of a tile's window: `size` x `size`, beginning `border` above and to the left of the
   /// tile's first output; `outside` stands for those that no image has.
   template <Index size, class Real>
-  void window(Real* images, Index channels, Index tile, Index border, Real* outside, Real** pixels) const {
-    Real* image = images + tile / (down() * across()) * height * width * channels;
-    const Index top = row(tile) - border, left = column(tile) - border;
+  void window(Real* images, Index channels, const Tile& tile, Index border, Real* outside, Real** pixels) const {
+    Real* image = images + tile.image * height * width * channels;
+    const Index top = tile.row - border, left = tile.column - border;
     if (top >= 0 && left >= 0 && top + size <= height && left + size <= width) {
       Real* corner = image + (top * width + left) * channels;
       for (Index y = 0; y < size; ++y) {
@@ -45,27 +64,25 @@ struct Tiles {
   }
 };
 
-/// Tiles that go through together. At the edge of an image a tile may have only one or two rows or columns of outputs;
-/// such a tile does without the places of the last two finite points in that direction (at 14x14, a sixth of all
-/// products). In the order of columns, none, rows, both that are few, the tiles that have a place follow one another.
+/// Tiles that go through together. One of few rows or columns does without the places of the last two finite points in
+/// that direction (at 14x14, a sixth of all products). In the order of columns, none, rows, both that are few, the tiles
+/// that have a place follow one another.
 struct Group {
-  struct Entry {
-    Index tile;
-    bool few_rows, few_columns;
-  };
-  std::vector<Entry> tiles;
+  std::vector<Tile> tiles;
   Index few_columns = 0, whole = 0, few_both = 0;
 
   Group(const Tiles& all, Index first, Index last) {
+    const std::vector<Tile> given = all.range(first, last);
+    tiles.reserve(given.size());
     for (const auto& [rows, columns, count] : {std::tuple{false, true, &few_columns},
                                                {false, false, &whole},
                                                {true, false, nullptr},
                                                {true, true, &few_both}}) {
-      for (Index tile = first; tile < last; ++tile) {
-        if ((all.height - all.row(tile) <= 2) != rows || (all.width - all.column(tile) <= 2) != columns) continue;
-        tiles.push_back({tile, rows, columns});
-        if (count != nullptr) ++*count;
+      const Index before = std::ssize(tiles);
+      for (const Tile& tile : given) {
+        if (tile.few_rows == rows && tile.few_columns == columns) tiles.push_back(tile);
       }
+      if (count != nullptr) *count = std::ssize(tiles) - before;
     }
   }
 
@@ -122,13 +139,13 @@ class Window {
     std::fill_n(zeros_, channels, real(0));
     for (Index k = 0; k < size * size; ++k) rest_pixels_[k] = rest_ + k * channel_block;
   }
-  void move_to(const Group::Entry& entry) {
-    entry_ = entry;
-    tiles_.window<size>(images_, channels_, entry.tile, border_, const_cast<const real*>(zeros_), pixels_);
+  void move_to(const Tile& tile) {
+    tile_ = tile;
+    tiles_.window<size>(images_, channels_, tile, border_, const_cast<const real*>(zeros_), pixels_);
   }
   template <class Unit>
   void transform(const WinogradMicro::Transforms<Unit>& transforms, Index channel, Unit* to, Index stride) {
-    const auto function = transforms.of[entry_.few_rows][entry_.few_columns];
+    const auto function = transforms.of[tile_.few_rows][tile_.few_columns];
     if (channel + channel_block <= channels_) return function(pixels_, channel, to, stride);
     for (Index k = 0; k < size * size; ++k)
       copy_block(pixels_[k] + channel, channels_ - channel, rest_ + k * channel_block);
@@ -141,7 +158,7 @@ class Window {
   const Tiles& tiles_;
   Index channels_, border_;
   real* zeros_;
-  Group::Entry entry_{};
+  Tile tile_{};
   const real *pixels_[size * size], *rest_pixels_[size * size];
   real rest_[size * size * channel_block];  // the channels of a window that fill no block
 };
@@ -183,9 +200,9 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
       bool exists[2];
       for (const Index k : {0, 1}) {
         exists[k] = 2 * pair + k < group.count();
-        const Group::Entry entry = exists[k] ? group.tiles[static_cast<std::size_t>(2 * pair + k)] : Group::Entry{};
-        if (exists[k]) windows[k].move_to(entry);
-        if (!exists[k] || entry.few_rows || entry.few_columns)  // an OuterSum may read places that a tile lacks
+        const Tile tile = exists[k] ? group.tiles[static_cast<std::size_t>(2 * pair + k)] : Tile{};
+        if (exists[k]) windows[k].move_to(tile);
+        if (!exists[k] || tile.few_rows || tile.few_columns)  // an OuterSum may read places that a tile lacks
           std::fill(std::begin(two[k]), std::end(two[k]), real(0));
       }
       for (Index channel = 0; channel < channels; channel += channel_block) {
