@@ -16,6 +16,10 @@ inline Index blocks_of(Index count, Index block) { return (count + block - 1) / 
 /// The length of tiles if `count` is cut into as few as possible of at most `most`, and evenly.
 inline Index even_tile(Index count, Index most) { return blocks_of(count, std::max<Index>(1, blocks_of(count, most))); }
 
+/// Channels of rows that are read where they lie instead of copied into blocks; longer rows' blocks would meet in a few
+/// sets of the first-level cache.
+inline constexpr Index most_in_place = 512;
+
 /// Copies the `count` channels that a block has, with zeros for the rest; all zeros for a pixel outside of the image
 /// (null).
 inline void copy_block(const real* from, Index count, real* to) {

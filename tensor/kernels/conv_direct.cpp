@@ -290,12 +290,12 @@ void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const
   });
 }
 
-// Rows of a chunk whose copies of x and dy, one block of each, are about half of the first-level cache; they meet all
-// taps there.
+// Pixels of a chunk whose x and dy, one block of each, are about half of the first-level cache; they meet all taps
+// there.
 constexpr Index chunk_pixels = 128;
 
-// Pixels of a row that are too few for a loop of their own.
-constexpr Index short_row = 7;
+// Rows of fewer pixels are too short for a loop of their own.
+constexpr Index long_row = 7;
 
 // A row of some images side by side, as an OuterSum wants its dy: blocks `block_step` apart of [columns][images]
 // [output block].
@@ -321,9 +321,8 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
   const Index taps = s.kernel_height * s.kernel_width, tile = channel_block * micro.output_block;
   const Index in_blocks = blocks_of(in.channels, channel_block),
               out_blocks = blocks_of(out.channels, micro.output_block);
-  const Index at_once = out.width < short_row ? images_at_once<real>(in.count, out.width) : 1;
-  // dy of whole blocks of channels is read where it lies, an image at a time
-  const bool copies_dy = at_once > 1 || out.channels % micro.output_block != 0;
+  const Index at_once = out.width < long_row ? images_at_once<real>(in.count, out.width) : 1;
+  const bool copies_dy = at_once > 1 || out.channels % micro.output_block != 0 || out.channels > most_in_place;
   Scratch scratch;
   real* sums = scratch.take(out_blocks * in_blocks * taps * tile);
   for (Index first_image = 0; first_image < in.count; first_image += at_once) {

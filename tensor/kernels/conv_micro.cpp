@@ -106,10 +106,11 @@ HWY_ATTR void outer_sum_of(const OuterSum<typename Units::Unit>& t, Index first)
     }
   }
   const Unit* dy = t.dy;
+  const Index x_column = is_bfloat16<Unit> ? channel_block : t.x_column;
   const Index dy_column = is_bfloat16<Unit> || t.dy_column == 0 ? output_block : t.dy_column;
   for (Index row = 0; row < t.rows; ++row) {
     const Unit* x = t.x + row * t.x_row + first;
-    for (Index column = 0; column < t.columns; ++column, x += channel_block, dy += dy_column) {
+    for (Index column = 0; column < t.columns; ++column, x += x_column, dy += dy_column) {
       Vec slope[vectors];
 #pragma GCC unroll 16
       for (Index v = 0; v < vectors; ++v) slope[v] = Units::load(d, dy + v * lanes);

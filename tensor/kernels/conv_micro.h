@@ -29,11 +29,11 @@ struct Product {
 };
 
 /// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
-///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p channel_block + i]
+///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p x_column + i]
 ///     dy[(r columns + p) dy_column + c].
-/// Where a column is a pair of pixels there is one row. For tiles x lies in squares turned round, [squares]
-/// [channel_block][square_units]: x[p / square_units, i, p % square_units]. There the columns that fill up the last
-/// square are read too; x has zeros there, and dy numbers.
+/// Columns of pairs of pixels are always a block wide, in one row. For tiles x lies in squares turned round,
+/// [squares][channel_block][square_units]: x[p / square_units, i, p % square_units]. There the columns that fill up the
+/// last square are read too; x has zeros there, and dy numbers.
 template <class Unit>
 struct OuterSum {
   const Unit* x;
@@ -42,8 +42,9 @@ struct OuterSum {
   Index rows, columns;
   real* sum;  ///< [channel_block] rows of an output block
   Index sum_row;
-  bool accumulate;      ///< sum += instead of sum =
-  Index dy_column = 0;  ///< 0, and always of pairs: an output block
+  bool accumulate;  ///< sum += instead of sum =
+  Index x_column = channel_block;  ///< from a column to the next
+  Index dy_column = 0;             ///< 0: an output block
 };
 inline constexpr Index square_units = channel_block;
 

@@ -114,6 +114,25 @@ void linear_backward_data(const LinearShape& s, const Tensor& weight, const real
   });
 }
 
+// What an OuterSum reads of some rows, in blocks of `width` channels: the rows where they lie, or a copy.
+template <class Unit>
+struct RowBlocks {
+  const Unit* data;
+  Index block_step, column_step;
+};
+template <class Unit>
+static RowBlocks<Unit> rows_for_sum(const real* from, Index rows, Index channels, Index width, bool turned,
+                                    Scratch& scratch) {
+  if constexpr (!is_bfloat16<Unit>) {
+    if (channels % width == 0 && channels <= most_in_place) return {from, width, channels};
+  }
+  const Index blocks = blocks_of(channels, width), columns = sum_columns<Unit>(rows);
+  Unit* copy = units<Unit>(scratch.take(blocks * columns * width));
+  rows_to_columns(from, rows, channels, width, copy);
+  if (turned) turn_columns(copy, blocks * columns);
+  return {copy, columns * width, width};
+}
+
 // The rows are cut into parts, so long that sums cost little beside products. A single one adds to dW at once, if only
 // whole blocks do; otherwise each has a sum of its own, and they are added in their order.
 template <class Unit>
@@ -135,23 +154,22 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
       const Index rows = std::min(panel, end - first);
       Scratch local;
       const Index columns = sum_columns<Unit>(rows);
-      Unit* dy_panel = units<Unit>(local.take(out_blocks * columns * channel_block));
-      Unit* x_panel = units<Unit>(local.take(in_blocks * columns * width));
-      rows_to_columns(dy + first * s.out, rows, s.out, channel_block, dy_panel);
-      rows_to_columns(x + first * s.in, rows, s.in, width, x_panel);
-      turn_columns(dy_panel, out_blocks * columns);
+      const auto dy_rows = rows_for_sum<Unit>(dy + first * s.out, rows, s.out, channel_block, true, local),
+                 x_rows = rows_for_sum<Unit>(x + first * s.in, rows, s.in, width, false, local);
       const Index row_blocks = std::max<Index>(1, task_work / (columns * out_blocks * channel_block * width));
       parallel_for(in_blocks, row_blocks, [&](Index first_i, Index last_i) {
         for (Index i = first_i; i < last_i; ++i) {
           for (Index o = 0; o < out_blocks; ++o) {
-            micro.in<Unit>().outer_sum({.x = dy_panel + o * columns * channel_block,
+            micro.in<Unit>().outer_sum({.x = dy_rows.data + o * dy_rows.block_step,
                                         .x_row = 0,
-                                        .dy = x_panel + i * columns * width,
+                                        .dy = x_rows.data + i * x_rows.block_step,
                                         .rows = 1,
                                         .columns = columns,
                                         .sum = sum + o * channel_block * padded + i * width,
                                         .sum_row = padded,
-                                        .accumulate = (at_once && accumulate) || first > begin});
+                                        .accumulate = (at_once && accumulate) || first > begin,
+                                        .x_column = dy_rows.column_step,
+                                        .dy_column = x_rows.column_step});
           }
         }
       });
