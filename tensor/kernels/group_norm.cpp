@@ -36,13 +36,27 @@ struct Blocks {
 
 // Calls body(first, count) for channels [first, first + count): mostly 32, a number that the compiler knows, so that
 // sums over them stay in registers.
-constexpr Index chunk = 32, side_by_side = 4;
+constexpr Index chunk = 32;
 template <class Body>
 void for_chunks(Index channels, Body body) {
   Index first = 0;
   for (; first + chunk <= channels; first += chunk) body(first, std::integral_constant<Index, chunk>());
   if (first < channels) body(first, channels - first);
 }
+
+// What belongs to a chunk's channels, for the registers.
+struct Chunk {
+  real values[chunk];
+  Chunk(const real* all, Index first, Index count) { std::copy_n(all + first, count, values); }
+  real operator[](Index c) const { return values[c]; }
+};
+
+// Rows whose sums are kept apart, so that no addition waits for the one before.
+#ifdef __AVX512F__
+constexpr Index side_by_side = 4;
+#else
+constexpr Index side_by_side = 2;  // four would not fit in sixteen registers
+#endif
 
 // For every channel of a block its mean and its sum of squared deviations from that mean.
 void block_moments(const real* x, Index rows, Index channels, real* mean, real* squares) {
@@ -62,8 +76,11 @@ void block_moments(const real* x, Index rows, Index channels, real* mean, real* 
 #pragma omp simd
         for (Index c = 0; c < count; ++c) sum[0][c] += term(from[c], c);
       }
+      for (Index k = 1; k < side_by_side; ++k) {
 #pragma omp simd
-      for (Index c = 0; c < count; ++c) out[c] = (sum[0][c] + sum[1][c]) + (sum[2][c] + sum[3][c]);
+        for (Index c = 0; c < count; ++c) sum[0][c] += sum[k][c];
+      }
+      std::copy_n(sum[0], count, out);
     };
     over_rows([](real value, Index) { return value; }, mean + first);
     for (Index c = 0; c < count; ++c) mean[first + c] = mu[c] = mean[first + c] / static_cast<real>(rows);
@@ -141,10 +158,7 @@ void group_norm_forward(const GroupNormInput& in, const GroupNormMoments& moment
         for_chunks(channels, [&](Index first, auto count) {
           const real* from = in.x.data() + at + first;
           real* to = y.data() + at + first;
-          real m[chunk], g[chunk], o[chunk];
-          std::copy_n(mu + first, count, m);
-          std::copy_n(gain + first, count, g);
-          std::copy_n(offset + first, count, o);
+          const Chunk m(mu, first, count), g(gain, first, count), o(offset, first, count);
           for (Index p = 0; p < rows; ++p, from += channels, to += channels) {
 #pragma omp simd
             for (Index c = 0; c < count; ++c) {
@@ -177,11 +191,9 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
         for_chunks(channels, [&](Index first, auto width) {
           const real* from = in.x.data() + at + first;
           real* slope = dy.data() + at + first;
-          real S[chunk] = {}, D[chunk] = {}, m[chunk], gain[chunk], offset[chunk];
-          for (Index c = 0; c < width; ++c) {
-            const auto channel = static_cast<std::size_t>(first + c);
-            m[c] = mu[first + c], gain[c] = affine.gain[channel], offset[c] = affine.offset[channel];
-          }
+          const Chunk m(mu, first, width), gain(affine.gain.data(), first, width),
+              offset(affine.offset.data(), first, width);
+          real S[chunk] = {}, D[chunk] = {};
           for (Index p = 0; p < rows; ++p, from += channels, slope += channels) {
 #pragma omp simd
             for (Index c = 0; c < width; ++c) {
@@ -220,17 +232,14 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
     }
     with_constant(dx == &dy, [&](auto in_place) {
       blocks.for_each(n, [&](Index, Index at, Index rows) {
-        for_chunks(channels, [&](Index first, auto count) {
+        for_chunks(channels, [&](Index first, auto width) {
           const real *from = in.x.data() + at + first, *slope = dy.data() + at + first;
           real* to = dx->data() + at + first;
-          real m[chunk], gain[chunk], less[chunk], tilt[chunk];
-          std::copy_n(mu + first, count, m);
-          std::copy_n(affine.gain.data() + first, count, gain);
-          std::copy_n(a.data() + first, count, less);
-          std::copy_n(b.data() + first, count, tilt);
+          const Chunk m(mu, first, width), gain(affine.gain.data(), first, width), less(a.data(), first, width),
+              tilt(b.data(), first, width);
           for (Index p = 0; p < rows; ++p, from += channels, slope += channels, to += channels) {
 #pragma omp simd
-            for (Index c = 0; c < count; ++c) {
+            for (Index c = 0; c < width; ++c) {
               const real d = gain[c] * slope[c] - less[c] - (from[c] - m[c]) * tilt[c];
               to[c] = in_place ? d : to[c] + d;
             }
