@@ -22,14 +22,14 @@ class Loader {
   double epoch(Index step) const;  ///< how many times the dataset was dealt before this step
 
  private:
-  const Dataset& dataset_;
-  Index batch_size_;
-  std::uint64_t seed_;
-  bool flip_;
   struct Epoch {
     Index number = -1;
     std::vector<Index> order;
   };
+  const Dataset& dataset_;
+  Index batch_size_;
+  std::uint64_t seed_;
+  bool flip_;
   mutable Epoch epoch_;  // shuffling a large dataset takes longer than a small step
 };
 

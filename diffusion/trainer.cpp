@@ -129,7 +129,8 @@ Checkpoint Trainer::checkpoint() const {
 
 const TensorList& Trainer::sampling_weights() const { return emas_.empty() ? raw_ : emas_.front().average(); }
 
-// x0, times and noise of the next step: functions of the seed, the step and what the timestep sampler has learned.
+// x0, times and the key of the noise of the next step: functions of the seed, the step and what the timestep sampler
+// has learned.
 Trainer::Batch Trainer::draw_batch() const {
   const auto seed = static_cast<std::uint64_t>(config_.train.seed);
   const auto step = static_cast<std::uint64_t>(steps_done_);

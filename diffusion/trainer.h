@@ -70,7 +70,7 @@ class Trainer {
  private:
   struct Batch {
     Tensor x0;
-    RandomKey noise;  // of the first sample; shards draw their own
+    RandomKey noise;  // from which shards draw that of their samples
     Times times;
     std::vector<Index> labels;
     Index size() const { return x0.extent(0); }

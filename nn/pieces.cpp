@@ -20,7 +20,8 @@ std::vector<Piece> pieces_of(const TensorList& tensors) {
 double square_sum(const real* values, const Piece& piece) {
   double sum = 0;
 #pragma omp simd reduction(+ : sum)
-  for (Index i = piece.begin; i < piece.end; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  for (Index i = piece.begin; i < piece.end; ++i)
+    sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
   return sum;
 }
 

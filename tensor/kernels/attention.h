@@ -18,10 +18,10 @@ struct HeadView {
 /// The T x S matrix is never in memory, only a block of it at a time. [Dao22]
 void attention_forward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
                        Tensor& log_sum, HeadView<real> y);
-/// Adds to dq, dk and dv, or writes them; the data of each may be null. If they are added to they may share memory where
-/// q, k and v do.
+/// Adds to dq, dk and dv, or writes them; the data of each may be null. If they are added to they may share memory
+/// where q, k and v do.
 void attention_backward(Index width, HeadView<const real> q, HeadView<const real> k, HeadView<const real> v,
-                        HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy,
-                        bool accumulate, HeadView<real> dq, HeadView<real> dk, HeadView<real> dv);
+                        HeadView<const real> y, const Tensor& log_sum, HeadView<const real> dy, bool accumulate,
+                        HeadView<real> dq, HeadView<real> dk, HeadView<real> dv);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -63,14 +63,13 @@ struct Places {
   }
 };
 
-// U = G w G^T of an input and a block of output channels. Their taps lie where no processor foresees them, in memory that
-// no cache holds after a step: those of some inputs further on are asked for now.
+// U = G w G^T of an input and a block of output channels. Their taps lie where no processor foresees them, in memory
+// that no cache holds after a step: those of some inputs further on are asked for now.
 void transform_weights(const real* weight, const Taps& t, Index o, Index i, real* u, Index place_stride) {
   const Index count = i < t.in ? std::clamp<Index>(t.out - o, 0, channel_block) : 0;
   const real* taps = weight + o * t.out_step + i * t.in_step;
   constexpr Index ahead = 8;
-  for (Index c = 0; c < count && i + ahead < t.in; ++c)
-    __builtin_prefetch(taps + ahead * t.in_step + c * t.out_step);
+  for (Index c = 0; c < count && i + ahead < t.in; ++c) __builtin_prefetch(taps + ahead * t.in_step + c * t.out_step);
   if (count == channel_block) return winograd_micro().weight(taps, t.out_step, t.turned, u, place_stride);
   real few[channel_block * 9] = {};
   for (Index c = 0; c < count; ++c) std::copy_n(taps + c * t.out_step, 9, few + c * 9);
@@ -97,7 +96,7 @@ void transform_block(const real* weight, const Taps& t, const Places<Unit>& p, I
 
 // Transformed weights of more units are made anew for every use, if that is for a single group of tiles: block by block
 // in the second-level cache, whereas kept ones would come from far behind it, and have been written there first.
-constexpr Index most_kept = Index{1} << 19;
+constexpr Index most_kept_units = Index{1} << 19;
 
 // Weights, transformed for all or for one group of tiles.
 template <class Unit>
@@ -106,7 +105,7 @@ class TransformedWeights {
   TransformedWeights(const Tensor& weight, WeightForm form, const Taps& t, bool one_group)
       : weight_(weight.data()), taps_(t), p_(t) {
     const Index size = p_.out_blocks * p_.block();
-    if (one_group && size > most_kept) return;
+    if (one_group && size > most_kept_units) return;
     const auto fill = [p = p_, t, w = weight_](Index block, real* all) {
       transform_block(w, t, p, block, units<Unit>(all) + block * p.block());
     };

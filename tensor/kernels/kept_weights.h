@@ -33,11 +33,12 @@ struct FormRecipe {
 Tensor prepared(const Tensor& weight, WeightForm form, Index variant, const FormRecipe& recipe);
 
 /// As long as one lives, these weights' prepared forms are kept and used again: all shards of a training step, all
-/// steps of a sampler then pay for them once. Nobody may change the weights meanwhile. Safe to use from many threads.
+/// steps of a sampler then pay for them once (but for those that a kernel would rather make anew). Nobody may change
+/// the weights meanwhile. Safe to use from many threads.
 class KeptWeights {
  public:
-  /// Where it is known that each form will be asked for `uses` times, its memory is given back after the last; 0 keeps
-  /// all forms.
+  /// Where it is known that each form will be asked for `uses` times, at most, its memory is given back after the last
+  /// of them; 0 keeps all forms.
   explicit KeptWeights(const std::vector<Tensor>& weights, Index uses = 0);
   ~KeptWeights();
   KeptWeights(const KeptWeights&) = delete;

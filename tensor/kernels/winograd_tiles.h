@@ -65,8 +65,8 @@ struct Tiles {
 };
 
 /// Tiles that go through together. One of few rows or columns does without the places of the last two finite points in
-/// that direction (at 14x14, a sixth of all products). In the order of columns, none, rows, both that are few, the tiles
-/// that have a place follow one another.
+/// that direction (at 14x14, a sixth of all products). In the order of columns, none, rows, both that are few, the
+/// tiles that have a place follow one another.
 struct Group {
   std::vector<Tile> tiles;
   Index few_columns = 0, whole = 0, few_both = 0;

@@ -171,6 +171,7 @@ TEST_CASE("Winograd's transforms make it a hundredth, at sizes that fill no bloc
                              {2, 9, 30, 48, 20, 3, 3, 1, 1, 1},
                              {3, 7, 7, 40, 64, 3, 3, 1, 1, 1},
                              {3, 14, 14, 40, 33, 3, 3, 1, 1, 1},
+                             {1, 8, 7, 200, 135, 3, 3, 1, 1, 1},
                              {9, 64, 64, 48, 96, 3, 3, 1, 1, 1}}) {
     CAPTURE(concat(s.x(), " * ", s.weight()));
     for (const bool accumulate : {true, false}) {

@@ -185,7 +185,8 @@ TEST_CASE("Winograd's kernels agree with the plain ones, at channels and sizes t
     Index batch, height, width, in, out;
   };
   const Case cases[] = {{2, 28, 28, 32, 32}, {1, 4, 4, 16, 16},  {3, 5, 7, 17, 33},   {2, 9, 30, 48, 20},
-                        {8, 7, 7, 64, 64},   {1, 6, 4, 100, 16}, {3, 14, 14, 40, 33}, {2, 5, 6, 16, 32}};
+                        {8, 7, 7, 64, 64},   {1, 6, 4, 100, 16}, {3, 14, 14, 40, 33}, {2, 5, 6, 16, 32},
+                        {2, 8, 7, 200, 135}};  // the last with weights that are transformed where they are used
   for (const Case& c : cases) {
     const kernels::ConvShape s{c.batch, c.height, c.width, c.in, c.out, 3, 3, 1, 1, 1};
     REQUIRE(kernels::winograd_applies(s));
