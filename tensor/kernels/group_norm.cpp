@@ -51,12 +51,8 @@ struct Chunk {
   real operator[](Index c) const { return values[c]; }
 };
 
-// Rows whose sums are kept apart, so that no addition waits for the one before.
-#ifdef __AVX512F__
-constexpr Index side_by_side = 4;
-#else
-constexpr Index side_by_side = 2;  // four would not fit in sixteen registers
-#endif
+// Rows whose sums are kept apart, so that no addition waits for the one before; more would not fit in sixteen registers.
+constexpr Index side_by_side = 2;
 
 // For every channel of a block its mean and its sum of squared deviations from that mean.
 void block_moments(const real* x, Index rows, Index channels, real* mean, real* squares) {
