@@ -3,6 +3,7 @@
 #include "autograd/op_case.h"
 #include "autograd/pointwise.h"
 #include "tensor/kernels/functions.h"
+#include "tensor/kernels/silu.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -67,8 +68,11 @@ Var sigmoid(const Var& x) {
 
 // silu(x) = x s(x).   silu' = s (1 + x (1 - s))                                                            [Elfwing17]
 Var silu(const Var& x) {
-  return by_input(
-      "silu", x, [](real x) { return kernels::silu(x); }, [](real x) { return kernels::silu_slope(x); });
+  Tensor y = Tensor::uninitialized(x.shape());
+  kernels::silu_forward(x.value(), y);
+  return record("silu", std::move(y), {x}, [x = x.value()](Gradients& g) {
+    g.compute(0, [&](Tensor& dx, bool accumulate) { kernels::silu_backward(x, g.output(), accumulate, dx); });
+  });
 }
 
 // gelu(x) = x Phi(x).   gelu' = Phi + x phi                                                               [Hendrycks16]

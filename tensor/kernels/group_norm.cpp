@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
 #include <vector>
 
-#include "tensor/kernels/functions.h"
+#include "tensor/kernels/group_norm_micro.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
@@ -34,56 +33,6 @@ struct Blocks {
   }
 };
 
-// Calls body(first, count) for channels [first, first + count): mostly 32, a number that the compiler knows, so that
-// sums over them stay in registers.
-constexpr Index chunk = 32;
-template <class Body>
-void for_chunks(Index channels, Body body) {
-  Index first = 0;
-  for (; first + chunk <= channels; first += chunk) body(first, std::integral_constant<Index, chunk>());
-  if (first < channels) body(first, channels - first);
-}
-
-// What belongs to a chunk's channels, for the registers.
-struct Chunk {
-  real values[chunk];
-  Chunk(const real* all, Index first, Index count) { std::copy_n(all + first, count, values); }
-  real operator[](Index c) const { return values[c]; }
-};
-
-// Rows whose sums are kept apart, so that no addition waits for the one before; more would not fit in sixteen registers.
-constexpr Index side_by_side = 2;
-
-// For every channel of a block its mean and its sum of squared deviations from that mean.
-void block_moments(const real* x, Index rows, Index channels, real* mean, real* squares) {
-  for_chunks(channels, [&](Index first, auto count) {
-    real mu[chunk];
-    const auto over_rows = [&](auto term, real* out) {
-      real sum[side_by_side][chunk] = {};
-      const real* from = x + first;
-      Index p = 0;
-      for (; p + side_by_side <= rows; p += side_by_side, from += side_by_side * channels) {
-        for (Index k = 0; k < side_by_side; ++k) {
-#pragma omp simd
-          for (Index c = 0; c < count; ++c) sum[k][c] += term(from[k * channels + c], c);
-        }
-      }
-      for (; p < rows; ++p, from += channels) {
-#pragma omp simd
-        for (Index c = 0; c < count; ++c) sum[0][c] += term(from[c], c);
-      }
-      for (Index k = 1; k < side_by_side; ++k) {
-#pragma omp simd
-        for (Index c = 0; c < count; ++c) sum[0][c] += sum[k][c];
-      }
-      std::copy_n(sum[0], count, out);
-    };
-    over_rows([](real value, Index) { return value; }, mean + first);
-    for (Index c = 0; c < count; ++c) mean[first + c] = mu[c] = mean[first + c] / static_cast<real>(rows);
-    over_rows([&mu](real value, Index c) { return (value - mu[c]) * (value - mu[c]); }, squares + first);
-  });
-}
-
 // u = (x - mean) gain + offset: of one sample, channel by channel.
 struct Affine {
   std::vector<real> gain, offset;
@@ -98,13 +47,13 @@ struct Affine {
       offset[at] = in.bias[c] * scale + (modulated ? in.modulation[(2 * n + 1) * channels + c] : real(0));
     }
   }
-};
 
-// Calls body with std::true_type or std::false_type, so that a loop is compiled for each.
-template <class Body>
-void with_constant(bool value, Body body) {
-  value ? body(std::true_type()) : body(std::false_type());
-}
+  // The `rows` positions of the sample n that begin at x[at].
+  NormBlock block(const GroupNormInput& in, const GroupNormMoments& moments, Index n, Index at, Index rows) const {
+    const Index channels = std::ssize(gain);
+    return {in.x.data() + at, rows, channels, moments.mean.data() + n * channels, gain.data(), offset.data(), in.silu};
+  }
+};
 
 }  // namespace
 
@@ -120,7 +69,7 @@ GroupNormMoments group_norm_moments(const Tensor& x, Index groups, double eps) {
     std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));
     blocks.for_each(n, [&](Index block, Index offset, Index rows) {
       real* mean = parts.data() + 2 * block * channels;
-      block_moments(x.data() + offset, rows, channels, mean, mean + channels);
+      group_norm_micro().moments(x.data() + offset, rows, channels, mean, mean + channels);
     });
     for (Index g = 0; g < groups; ++g) {
       const auto sum = [&](auto&& term) {  // of term(elements, mean, squares) over all parts of the group
@@ -148,22 +97,8 @@ void group_norm_forward(const GroupNormInput& in, const GroupNormMoments& moment
   const Index channels = blocks.channels;
   parallel_tiles(blocks.samples, [&](Index n) {
     const Affine affine(in, moments, n, channels);
-    const real *mu = moments.mean.data() + n * channels, *gain = affine.gain.data(), *offset = affine.offset.data();
-    with_constant(in.silu, [&](auto with_silu) {
-      blocks.for_each(n, [&](Index, Index at, Index rows) {
-        for_chunks(channels, [&](Index first, auto count) {
-          const real* from = in.x.data() + at + first;
-          real* to = y.data() + at + first;
-          const Chunk m(mu, first, count), g(gain, first, count), o(offset, first, count);
-          for (Index p = 0; p < rows; ++p, from += channels, to += channels) {
-#pragma omp simd
-            for (Index c = 0; c < count; ++c) {
-              const real u = (from[c] - m[c]) * g[c] + o[c];
-              to[c] = with_silu ? silu(u) : u;
-            }
-          }
-        });
-      });
+    blocks.for_each(n, [&](Index, Index at, Index rows) {
+      group_norm_micro().forward(affine.block(in, moments, n, at, rows), y.data() + at);
     });
   });
 }
@@ -180,31 +115,11 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
   Tensor sums = Tensor::zeros({blocks.samples, 2, channels});  // S and D
   parallel_tiles(blocks.samples, [&](Index n) {
     const Affine affine(in, moments, n, channels);
-    const real *mu = moments.mean.data() + n * channels, *rstd = moments.rstd.data() + n * channels;
+    const real* rstd = moments.rstd.data() + n * channels;
     std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));
-    with_constant(in.silu, [&](auto with_silu) {
-      blocks.for_each(n, [&](Index block, Index at, Index rows) {
-        for_chunks(channels, [&](Index first, auto width) {
-          const real* from = in.x.data() + at + first;
-          real* slope = dy.data() + at + first;
-          const Chunk m(mu, first, width), gain(affine.gain.data(), first, width),
-              offset(affine.offset.data(), first, width);
-          real S[chunk] = {}, D[chunk] = {};
-          for (Index p = 0; p < rows; ++p, from += channels, slope += channels) {
-#pragma omp simd
-            for (Index c = 0; c < width; ++c) {
-              const real centred = from[c] - m[c];
-              const real du = with_silu ? slope[c] * silu_slope(centred * gain[c] + offset[c]) : slope[c];
-              if (with_silu) slope[c] = du;
-              S[c] += du;
-              D[c] += du * centred;
-            }
-          }
-          real* part = parts.data() + 2 * block * channels + first;
-          std::copy_n(S, width, part);
-          std::copy_n(D, width, part + channels);
-        });
-      });
+    blocks.for_each(n, [&](Index block, Index at, Index rows) {
+      real* part = parts.data() + 2 * block * channels;
+      group_norm_micro().slopes(affine.block(in, moments, n, at, rows), dy.data() + at, part, part + channels);
     });
     real* sum = sums.data() + 2 * n * channels;
     for (Index block = 0; block < blocks.per_sample; ++block) {
@@ -226,22 +141,9 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
       std::fill_n(a.begin() + g * width, width, static_cast<real>(mean_dz));
       std::fill_n(b.begin() + g * width, width, static_cast<real>(mean_dz_z * r));
     }
-    with_constant(dx == &dy, [&](auto in_place) {
-      blocks.for_each(n, [&](Index, Index at, Index rows) {
-        for_chunks(channels, [&](Index first, auto width) {
-          const real *from = in.x.data() + at + first, *slope = dy.data() + at + first;
-          real* to = dx->data() + at + first;
-          const Chunk m(mu, first, width), gain(affine.gain.data(), first, width), less(a.data(), first, width),
-              tilt(b.data(), first, width);
-          for (Index p = 0; p < rows; ++p, from += channels, slope += channels, to += channels) {
-#pragma omp simd
-            for (Index c = 0; c < width; ++c) {
-              const real d = gain[c] * slope[c] - less[c] - (from[c] - m[c]) * tilt[c];
-              to[c] = in_place ? d : to[c] + d;
-            }
-          }
-        });
-      });
+    blocks.for_each(n, [&](Index, Index at, Index rows) {
+      group_norm_micro().gradient(affine.block(in, moments, n, at, rows), dy.data() + at, a.data(), b.data(), dx != &dy,
+                                  dx->data() + at);
     });
   });
 
