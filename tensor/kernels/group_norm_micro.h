@@ -12,10 +12,11 @@ struct NormBlock {
   bool silu;
 };
 
-/// Group norm's loops.
+/// Group norm's loops over a block, for the processor at hand; the formulas stand in group_norm.cpp.
 struct GroupNormMicro {
   /// Of every channel of a block the mean, and the sum of squared deviations from it.
   void (*moments)(const real* x, Index rows, Index channels, real* mean, real* squares);
+  /// y = f((x - mean) gain + offset)
   void (*forward)(const NormBlock& block, real* y);
   /// dy becomes du = f' dy;  S = sum du,  D = sum du (x - mean)  over the block's positions.
   void (*slopes)(const NormBlock& block, real* dy, real* S, real* D);
