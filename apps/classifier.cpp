@@ -1,5 +1,5 @@
 // reverie classifier: a small network that tells the classes of images, for `reverie evaluate` and for guidance.
-#include "diffusion/classifier.h"
+#include "diffusion/evaluation/classifier.h"
 
 #include <iomanip>
 #include <iostream>

@@ -6,7 +6,7 @@
 #include "apps/data_shape.h"
 #include "apps/describe.h"
 #include "apps/files.h"
-#include "diffusion/conversion.h"
+#include "diffusion/model/conversion.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

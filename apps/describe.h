@@ -3,8 +3,8 @@
 
 #include "data/dataset.h"
 #include "data/state_dict.h"
-#include "diffusion/checkpoint.h"
-#include "diffusion/classifier.h"
+#include "diffusion/model/checkpoint.h"
+#include "diffusion/evaluation/classifier.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

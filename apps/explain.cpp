@@ -8,7 +8,7 @@
 #include "apps/data_shape.h"
 #include "apps/explanation.h"
 #include "apps/files.h"
-#include "diffusion/trainer.h"
+#include "diffusion/training/trainer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

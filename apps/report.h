@@ -1,8 +1,8 @@
 #pragma once
 #include <string>
 
-#include "diffusion/comparison.h"
-#include "diffusion/evaluation.h"
+#include "diffusion/evaluation/comparison.h"
+#include "diffusion/evaluation/evaluation.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

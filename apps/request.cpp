@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "diffusion/samplers/sampler.h"
-#include "diffusion/sigmas.h"
+#include "diffusion/samplers/sigmas.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -24,9 +24,9 @@ Index class_number(const std::string& wanted, const std::vector<std::string>& na
 }
 
 // A flag for each: --s-churn for s_churn. What is given lands in `values`.
-void add_parameters(CLI::App* command, const std::vector<ParameterInfo>& parameters, ParameterValues& values,
+void add_parameters(CLI::App* command, const std::vector<OptionInfo>& parameters, OptionValues& values,
                     const std::string& otherwise) {
-  for (const ParameterInfo& parameter : parameters) {
+  for (const OptionInfo& parameter : parameters) {
     std::string flag = concat("--", parameter.name);
     std::replace(flag.begin(), flag.end(), '_', '-');
     command
@@ -45,7 +45,7 @@ void add_sampling(CLI::App* command, SamplingFlags& flags) {
   command->add_option("--steps", flags.steps, "Steps to take, 0 for the whole chain [sample.steps]")
       ->type_name("N")
       ->check(not_negative);
-  add_parameters(command, all_parameters(samplers()), flags.sampler_parameters, " [the sampler's, see below]");
+  add_parameters(command, all_options(samplers()), flags.sampler_parameters, " [the sampler's, see below]");
   command->add_option("--solver-type", flags.solver_type, "Which of the sampler's formulas [see below]")
       ->type_name("NAME");
   command
@@ -53,7 +53,7 @@ void add_sampling(CLI::App* command, SamplingFlags& flags) {
                    "Noise levels that samplers in the sigma form visit: chain, " + names_in(sigma_grids()) +
                        " [what suits the sampler]")
       ->type_name("NAME");
-  add_parameters(command, all_parameters(sigma_grids()), flags.sigma_parameters,
+  add_parameters(command, all_options(sigma_grids()), flags.sigma_parameters,
                  " [within what the model was trained on]");
   command->add_option("--class", flags.label, "Class of all samples, its name or number [all classes in turn]")
       ->type_name("K");
@@ -85,7 +85,7 @@ std::string sampler_list() {
     const auto add = [&](const std::string& what, const char* between) {
       heeds += (heeds.empty() ? "\n" : between) + what;
     };
-    for (const ParameterInfo& parameter : sampler.parameters) add(concat(parameter.name, " ", parameter.value), ", ");
+    for (const OptionInfo& parameter : sampler.parameters) add(concat(parameter.name, " ", parameter.value), ", ");
     for (const char* type : sampler.solver_types) add(type, type == sampler.solver_types[0] ? ", " : " or ");
     text << help_entry(sampler.name, sampler.summary + heeds, 22);
   }

@@ -12,7 +12,7 @@ struct SamplingFlags {
   std::optional<std::string> sampler, solver_type, sigmas;
   std::optional<Index> steps;
   std::optional<double> guidance, guidance_rescale, dynamic_threshold;
-  ParameterValues sampler_parameters, sigma_parameters;
+  OptionValues sampler_parameters, sigma_parameters;
   std::string label;
   std::uint64_t seed = 0;
 };

@@ -4,7 +4,7 @@
 #include <iomanip>
 #include <numeric>
 
-#include "diffusion/comparison.h"
+#include "diffusion/evaluation/comparison.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

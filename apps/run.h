@@ -6,7 +6,7 @@
 #include "apps/files.h"
 #include "apps/metrics.h"
 #include "apps/progress.h"
-#include "diffusion/trainer.h"
+#include "diffusion/training/trainer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

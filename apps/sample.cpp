@@ -10,8 +10,8 @@
 #include "apps/request.h"
 #include "data/atomic_file.h"
 #include "data/grid.h"
-#include "diffusion/comparison.h"
-#include "diffusion/evaluation.h"
+#include "diffusion/evaluation/comparison.h"
+#include "diffusion/evaluation/evaluation.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -6,8 +6,8 @@
 #include "apps/cli.h"
 #include "apps/interrupt.h"
 #include "apps/run.h"
-#include "diffusion/evaluation.h"
-#include "diffusion/lint.h"
+#include "diffusion/evaluation/evaluation.h"
+#include "diffusion/training/lint.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "apps/cli.h"
-#include "diffusion/checkpoint.h"
+#include "diffusion/model/checkpoint.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

@@ -13,11 +13,11 @@
 #include <ctime>
 
 #include "benchmarks/peak.h"
-#include "tensor/kernels/conv_direct.h"
-#include "tensor/kernels/conv_thin.h"
-#include "tensor/kernels/conv_winograd.h"
-#include "tensor/kernels/kept_weights.h"
-#include "tensor/kernels/products.h"
+#include "tensor/kernels/conv/direct.h"
+#include "tensor/kernels/conv/thin.h"
+#include "tensor/kernels/conv/winograd.h"
+#include "tensor/kernels/packing/packed_weights.h"
+#include "tensor/kernels/simd/operands.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;
@@ -85,7 +85,7 @@ double error(const Tensor& got, const Tensor& want) {
 
 void convolution(benchmark::State& state, const Method& method, Pass pass, const kernels::ConvShape& s) {
   const Tensor x = draw(s.x()), weight = draw(s.weight()), dy = draw(s.y());
-  const kernels::KeptWeights kept({weight});
+  const kernels::PackedWeights kept({weight});
   Tensor result = Tensor::zeros(pass == Pass::forward ? s.y() : pass == Pass::data ? s.x() : s.weight());
   const auto run = [&](const Method& by) {
     kernels::use_factors(by.factors);

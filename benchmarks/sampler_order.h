@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "diffusion/gaussian_oracle.h"
+#include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/samplers/sampler.h"
-#include "diffusion/sigmas.h"
+#include "diffusion/samplers/sigmas.h"
 
 /// How fast a sampler's error falls with the number of steps, on data whose denoiser is known exactly.
 namespace reverie::inline REVERIE_PRECISION {
@@ -14,7 +14,7 @@ namespace reverie::inline REVERIE_PRECISION {
 /// A deterministic way to sample.
 struct Solver {
   const char* sampler;
-  ParameterValues parameters;
+  OptionValues parameters;
   const char* solver_type;
   double order;  ///< claimed: halving the steps divides the error by 2^order
 };

@@ -5,8 +5,8 @@
 #include <exception>
 #include <iostream>
 
-#include "diffusion/checkpoint.h"
-#include "diffusion/comparison.h"
+#include "diffusion/model/checkpoint.h"
+#include "diffusion/evaluation/comparison.h"
 #include "diffusion/metrics/frechet.h"
 #include "diffusion/samplers/sampler.h"
 

@@ -17,7 +17,7 @@
 #include "benchmarks/peak.h"
 #include "data/image_set.h"
 #include "data/point_set.h"
-#include "diffusion/trainer.h"
+#include "diffusion/training/trainer.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;
@@ -133,7 +133,7 @@ void measure(const Options& options) {
       model(x.rows(first, last), std::vector<double>(static_cast<std::size_t>(last - first), 500.0));
     });
   };
-  std::optional<kernels::KeptWeights> kept;  // as a sampler has it, all its way
+  std::optional<kernels::PackedWeights> kept;  // as a sampler has it, all its way
   if (options.forward) kept.emplace(trainer.model().network->parameters.values());
   const std::vector<double> times =
       timed(options.steps, [&] { options.forward ? ask() : static_cast<void>(trainer.step()); });

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
-#include "tensor/kernels/kept_weights.h"
+#include "tensor/kernels/packing/packed_weights.h"
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -58,7 +58,7 @@ class ParameterStore {
   TensorList exchange(TensorList values);
   /// As long as the result lives, kernels keep what they make of the weights (until it has been used `uses` times, if
   /// that is known); nobody may change the values meanwhile.
-  kernels::KeptWeights keep_prepared(Index uses = 0) const { return kernels::KeptWeights(values(), uses); }
+  kernels::PackedWeights keep_packed(Index uses = 0) const { return kernels::PackedWeights(values(), uses); }
 
  private:
   friend class Scope;

@@ -19,7 +19,7 @@ void ShardedGradient::compute(Index batch_size,
   const TensorList weights = parameters_.values();
   std::vector<TensorList> gradients(static_cast<std::size_t>(lanes), TensorList(weights.size()));
   sum_.clear();
-  const auto kept = parameters_.keep_prepared(shards);
+  const auto kept = parameters_.keep_packed(shards);
   parallel_tiles(lanes, [&](Index lane) {
     for (Index s = lane; s < shards; s += lanes) {
       Tape tape;

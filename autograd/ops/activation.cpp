@@ -3,7 +3,7 @@
 #include "autograd/op_case.h"
 #include "autograd/pointwise.h"
 #include "tensor/kernels/functions.h"
-#include "tensor/kernels/silu.h"
+#include "tensor/kernels/simd/silu.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -1,4 +1,4 @@
-#include "tensor/kernels/conv.h"
+#include "tensor/kernels/conv/conv.h"
 
 #include "autograd/op_case.h"
 #include "tensor/kernels/broadcast.h"

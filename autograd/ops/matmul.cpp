@@ -1,7 +1,7 @@
 #include "autograd/op_case.h"
 #include "tensor/gemm.h"
 #include "tensor/kernels/broadcast.h"
-#include "tensor/kernels/linear.h"
+#include "tensor/kernels/conv/linear.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {

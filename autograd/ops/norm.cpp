@@ -1,10 +1,10 @@
-#include "tensor/kernels/norm.h"
+#include "tensor/kernels/row_norm.h"
 
 #include "autograd/op_case.h"
 #include "tensor/kernels/group_norm.h"
 
 // With z = (x - mean) / sqrt(variance + eps):  y = z weight + bias. The backward formulas stand beside their loops in
-// tensor/kernels/norm.cpp and group_norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or
+// tensor/kernels/row_norm.cpp and group_norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or
 // row (the others); group norm's y is cheap to make again from them, so that nobody needs to keep it.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -3,10 +3,10 @@
 
 #include "benchmarks/reference/kinds.h"
 #include "benchmarks/reference/setup.h"
-#include "diffusion/edm.h"
-#include "diffusion/gaussian_oracle.h"
-#include "diffusion/loss_weights.h"
-#include "diffusion/timestep_sampler.h"
+#include "diffusion/formulations/edm.h"
+#include "diffusion/evaluation/gaussian_oracle.h"
+#include "diffusion/formulations/loss_weights.h"
+#include "diffusion/process/timestep_sampler.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -1,8 +1,8 @@
-#include "diffusion/losses.h"
+#include "diffusion/formulations/losses.h"
 
 #include "benchmarks/reference/kinds.h"
 #include "benchmarks/reference/setup.h"
-#include "diffusion/likelihood.h"
+#include "diffusion/evaluation/bound.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -11,8 +11,8 @@ const Sampler& sampler_of(const Case& c) { return find_sampler(c.info().kind.sub
 // What the case says of the sampler's options, whether the sampler heeds them or not.
 SamplerOptions read_options(const Case& c) {
   const Sampler& sampler = sampler_of(c);
-  ParameterValues values;
-  for (const ParameterInfo& parameter : sampler.parameters) {
+  OptionValues values;
+  for (const OptionInfo& parameter : sampler.parameters) {
     if (!c.has_param(parameter.name)) continue;
     const bool integer = std::string_view(parameter.name) == "order";
     values[parameter.name] = integer ? static_cast<double>(c.integer(parameter.name)) : c.number(parameter.name);

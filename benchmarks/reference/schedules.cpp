@@ -1,6 +1,6 @@
 #include "benchmarks/reference/kinds.h"
 #include "benchmarks/reference/setup.h"
-#include "diffusion/sigmas.h"
+#include "diffusion/samplers/sigmas.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

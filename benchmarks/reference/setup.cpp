@@ -4,9 +4,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-ParameterValues read_parameters(const Case& c, std::span<const ParameterInfo> known) {
-  ParameterValues values;
-  for (const ParameterInfo& parameter : known) {
+OptionValues read_parameters(const Case& c, std::span<const OptionInfo> known) {
+  OptionValues values;
+  for (const OptionInfo& parameter : known) {
     if (c.has_param(parameter.name)) values[parameter.name] = c.number(parameter.name);
   }
   return values;

@@ -2,13 +2,13 @@
 #include <functional>
 
 #include "benchmarks/reference/case.h"
-#include "diffusion/denoiser.h"
+#include "diffusion/formulations/denoiser.h"
 
 /// What several kinds make from a case's parameters.
 namespace reverie::inline REVERIE_PRECISION {
 
 /// The case's values of the parameters that a line of a table knows.
-ParameterValues read_parameters(const Case& c, std::span<const ParameterInfo> known);
+OptionValues read_parameters(const Case& c, std::span<const OptionInfo> known);
 
 /// The schedule of `T` steps whose name is the parameter `name` (in `train` it has another name), respaced where the
 /// case has `sections`.

@@ -1,7 +1,7 @@
 #include "benchmarks/reference/kinds.h"
 #include "benchmarks/reference/networks.h"
 #include "benchmarks/reference/setup.h"
-#include "diffusion/losses.h"
+#include "diffusion/formulations/losses.h"
 #include "nn/optimizer.h"
 
 namespace reverie::inline REVERIE_PRECISION {

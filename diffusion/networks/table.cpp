@@ -6,8 +6,8 @@
 #include "diffusion/networks/dit.h"
 #include "diffusion/networks/mlp.h"
 #include "diffusion/networks/unet.h"
-#include "diffusion/prediction.h"
-#include "diffusion/table.h"
+#include "diffusion/process/prediction.h"
+#include "diffusion/tables/table.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "diffusion/config.h"
+#include "diffusion/model/config.h"
 #include "diffusion/networks/network.h"
 
 namespace reverie::inline REVERIE_PRECISION {

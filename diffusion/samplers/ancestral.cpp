@@ -1,4 +1,4 @@
-#include "diffusion/samplers/steps.h"
+#include "diffusion/samplers/common.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

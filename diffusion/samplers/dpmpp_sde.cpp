@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "diffusion/samplers/steps.h"
+#include "diffusion/samplers/common.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

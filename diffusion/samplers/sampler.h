@@ -3,10 +3,10 @@
 #include <span>
 #include <string>
 
-#include "diffusion/denoiser.h"
-#include "diffusion/guidance.h"
-#include "diffusion/parameters.h"
-#include "diffusion/process.h"
+#include "diffusion/formulations/denoiser.h"
+#include "diffusion/samplers/guidance.h"
+#include "diffusion/tables/options.h"
+#include "diffusion/process/process.h"
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -58,7 +58,7 @@ using SigmaSampler = Tensor(const Denoiser& denoise, Tensor x, std::span<const d
 struct Sampler {
   const char* name;
   const char* summary;
-  std::vector<ParameterInfo> parameters = {};  ///< of the numbers in SamplerOptions
+  std::vector<OptionInfo> parameters = {};  ///< of the numbers in SamplerOptions
   std::vector<const char*> solver_types = {};  ///< the first is taken if the caller says nothing
   ChainSampler* chain = nullptr;               ///< null in ...
   SigmaSampler* sigma = nullptr;               ///< ... the sigma form, and the other way round
@@ -74,7 +74,7 @@ const Sampler& find_sampler(const std::string& name);
 
 /// The sampler's options with the given numbers, its own for the others. Throws UsageError for a number or a solver
 /// type that the sampler hasn't got, and for one out of range.
-SamplerOptions sampler_options(const Sampler& sampler, const ParameterValues& given,
+SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given,
                                const std::string& solver_type = "");
 
 /// Instead of a sigma grid's name: the chain's own sigmas, descending, and 0.

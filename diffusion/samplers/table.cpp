@@ -1,28 +1,28 @@
-#include "diffusion/table.h"
+#include "diffusion/tables/table.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "diffusion/samplers/steps.h"
+#include "diffusion/samplers/common.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 // Parameters, by name, and where their values go.
-constexpr ParameterInfo eta_0{"eta", 0, "0 is deterministic, 1 as noisy as the reverse SDE"};
-constexpr ParameterInfo eta_1{"eta", 1, eta_0.meaning};
-constexpr ParameterInfo s_churn{"s_churn", 0, "noise put in before each step, over all steps"};
-constexpr ParameterInfo s_tmin{"s_tmin", 0, "churn where sigma is at least this"};
-constexpr ParameterInfo s_tmax{"s_tmax", 1e9, "churn where sigma is at most this"};
-constexpr ParameterInfo s_noise{"s_noise", 1, "factor on all noise put in"};
-constexpr ParameterInfo order_2{"order", 2, "of a multistep method"};
-constexpr ParameterInfo order_4{"order", 4, order_2.meaning};
+constexpr OptionInfo eta_0{"eta", 0, "0 is deterministic, 1 as noisy as the reverse SDE"};
+constexpr OptionInfo eta_1{"eta", 1, eta_0.meaning};
+constexpr OptionInfo s_churn{"s_churn", 0, "noise put in before each step, over all steps"};
+constexpr OptionInfo s_tmin{"s_tmin", 0, "churn where sigma is at least this"};
+constexpr OptionInfo s_tmax{"s_tmax", 1e9, "churn where sigma is at most this"};
+constexpr OptionInfo s_noise{"s_noise", 1, "factor on all noise put in"};
+constexpr OptionInfo order_2{"order", 2, "of a multistep method"};
+constexpr OptionInfo order_4{"order", 4, order_2.meaning};
 
 // [Karras22] table 5 has 40 for ImageNet; with fewer steps than a hundred the limit in `churn` decides.
-constexpr ParameterInfo edm_s_churn{"s_churn", 40, s_churn.meaning};
-constexpr ParameterInfo edm_s_tmin{"s_tmin", 0.05, s_tmin.meaning};
-constexpr ParameterInfo edm_s_tmax{"s_tmax", 50, s_tmax.meaning};
-constexpr ParameterInfo edm_s_noise{"s_noise", 1.003, s_noise.meaning};
+constexpr OptionInfo edm_s_churn{"s_churn", 40, s_churn.meaning};
+constexpr OptionInfo edm_s_tmin{"s_tmin", 0.05, s_tmin.meaning};
+constexpr OptionInfo edm_s_tmax{"s_tmax", 50, s_tmax.meaning};
+constexpr OptionInfo edm_s_noise{"s_noise", 1.003, s_noise.meaning};
 
 struct NumberOption {
   const char* name;
@@ -109,7 +109,7 @@ std::span<const Sampler> samplers() {
 
 const Sampler& find_sampler(const std::string& name) { return find_line("sampler", samplers(), name); }
 
-SamplerOptions sampler_options(const Sampler& sampler, const ParameterValues& given, const std::string& solver_type) {
+SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given, const std::string& solver_type) {
   const std::string who = concat("sampler ", sampler.name);
   SamplerOptions options;
   for (const auto& [name, value] : complete(who, sampler.parameters, given)) {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "diffusion/samplers/steps.h"
+#include "diffusion/samplers/common.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/kernels/attention_micro.h"
-#include "tensor/kernels/blocks.h"
+#include "tensor/kernels/simd/attention.h"
+#include "tensor/kernels/packing/blocks.h"
 #include "tensor/kernels/functions.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"

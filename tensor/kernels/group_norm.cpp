@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "tensor/kernels/group_norm_micro.h"
+#include "tensor/kernels/simd/group_norm.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {

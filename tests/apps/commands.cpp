@@ -7,7 +7,7 @@
 #include "data/png.h"
 #include "data/point_set.h"
 #include "data/state_dict.h"
-#include "diffusion/checkpoint.h"
+#include "diffusion/model/checkpoint.h"
 #include "tests/apps/program.h"
 
 using namespace reverie;

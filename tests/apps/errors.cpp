@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "data/hdf5.h"
-#include "diffusion/checkpoint.h"
+#include "diffusion/model/checkpoint.h"
 #include "tests/apps/program.h"
 
 using namespace reverie;

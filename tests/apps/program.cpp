@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "data/image_set.h"
-#include "diffusion/checkpoint.h"
+#include "diffusion/model/checkpoint.h"
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "data/png.h"
-#include "diffusion/checkpoint.h"
+#include "diffusion/model/checkpoint.h"
 #include "tests/apps/program.h"
 
 using namespace reverie;

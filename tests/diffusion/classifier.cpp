@@ -1,4 +1,4 @@
-#include "diffusion/classifier.h"
+#include "diffusion/evaluation/classifier.h"
 
 #include "data/image_set.h"
 #include "data/toy.h"

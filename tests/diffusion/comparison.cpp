@@ -1,4 +1,4 @@
-#include "diffusion/comparison.h"
+#include "diffusion/evaluation/comparison.h"
 
 #include "data/image_set.h"
 #include "data/toy.h"

@@ -1,4 +1,4 @@
-#include "diffusion/config.h"
+#include "diffusion/model/config.h"
 
 #include <doctest/doctest.h>
 

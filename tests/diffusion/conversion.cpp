@@ -1,4 +1,4 @@
-#include "diffusion/conversion.h"
+#include "diffusion/model/conversion.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include "autograd/ops.h"
 #include "data/hdf5.h"
 #include "data/image_set.h"
-#include "diffusion/trainer.h"
+#include "diffusion/training/trainer.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;

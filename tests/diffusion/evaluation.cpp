@@ -1,4 +1,4 @@
-#include "diffusion/evaluation.h"
+#include "diffusion/evaluation/evaluation.h"
 
 #include <numbers>
 #include <numeric>

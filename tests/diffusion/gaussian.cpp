@@ -1,4 +1,4 @@
-#include "diffusion/gaussian.h"
+#include "diffusion/process/gaussian.h"
 
 #include "tests/diffusion/helpers.h"
 

@@ -1,4 +1,4 @@
-#include "diffusion/gaussian_oracle.h"
+#include "diffusion/evaluation/gaussian_oracle.h"
 
 #include <numbers>
 

@@ -1,6 +1,6 @@
-#include "diffusion/guidance.h"
+#include "diffusion/samplers/guidance.h"
 
-#include "diffusion/gaussian_oracle.h"
+#include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/samplers/sampler.h"
 #include "tests/diffusion/helpers.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "diffusion/process.h"
+#include "diffusion/process/process.h"
 #include "tensor/random.h"
 #include "tests/helpers.h"
 

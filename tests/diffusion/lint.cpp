@@ -1,4 +1,4 @@
-#include "diffusion/lint.h"
+#include "diffusion/training/lint.h"
 
 #include "data/image_set.h"
 #include "data/toy.h"

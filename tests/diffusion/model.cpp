@@ -1,4 +1,4 @@
-#include "diffusion/model.h"
+#include "diffusion/model/model.h"
 
 #include "data/image_set.h"
 #include "diffusion/samplers/sampler.h"

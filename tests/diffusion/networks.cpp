@@ -4,8 +4,8 @@
 
 #include "autograd/flops.h"
 #include "autograd/op_case.h"
-#include "diffusion/losses.h"
-#include "diffusion/model.h"
+#include "diffusion/formulations/losses.h"
+#include "diffusion/model/model.h"
 #include "diffusion/networks/dit.h"
 #include "diffusion/networks/mlp.h"
 #include "diffusion/networks/unet.h"

@@ -1,6 +1,6 @@
-#include "diffusion/ode_likelihood.h"
+#include "diffusion/evaluation/ode_likelihood.h"
 
-#include "diffusion/gaussian_oracle.h"
+#include "diffusion/evaluation/gaussian_oracle.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;

@@ -1,4 +1,4 @@
-#include "diffusion/process.h"
+#include "diffusion/process/process.h"
 
 #include "tests/diffusion/helpers.h"
 

@@ -1,4 +1,4 @@
-#include "diffusion/sigmas.h"
+#include "diffusion/samplers/sigmas.h"
 
 #include "tests/diffusion/helpers.h"
 

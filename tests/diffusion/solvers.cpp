@@ -7,7 +7,7 @@ namespace {
 
 const Shape points{5, 1};
 
-Tensor run(const char* name, const ParameterValues& parameters, const Denoiser& denoise, std::span<const double> sigmas,
+Tensor run(const char* name, const OptionValues& parameters, const Denoiser& denoise, std::span<const double> sigmas,
            const Tensor& x, const NoiseSource& noise = nullptr, const std::string& solver_type = "") {
   const Sampler& sampler = find_sampler(name);
   return sampler.sigma(denoise, x, sigmas, sampler_options(sampler, parameters, solver_type), noise, nullptr);
@@ -53,7 +53,7 @@ TEST_CASE("solvers that are one another in a limit") {
   // A single step has no history: Euler.
   for (const char* name : {"lms", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_3m_sde"}) {
     const std::vector<double> one_step = {5, 0.5};
-    const ParameterValues none = std::string(name).ends_with("sde") ? ParameterValues{{"eta", 0}} : ParameterValues{};
+    const OptionValues none = std::string(name).ends_with("sde") ? OptionValues{{"eta", 0}} : OptionValues{};
     CHECK(same(run(name, none, denoise, one_step, x), run("euler", {}, denoise, one_step, x)));
   }
 }

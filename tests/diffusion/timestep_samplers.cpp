@@ -1,6 +1,6 @@
 #include <numeric>
 
-#include "diffusion/timestep_sampler.h"
+#include "diffusion/process/timestep_sampler.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;

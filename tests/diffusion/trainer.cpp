@@ -1,4 +1,4 @@
-#include "diffusion/trainer.h"
+#include "diffusion/training/trainer.h"
 
 #include <limits>
 

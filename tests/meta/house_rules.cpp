@@ -1,6 +1,7 @@
 // The house rules, as tests on the sources themselves.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <regex>
 #include <set>
@@ -78,12 +79,8 @@ TEST_CASE("an external library enters through one file, or the few that share it
       {"(hdf5|H5.*)\\.h", {"data/hdf5_objects.h", "data/hdf5_types.cpp"}},
       {"png\\.h", {"data/png.cpp"}},
       {"zlib\\.h", {"data/idx.cpp"}},
-      {"toml\\+\\+/.*", {"diffusion/config.cpp"}},
-      {"hwy/.*",
-       {"tensor/kernels/attention_micro.cpp", "tensor/kernels/conv_micro.cpp", "tensor/kernels/group_norm_micro.cpp",
-        "tensor/kernels/silu.cpp", "tensor/kernels/winograd_micro.cpp",
-        "tensor/kernels/conv_tiles-inl.h", "tensor/kernels/functions-inl.h", "tensor/kernels/tiles-inl.h",
-        "tensor/kernels/transpose-inl.h", "tensor/kernels/units-inl.h", "benchmarks/peak.cpp"}},
+      {"toml\\+\\+/.*", {"diffusion/model/config.cpp"}},
+      {"hwy/.*", {"tensor/kernels/simd/.*", "benchmarks/peak.cpp"}},
       {"nlohmann/.*", {"apps/metrics.cpp", "data/safetensors.cpp"}},
       {"CLI/.*", {"apps/cli.h", "benchmarks/reference/main.cpp", "benchmarks/train_step.cpp"}},
   };
@@ -95,7 +92,11 @@ TEST_CASE("an external library enters through one file, or the few that share it
       for (const std::string& include : includes(source))
         if (std::regex_match(include, header)) users.insert(source.path);
     }
-    for (const std::string& user : users) CHECK_MESSAGE(door.second.contains(user), user, " includes ", door.first);
+    const auto may = [&](const std::string& user) {
+      return std::any_of(door.second.begin(), door.second.end(),
+                         [&](const std::string& path) { return std::regex_match(user, std::regex(path)); });
+    };
+    for (const std::string& user : users) CHECK_MESSAGE(may(user), user, " includes ", door.first);
     CHECK_MESSAGE(!users.empty(), door.first);
   }
 }

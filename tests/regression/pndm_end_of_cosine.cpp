@@ -1,6 +1,6 @@
 // PNDM extrapolated the noise over the first step of a cosine chain too, where an error of eps is one of x_0 some
 // thousand times as large: samples were ruined, however small the network's errors.
-#include "diffusion/gaussian_oracle.h"
+#include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/samplers/sampler.h"
 #include "tests/diffusion/helpers.h"
 

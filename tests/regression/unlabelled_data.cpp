@@ -2,7 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "data/toy.h"
-#include "diffusion/trainer.h"
+#include "diffusion/training/trainer.h"
 #include "tests/helpers.h"
 
 using namespace reverie;

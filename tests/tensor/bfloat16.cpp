@@ -14,10 +14,10 @@
 
 #include "tensor/error.h"
 #include "tensor/kernels/attention.h"
-#include "tensor/kernels/blocks.h"
-#include "tensor/kernels/conv_direct.h"
-#include "tensor/kernels/conv_winograd.h"
-#include "tensor/kernels/linear.h"
+#include "tensor/kernels/packing/blocks.h"
+#include "tensor/kernels/conv/direct.h"
+#include "tensor/kernels/conv/winograd.h"
+#include "tensor/kernels/conv/linear.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 
@@ -250,7 +250,7 @@ TEST_CASE("a weight's form is made anew when the factors change") {
     kernels::linear_forward(s, x.data(), w, nullptr, y.data());
     return y;
   };
-  const kernels::KeptWeights kept({w});
+  const kernels::PackedWeights kept({w});
   const Tensor before = forward();
   {
     const UseBfloat16 use;

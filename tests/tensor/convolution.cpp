@@ -5,10 +5,10 @@
 #include <limits>
 
 #include "autograd/ops.h"
-#include "tensor/kernels/conv_direct.h"
-#include "tensor/kernels/conv_thin.h"
-#include "tensor/kernels/conv_winograd.h"
-#include "tensor/kernels/linear.h"
+#include "tensor/kernels/conv/direct.h"
+#include "tensor/kernels/conv/thin.h"
+#include "tensor/kernels/conv/winograd.h"
+#include "tensor/kernels/conv/linear.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;

@@ -5,9 +5,9 @@
 #include <limits>
 #include <vector>
 
-#include "tensor/kernels/attention_micro.h"
+#include "tensor/kernels/simd/attention.h"
 #include "tensor/kernels/broadcast.h"
-#include "tensor/kernels/conv_micro.h"
+#include "tensor/kernels/simd/microkernel.h"
 #include "tensor/kernels/functions.h"
 #include "tensor/random.h"
 

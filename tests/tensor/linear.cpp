@@ -1,4 +1,4 @@
-#include "tensor/kernels/linear.h"
+#include "tensor/kernels/conv/linear.h"
 
 #include <doctest/doctest.h>
 

@@ -1,0 +1,199 @@
+#include "diffusion/evaluation/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <mutex>
+#include <numbers>
+#include <numeric>
+
+#include "diffusion/evaluation/bound.h"
+#include "tensor/parallel.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+constexpr Index evaluation_shard = 8;  // images a task
+
+MeanWithError mean_with_error(std::span<const double> values) {
+  const double n = static_cast<double>(values.size());
+  MeanWithError mean;
+  for (const double value : values) mean.value += value / n;
+  double squares = 0;
+  for (const double value : values) squares += (value - mean.value) * (value - mean.value);
+  if (n > 1) mean.error = std::sqrt(squares / (n - 1) / n);
+  return mean;
+}
+
+MeanWithError mean_with_error(const Tensor& values) {
+  return mean_with_error(std::vector<double>(values.values().begin(), values.values().end()));
+}
+
+constexpr double bin = 2.0 / 255;  // of an 8-bit value in [-1, 1]
+
+// Uniform in a value's bin, so that 8-bit values have a density.
+Tensor dequantisation(std::uint64_t seed, const Shape& shape, Index first_sample) {
+  Tensor noise = Tensor::uninitialized(shape);
+  const Index width = shape.size() / shape[0];
+  for (Index i = 0; i < noise.size(); ++i) {
+    const RandomKey key =
+        RandomKey{.seed = seed, .stream = Stream::dequantisation}.with_sample(first_sample + i / width);
+    noise[i] = static_cast<real>((uniform(key, i % width) - 0.5) * bin);
+  }
+  return noise;
+}
+
+// Over the samples, for each column of [N,T].
+std::vector<MeanWithError> column_means(const Tensor& table) {
+  const Index N = table.extent(0), T = table.extent(1);
+  std::vector<MeanWithError> means;
+  std::vector<double> column(static_cast<std::size_t>(N));
+  for (Index t = 0; t < T; ++t) {
+    for (Index n = 0; n < N; ++n) column[static_cast<std::size_t>(n)] = static_cast<double>(table[n * T + t]);
+    means.push_back(mean_with_error(column));
+  }
+  return means;
+}
+
+// Over the samples, of the sum of all columns but the first.
+MeanWithError mean_of_rest(const Tensor& table) {
+  std::vector<double> sums;
+  for (Index n = 0; n < table.extent(0); ++n) {
+    const Tensor row = table.rows(n, n + 1);
+    sums.push_back(std::accumulate(row.values().begin() + 1, row.values().end(), 0.0));
+  }
+  return mean_with_error(sums);
+}
+
+}  // namespace
+
+void require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where) {
+  if (data.sample_shape() != model.data.sample_shape) {
+    throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model wants ",
+                     model.data.sample_shape);
+  }
+  if (model.conditional() && data.class_names != model.data.class_names) {
+    throw UsageError(where, ": has ", data.class_names.size(), " classes that are not the model's ",
+                     model.data.class_names.size());
+  }
+}
+
+BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
+                               const std::function<bool(double)>& progress) {
+  require_fits(model, data, data.name.empty() ? "evaluation: the set" : "evaluation: " + data.name);
+  if (model.data.sample_shape.rank() != 3) {
+    throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
+  }
+  if (count < 1) throw UsageError("evaluation: ", count, " samples; at least one must be asked for");
+  const Index N = std::min(count, data.size()), T = model.process.schedule.steps();
+  VariationalBound all;
+  for (Tensor* list : {&all.total, &all.prior, &all.exact_decoder}) *list = Tensor::uninitialized({N});
+  for (Tensor* table : {&all.vb, &all.mse, &all.x0_mse}) *table = Tensor::uninitialized({N, T});
+
+  const auto kept = model.network->parameters.keep_packed();
+  std::mutex mutex;
+  Index done = 0;
+  parallel_for(N, samples_at_once(model.data.sample_shape, evaluation_shard), [&](Index first, Index last) {
+    std::vector<Index> indices(static_cast<std::size_t>(last - first));
+    std::iota(indices.begin(), indices.end(), first);
+    const Tensor x0 = data.batch(indices);
+    const auto noise = [&](Index t) {  // asked for once a step
+      if (progress) {
+        const std::scoped_lock lock(mutex);
+        if (!progress(static_cast<double>(done) / static_cast<double>(N * T))) throw Error("evaluation: interrupted");
+        done += last - first;
+      }
+      return normal_rows({.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)},
+                         x0.shape(), first);
+    };
+    const Model network =
+        !model.conditional()
+            ? model.unconditional()
+            : Model([ask = model.class_conditional(),
+                     labels = std::span(data.labels).subspan(static_cast<std::size_t>(first), indices.size())](
+                        const Tensor& x, std::span<const double> t) { return ask(x, t, labels); });
+    const VariationalBound part =
+        variational_bound(model.process, model.in_chain(network), x0, noise, model.config.sample.clip);
+    all.total.rows(first, last).copy_from(part.total);
+    all.prior.rows(first, last).copy_from(part.prior);
+    all.exact_decoder.rows(first, last).copy_from(part.exact_decoder);
+    all.vb.rows(first, last).copy_from(part.vb);
+    all.mse.rows(first, last).copy_from(part.mse);
+    all.x0_mse.rows(first, last).copy_from(part.x0_mse);
+  });
+
+  BoundEvaluation result;
+  result.count = N;
+  result.total = mean_with_error(all.total);
+  result.prior = mean_with_error(all.prior);
+  result.middle = mean_of_rest(all.vb);
+  result.exact_decoder = mean_with_error(all.exact_decoder);
+  result.vb = column_means(all.vb);
+  result.mse = column_means(all.mse);
+  result.x0_mse = column_means(all.x0_mse);
+  result.decoder = result.vb.front();
+  return result;
+}
+
+std::string step_table(const BoundEvaluation& bound) {
+  std::ostringstream csv;
+  csv << "t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n" << std::setprecision(9);
+  const auto cells = [&](const MeanWithError& mean) { csv << "," << mean.value << "," << mean.error; };
+  for (std::size_t t = 0; t < bound.vb.size(); ++t) {
+    csv << t;
+    for (const auto* column : {&bound.vb, &bound.mse, &bound.x0_mse}) cells((*column)[t]);
+    csv << "\n";
+  }
+  csv << bound.vb.size();
+  cells(bound.prior);
+  csv << ",,,,\n";
+  return csv.str();
+}
+
+LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
+                                         OdeOptions options, const std::function<bool(double)>& progress) {
+  require_fits(model, data, data.name.empty() ? "likelihood: the set" : "likelihood: " + data.name);
+  if (count < 1) throw UsageError("likelihood: ", count, " samples; at least one must be asked for");
+  const bool images = model.data.sample_shape.rank() == 3;
+  const Index N = std::min(count, data.size()),
+              shard = samples_at_once(model.data.sample_shape, images ? evaluation_shard : 16),
+              shards = (N + shard - 1) / shard;
+  const auto [sigma_min, sigma_max] = model.sigma_range();
+  options.sigma_min = sigma_min;
+  options.sigma_max = sigma_max;
+  std::vector<double> log_densities(static_cast<std::size_t>(N)), shares(static_cast<std::size_t>(shards));
+  std::vector<Index> evaluations(static_cast<std::size_t>(shards));
+  std::mutex mutex;
+  const auto kept = model.network->parameters.keep_packed();
+  parallel_for(N, shard, [&](Index first, Index last) {
+    std::vector<Index> indices(static_cast<std::size_t>(last - first)), labels;
+    std::iota(indices.begin(), indices.end(), first);
+    if (model.conditional()) labels.assign(data.labels.begin() + first, data.labels.begin() + last);
+    Tensor x = data.batch(indices);
+    if (images) x = (Var(x) + dequantisation(options.seed, x.shape(), first)).value();
+    OdeOptions of_shard = options;
+    of_shard.first_sample = first;
+    const auto here = static_cast<std::size_t>(first / shard);
+    const auto report = [&](double share) {
+      if (!progress) return true;
+      const std::scoped_lock lock(mutex);
+      shares[here] = share;
+      return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
+    };
+    const OdeLikelihood ode = ode_log_likelihood(model.differentiable_denoiser(labels), x, of_shard, report);
+    std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
+    evaluations[here] = ode.evaluations;
+  });
+
+  LikelihoodEvaluation result;
+  result.count = N;
+  result.sigma_min = sigma_min;
+  result.sigma_max = sigma_max;
+  result.nats = mean_with_error(log_densities);
+  const double to_bits = 1 / (std::numbers::ln2 * static_cast<double>(model.data.sample_shape.size()));
+  result.bits = {-result.nats.value * to_bits - (images ? std::log2(bin) : 0), result.nats.error * to_bits};
+  for (const Index asked : evaluations) result.evaluations += static_cast<double>(asked) / static_cast<double>(shards);
+  return result;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

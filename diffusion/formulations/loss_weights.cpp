@@ -1,0 +1,65 @@
+#include "diffusion/formulations/loss_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// Little noise is easy and many steps have little: cut their weight.                                      [Hang23]
+double min_snr(double snr, const OptionValues& values) { return std::min(snr, values.at("gamma")); }
+
+// Weight on the noise levels where content is formed, rather than on details that nobody sees.              [Choi22]
+double p2(double snr, const OptionValues& values) {
+  return snr / std::pow(values.at("k") + snr, values.at("gamma"));
+}
+
+// What the squared error of the noise amounts to.                                              [Salimans22] sec. 4
+double snr(double snr, const OptionValues&) { return snr; }
+
+// The larger of the squared errors of x_0 and of the noise.                                    [Salimans22] sec. 4
+double truncated_snr(double snr, const OptionValues&) { return std::max(snr, 1.0); }
+
+}  // namespace
+
+std::span<const LossWeight> loss_weights() {
+  static const std::vector<LossWeight> table = {
+      {"none", "the squared error of what the network predicts, as it is [Ho20]", {}, nullptr},
+      {"min_snr", "min(snr, gamma): little noise counts less [Hang23]", {{"gamma", 5, "largest weight"}}, min_snr},
+      {"p2",
+       "snr / (k + snr)^gamma: details that nobody sees count less [Choi22]",
+       {{"gamma", 1, "0 is snr, larger takes more away"}, {"k", 1, "keeps the weight finite"}},
+       p2},
+      {"snr", "snr: the squared error of the noise [Salimans22]", {}, snr},
+      {"truncated_snr",
+       "max(snr, 1): that of the noise or of x_0, whichever is larger [Salimans22]",
+       {},
+       truncated_snr},
+  };
+  return table;
+}
+
+double loss_weight_at(const std::string& name, double alpha_bar, MeanType mean_type, const OptionValues& given) {
+  const LossWeight& weight = find_line("loss weight", loss_weights(), name);
+  const OptionValues values = complete("loss weight " + name, weight.parameters, given);
+  if (weight.of_x0 == nullptr) return 1;
+  // An error e of the prediction is an error `per_unit` e of x_0: eps: 1 / snr in squares, v: 1 / (snr + 1).
+  const double per_unit = kind(mean_type).x0(alpha_bar).second;
+  return weight.of_x0(alpha_bar / (1 - alpha_bar), values) * per_unit * per_unit;
+}
+
+std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedule& schedule, MeanType mean_type,
+                                      const OptionValues& given) {
+  std::vector<double> weights;
+  for (const double alpha_bar : schedule.alphas_cumprod) {
+    weights.push_back(loss_weight_at(name, alpha_bar, mean_type, given));
+  }
+  if (!(weights.back() > 0 && std::isfinite(weights.back()))) {
+    throw UsageError("loss weight ", name, ": at the last step, where the signal-to-noise ratio is ",
+                     schedule.snr.back(), ", the weight of ", reverie::name(mean_type), " is ", weights.back(),
+                     "; a zero-terminal-SNR schedule wants truncated_snr, or none");
+  }
+  return weights;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,112 @@
+#include "diffusion/model/checkpoint.h"
+
+#include "data/atomic_file.h"
+#include "data/hdf5.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+constexpr const char* format = "reverie checkpoint";
+
+bool has_format(const Hdf5File& file) {
+  return file.has_attribute("/", "format") && file.attribute_is_string("/", "format") &&
+         file.read_string_attribute("/", "format") == format;
+}
+
+}  // namespace
+
+std::string ema_group(double rate) { return concat("ema/", rate); }
+
+TensorMap named(const ParameterStore& parameters, const TensorList& tensors) {
+  TensorMap map;
+  for (const Parameter& p : parameters.all()) map[p.name] = tensors.at(static_cast<std::size_t>(p.slot));
+  return map;
+}
+
+TensorList in_order(const TensorMap& map, const std::string& group, const ParameterStore& parameters,
+                    const std::string& origin) {
+  TensorList list;
+  for (const Parameter& p : parameters.all()) {
+    const auto tensor = map.find(p.name);
+    if (tensor == map.end()) throw Error(origin, ": `", group, "` lacks ", p.name, "; is it of another network?");
+    if (tensor->second.shape() != p.value.shape()) {
+      throw Error(origin, ": `", group, "/", p.name, "` has shape ", tensor->second.shape(), ", the network wants ",
+                  p.value.shape());
+    }
+    list.push_back(tensor->second);
+  }
+  for (const auto& [name, tensor] : map) {
+    if (parameters.find(name) == nullptr)
+      throw Error(origin, ": `", group, "` has ", name, ", which the network lacks");
+  }
+  return list;
+}
+
+TensorList Checkpoint::in_order(const std::string& group, const ParameterStore& parameters,
+                                const std::string& origin) const {
+  const auto found = tensors.find(group);
+  if (found == tensors.end()) throw Error(origin, ": has no group `", group, "`");
+  return reverie::in_order(found->second, group, parameters, origin);
+}
+
+void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  write_atomically(path, [&](const std::string& temporary) {
+    Hdf5File file = Hdf5File::create(temporary);
+    file.write_attribute("/", "format", format);
+    file.write_attribute("/", "version", Checkpoint::version);
+    file.write_attribute("/", "step", checkpoint.step);
+    file.write_attribute("/", "updates", checkpoint.updates);
+    file.write_attribute("/", "config", config_text(checkpoint.config));
+    const Shape& shape = checkpoint.data.sample_shape;
+    file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
+    file.write_attribute("/", "class_names", checkpoint.data.class_names);
+    for (const auto& [group, tensors] : checkpoint.tensors) {
+      for (const auto& [name, tensor] : tensors) file.write_tensor(group + "/" + name, tensor);
+    }
+    file.close();
+  });
+}
+
+bool is_checkpoint(const std::string& path) { return Hdf5File::is_hdf5(path) && has_format(Hdf5File::open(path)); }
+
+Checkpoint read_checkpoint(const std::string& path) {
+  const Hdf5File file = Hdf5File::open(path);
+  if (!has_format(file)) throw Error(path, ": is not a reverie checkpoint");
+  const Index version = file.read_int_attribute("/", "version");
+  if (version != Checkpoint::version) {
+    throw Error(path, ": is a checkpoint of version ", version, "; this program reads version ", Checkpoint::version);
+  }
+  Checkpoint checkpoint;
+  checkpoint.step = file.read_int_attribute("/", "step");
+  checkpoint.updates = file.read_int_attribute("/", "updates");
+  checkpoint.config = parse_config(file.read_string_attribute("/", "config"), path);
+  checkpoint.data.sample_shape = Shape(file.read_int64("sample_shape"));
+  checkpoint.data.class_names = file.read_strings_attribute("/", "class_names");
+  const auto read_group = [&](const std::string& group) {
+    TensorMap& tensors = checkpoint.tensors[group];
+    for (const std::string& name : file.datasets(group)) tensors[name] = file.read_tensor(group + "/" + name);
+  };
+  for (const std::string& name : file.list("/")) {
+    if (name == "weights" || name == "timestep_sampler") read_group(name);
+    if (name != "ema" && name != "optimizer") continue;
+    for (const std::string& part : file.list(name)) read_group(name + "/" + part);
+  }
+  return checkpoint;
+}
+
+DiffusionModel model_of(const Checkpoint& checkpoint, const std::string& weights, const std::string& origin) {
+  std::string group = "weights";
+  if (weights == "ema" && !checkpoint.config.train.ema_rates.empty()) {
+    group = ema_group(checkpoint.config.train.ema_rates.front());
+  } else if (weights.starts_with("ema:")) {
+    group = "ema/" + weights.substr(4);
+  } else if (weights != "raw") {
+    throw UsageError("unknown weights \"", weights, "\"; there are raw, ema and ema:RATE");
+  }
+  if (!checkpoint.tensors.contains(group)) throw UsageError(origin, ": has no weights `", group, "`");
+  DiffusionModel model(checkpoint.config, checkpoint.data);
+  model.network->parameters.exchange(checkpoint.in_order(group, model.network->parameters, origin));
+  return model;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,96 @@
+#include "diffusion/samplers/common.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+// The classifier adds its gradient to the score, -eps / sqrt(1 - alpha_bar); what that makes of x_0.
+// [Dhariwal21] eq. 14, Alg. 2
+Var pushed(const Sampling& sampling, const Var& x0, const Tensor& x_t, std::span<const double> t, double alpha_bar) {
+  if (!sampling.classifier || alpha_bar == 0) return x0;
+  return x0 + ((1 - alpha_bar) / std::sqrt(alpha_bar)) * Var(sampling.classifier(x_t, t));
+}
+
+Var limited_x0(const Var& x0, const SamplerOptions& options) {
+  if (options.dynamic_threshold > 0) return dynamic_threshold(x0.value(), options.dynamic_threshold);
+  return options.clip ? clamp(x0, -1, 1) : x0;
+}
+
+}  // namespace
+
+PMeanVariance predict(const Sampling& sampling, const Tensor& x_t, Index t) {
+  const std::vector<Index> all(static_cast<std::size_t>(x_t.extent(0)), t);
+  const Process& process = sampling.process;
+  PMeanVariance p = process.p_mean_variance(x_t, all, sampling.model(x_t, process.original_steps(all)), false);
+  p.pred_x0 = limited_x0(p.pred_x0, sampling.options);
+  p.mean = process.posterior(p.pred_x0, x_t, all).mean;
+  return p;
+}
+
+X0AndEps predict_x0_and_eps(const Sampling& sampling, const Tensor& x_t, Index t) {
+  const std::vector<Index> all(static_cast<std::size_t>(x_t.extent(0)), t);
+  const Process& process = sampling.process;
+  const std::vector<double> steps = process.original_steps(all);
+  const NetworkOutput output = split_output(sampling.model(x_t, steps), x_t.shape(), process.variance_type);
+  const double alpha_bar = process.schedule.alphas_cumprod[static_cast<std::size_t>(t)];
+  const Var x0 = limited_x0(pushed(sampling, process.pred_x0(x_t, all, output.prediction), x_t, steps, alpha_bar),
+                            sampling.options);
+  return {x0, process.eps_from_x0(x_t, all, x0)};
+}
+
+Denoiser sampling_denoiser(const Sampling& sampling) {
+  const Denoiser denoise =
+      sampling.denoise ? sampling.denoise : off_tape(chain_denoiser(sampling.process, off_tape(sampling.model), false));
+  return [&sampling, denoise](const Tensor& x, double sigma) {
+    const double alpha_bar = 1 / (1 + sigma * sigma);
+    Var x0 = denoise(x, sigma);
+    if (sampling.classifier) {
+      const std::vector<double> t(static_cast<std::size_t>(x.extent(0)),
+                                  step_of_sigma(sampling.process.schedule, sigma));
+      x0 = pushed(sampling, x0, (std::sqrt(alpha_bar) * Var(x)).value(), t, alpha_bar);
+    }
+    return limited_x0(x0, sampling.options).value();
+  };
+}
+
+Tensor step(const Tensor& x, const Tensor& denoised, double sigma, double next) {
+  return ((next / sigma) * Var(x) + (1 - next / sigma) * Var(denoised)).value();
+}
+
+Var slope(const Tensor& x, const Tensor& denoised, double sigma) { return (Var(x) - denoised) / sigma; }
+
+double churn(Tensor& x, double sigma, Index i, std::span<const double> sigmas, const SamplerOptions& options,
+             const NoiseSource& noise) {
+  if (sigma < options.s_tmin || sigma > options.s_tmax) return sigma;
+  const double gamma = std::min(options.s_churn / static_cast<double>(sigmas.size() - 1), std::sqrt(2.0) - 1);
+  const double raised = sigma * (1 + gamma);
+  x = add_noise(x, options.s_noise * std::sqrt((raised - sigma) * (raised + sigma)), noise, i);
+  return raised;
+}
+
+AncestralSplit ancestral_split(double sigma, double next, double eta) {
+  const double full = next * std::sqrt((sigma - next) * (sigma + next)) / sigma;
+  const double up = std::min(next, eta * full);  // more would leave `down` imaginary
+  return {std::sqrt((next - up) * (next + up)), up};
+}
+
+Tensor add_noise(const Tensor& x, double scale, const NoiseSource& noise, Index i) {
+  return scale == 0 ? x : (Var(x) + scale * Var(noise(i))).value();
+}
+
+std::vector<double> lagrange_basis(std::span<const double> nodes, std::size_t j) {
+  std::vector<double> polynomial{1};
+  for (std::size_t k = 0; k < nodes.size(); ++k) {
+    if (k == j) continue;
+    const double width = nodes[j] - nodes[k];  // times (x - nodes[k]) / width
+    polynomial.push_back(0);
+    for (std::size_t power = polynomial.size(); power-- > 0;) {
+      polynomial[power] = ((power > 0 ? polynomial[power - 1] : 0) - nodes[k] * polynomial[power]) / width;
+    }
+  }
+  return polynomial;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

@@ -1,0 +1,17 @@
+#pragma once
+#include "tensor/kernels/conv/conv.h"
+
+namespace reverie::inline REVERIE_PRECISION::kernels {
+
+/// The three products of conv.h where one side has only a few channels, as the first and the last convolution of every
+/// network have: too few to fill a vector. Whoever calls asks first whether they apply.
+bool thin_forward_applies(const ConvShape& shape);
+bool thin_backward_applies(const ConvShape& shape);
+
+void thin_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y);
+void thin_conv2d_backward_data(const ConvShape& shape, const Tensor& weight, const Tensor& dy, bool accumulate,
+                               Tensor& dx);
+void thin_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
+                                 Tensor& dweight);
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels

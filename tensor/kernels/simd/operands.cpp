@@ -1,0 +1,49 @@
+#include "tensor/kernels/simd/operands.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#include <algorithm>
+#include <atomic>
+
+#include "tensor/error.h"
+#include "tensor/kernels/simd/microkernel.h"
+
+namespace reverie::inline REVERIE_PRECISION::kernels {
+
+static std::atomic<Factors> factors = Factors::full;
+
+void use_factors(Factors choice) {
+  if (choice == Factors::bfloat16 && sizeof(real) != 4) throw Error("bfloat16 factors: this build computes in float64");
+  factors = choice;
+}
+bool bfloat16_factors() { return factors == Factors::bfloat16; }
+
+bool bfloat16_is_faster() {
+#if defined(__x86_64__)
+  // Intel's vectors of pairs take four times as long as those of floats; tiles are what these processors have for it.
+  if (bfloat16_level() == Bfloat16Level::vectors) return __builtin_cpu_is("intel") == 0;
+#endif
+  return bfloat16_level() == Bfloat16Level::tiles;
+}
+
+static std::atomic<Bfloat16Level> most_level = Bfloat16Level::tiles;
+void use_bfloat16_level(Bfloat16Level most) { most_level = most; }
+Bfloat16Level bfloat16_level() { return std::min<Bfloat16Level>(most_level, conv_micro().best); }
+
+bool has_tiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr unsigned tile_bits = 1u << 22 | 1u << 24;  // bfloat16 in tiles, tiles
+  constexpr long permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM; Linux 5.16 and later
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & tile_bits) == tile_bits &&
+         syscall(SYS_arch_prctl, permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION::kernels
