@@ -18,7 +18,7 @@ std::string line(const char* name, const Parts&... parts) {
 std::string classes_in_words(const Dataset& data) {
   constexpr std::size_t shown = 20;
   std::vector<Index> counts(data.class_names.size());
-  for (const Index label : data.labels) ++counts[static_cast<std::size_t>(label)];
+  for (const Index label : data.labels) ++counts[label];
   std::string text;
   for (std::size_t i = 0; i < std::min(shown, counts.size()); ++i)
     text += concat(i == 0 ? "" : ", ", data.class_names[i], " (", counts[i], ")");

@@ -23,9 +23,9 @@ std::string layer_of(const TapePlan& plan, const Record& record, const Parameter
   std::string layer;
   for (const Record::Input& input : record.inputs) {
     if (input.node < 0) continue;
-    const Record& from = plan.records[static_cast<std::size_t>(input.node)];
+    const Record& from = plan.records[input.node];
     if (is_parameter(from)) {
-      layer = common_place(layer, parameters.all()[static_cast<std::size_t>(from.slot)].name);
+      layer = common_place(layer, parameters.all()[from.slot].name);
     } else if (std::string_view(from.op) == "reshape") {
       const std::string reshaped = layer_of(plan, from, parameters);
       if (!reshaped.empty()) layer = common_place(layer, reshaped);
@@ -46,7 +46,7 @@ std::size_t end_of_block(const std::string& layer) {
 std::string call(const TapePlan& plan, const Record& record) {
   std::string text;
   for (const Record::Input& input : record.inputs) {
-    if (input.node >= 0 && !is_parameter(plan.records[static_cast<std::size_t>(input.node)]))
+    if (input.node >= 0 && !is_parameter(plan.records[input.node]))
       text += concat(text.empty() ? "" : ",", input.node);
   }
   return concat(record.op, "(", text, ")");
@@ -206,7 +206,7 @@ std::string plan_graph(const TapePlan& plan, const ParameterStore& parameters) {
     const Record& record = plan.records[node];
     if (is_parameter(record)) {
       text += concat("  n", node, " [shape=plaintext, fontsize=9, label=\"",
-                     parameters.all()[static_cast<std::size_t>(record.slot)].name, "\\n", record.output, "\"];\n");
+                     parameters.all()[record.slot].name, "\\n", record.output, "\"];\n");
       continue;
     }
     // Saturation by the logarithm: three orders of magnitude from white to full colour.

@@ -125,7 +125,7 @@ std::string in_words(const DiffusionModel& model, const SampleRequest& request) 
   if (find_sampler(request.sampler).sigma != nullptr && !request.sigmas.empty()) text += ", sigmas " + request.sigmas;
   for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", value);
   if (request.label >= 0) {
-    text += ", class " + sample_classes(model, request)[static_cast<std::size_t>(request.label)];
+    text += ", class " + sample_classes(model, request)[request.label];
   }
   if (request.guidance != 1) text += concat(", guidance ", request.guidance);
   if (request.guidance_rescale > 0) text += concat(", rescaled by ", request.guidance_rescale);

@@ -33,7 +33,7 @@ Encoded encode(const Options& options, const DiffusionModel& model, SampleReques
   require_fits(model, *set, options.encode);
   request.count = std::min(options.count, set->size());
   std::vector<Index> first(static_cast<std::size_t>(request.count));
-  for (Index i = 0; i < request.count; ++i) first[static_cast<std::size_t>(i)] = i;
+  for (Index i = 0; i < request.count; ++i) first[i] = i;
   Encoded encoded{set->batch(first), {}};
   SampleRequest own = request;  // each sample is encoded as what it is
   own.label = -1;

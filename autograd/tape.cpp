@@ -22,43 +22,43 @@ Var remade(Var y, Remake remake) {
 }
 
 int Gradients::node_of(int input) const {
-  return tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)].node;
+  return tape_.nodes_[node_].record.inputs[input].node;
 }
 
 Tensor* Gradients::started(int input) {
   const int node = node_of(input);
-  if (node < 0 || !tape_.gradients_[static_cast<std::size_t>(node)].defined()) return nullptr;
-  Tensor& gradient = tape_.gradients_[static_cast<std::size_t>(node)];
+  if (node < 0 || !tape_.gradients_[node].defined()) return nullptr;
+  Tensor& gradient = tape_.gradients_[node];
   if (!gradient.unique()) gradient = gradient.clone();  // shared by `give`
   return &gradient;
 }
 
 Tensor* Gradients::wanted(int input) {
   if (Tensor* gradient = started(input)) return gradient;
-  const Record::Input& x = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs[static_cast<std::size_t>(input)];
+  const Record::Input& x = tape_.nodes_[node_].record.inputs[input];
   if (x.node < 0) return nullptr;
-  return &(tape_.gradients_[static_cast<std::size_t>(x.node)] = Tensor::zeros(x.shape));
+  return &(tape_.gradients_[x.node] = Tensor::zeros(x.shape));
 }
 
 void Gradients::compute(int input, const std::function<void(Tensor& dx, bool accumulate)>& compute) {
   if (!wants(input)) return;
   if (Tensor* sum = started(input)) return compute(*sum, true);
-  const std::vector<Record::Input>& inputs = tape_.nodes_[static_cast<std::size_t>(node_)].record.inputs;
-  Tensor dx = Tensor::uninitialized(inputs[static_cast<std::size_t>(input)].shape);
+  const std::vector<Record::Input>& inputs = tape_.nodes_[node_].record.inputs;
+  Tensor dx = Tensor::uninitialized(inputs[input].shape);
   compute(dx, false);
   give(input, std::move(dx));
 }
 
 void Gradients::give(int input, Tensor gradient) {
-  const Record& record = tape_.nodes_[static_cast<std::size_t>(node_)].record;
-  const Record::Input& x = record.inputs[static_cast<std::size_t>(input)];
+  const Record& record = tape_.nodes_[node_].record;
+  const Record::Input& x = record.inputs[input];
   if (x.node < 0) return;
   require_shape(record.op, "a gradient", gradient.shape(), x.shape);
   if (Tensor* sum = started(input)) {
     kernels::accumulate(
         *sum, [](real g) { return g; }, gradient);
   } else {
-    tape_.gradients_[static_cast<std::size_t>(x.node)] = std::move(gradient);
+    tape_.gradients_[x.node] = std::move(gradient);
   }
 }
 
@@ -105,12 +105,12 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   const auto for_slots = [&](auto body) {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const Index slot = nodes_[i].record.slot;
-      if (slot >= 0 && slot < std::ssize(slot_gradients)) body(slot_gradients[static_cast<std::size_t>(slot)], i);
+      if (slot >= 0 && slot < std::ssize(slot_gradients)) body(slot_gradients[slot], i);
     }
   };
   // A parameter's gradient is added to the caller's tensor, not to one of its own.
   for_slots([&](Tensor& slot, std::size_t i) { gradients_[i] = std::move(slot); });
-  Tensor& first = gradients_[static_cast<std::size_t>(y.node())];  // defined only if y is itself a parameter
+  Tensor& first = gradients_[y.node()];  // defined only if y is itself a parameter
   if (first.defined()) {
     if (!first.unique()) first = first.clone();
     kernels::accumulate(
@@ -152,7 +152,7 @@ std::vector<Index> Tape::free_kept() {
 void Tape::check_gradients(const Record& record) const {
   for (const Record::Input& x : record.inputs) {
     if (x.node < 0) continue;
-    const Tensor& gradient = gradients_[static_cast<std::size_t>(x.node)];
+    const Tensor& gradient = gradients_[x.node];
     if (gradient.defined() && !all_finite(gradient)) {
       throw NotFiniteError("the gradient that ", record.op, " passes back is not finite");
     }
@@ -162,7 +162,7 @@ void Tape::check_gradients(const Record& record) const {
 Tensor Tape::gradient(const Var& variable) const {
   if (variable.tape() != this || !variable.needs_gradient()) throw Error("gradient: not a variable of this tape");
   if (gradients_.empty()) throw Error("gradient: call backward first");
-  const Tensor& gradient = gradients_[static_cast<std::size_t>(variable.node())];
+  const Tensor& gradient = gradients_[variable.node()];
   return gradient.defined() ? gradient : Tensor::zeros(variable.shape());
 }
 

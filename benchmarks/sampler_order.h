@@ -103,7 +103,7 @@ inline double sampler_error(const Solver& solver, const GaussianMixture& data, I
   if (evaluations != nullptr) *evaluations = asked;
   double largest = 0;
   for (Index i = 0; i < count; ++i) {
-    const double truth = exact_flow(data, from * starts[static_cast<std::size_t>(i)], from, to);
+    const double truth = exact_flow(data, from * starts[i], from, to);
     largest = std::max(largest, std::abs(static_cast<double>(got[i]) - truth));
   }
   return largest;

@@ -34,11 +34,11 @@ Loader::Batch Loader::batch(Index step) const {
     if (const Index number = position / n; number != epoch_.number) {
       epoch_ = {number, permutation({seed_, Stream::data_order, static_cast<std::uint64_t>(number)}, n)};
     }
-    batch.indices.push_back(epoch_.order[static_cast<std::size_t>(position % n)]);
+    batch.indices.push_back(epoch_.order[position % n]);
   }
   batch.x0 = dataset_.batch(batch.indices);
   if (!dataset_.labels.empty()) {
-    for (Index index : batch.indices) batch.labels.push_back(dataset_.labels[static_cast<std::size_t>(index)]);
+    for (Index index : batch.indices) batch.labels.push_back(dataset_.labels[index]);
   }
   if (flip_) {
     const RandomKey key{seed_, Stream::augment, static_cast<std::uint64_t>(step)};

@@ -55,7 +55,7 @@ Picture crop_and_resample(const Picture& picture, Index height, Index width) {
   Picture out(height, width, picture.channels);
   for (Index y = 0; y < height; ++y) {
     for (Index x = 0; x < width; ++x) {
-      const PixelShare &row = rows[static_cast<std::size_t>(y)], &column = columns[static_cast<std::size_t>(x)];
+      const PixelShare &row = rows[y], &column = columns[x];
       for (Index c = 0; c < picture.channels; ++c) {
         double sum = 0;
         for (std::size_t i = 0; i < row.weights.size(); ++i) {

@@ -18,7 +18,7 @@ Picture scatter(const Tensor& points, double range, Index size) {
     if (!inside(x) || !inside(y)) continue;
     for (Index dy = -dot; dy <= dot; ++dy) {
       for (Index dx = -dot; dx <= dot; ++dx) {
-        hits[static_cast<std::size_t>((static_cast<Index>(y) + dy) * size + static_cast<Index>(x) + dx)] += 1;
+        hits[(static_cast<Index>(y) + dy) * size + static_cast<Index>(x) + dx] += 1;
       }
     }
   }

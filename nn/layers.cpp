@@ -18,7 +18,7 @@ Tensor timestep_embedding(std::span<const double> t, Index dim, double max_perio
   const auto fill = [&](double time, auto sin_cos) {
 #pragma omp simd
     for (Index i = 0; i < half; ++i) {
-      const kernels::SinCos value = sin_cos(time * frequencies[static_cast<std::size_t>(i)]);
+      const kernels::SinCos value = sin_cos(time * frequencies[i]);
       row[i] = static_cast<real>(value.cos);
       row[half + i] = static_cast<real>(value.sin);
     }

@@ -65,9 +65,9 @@ TensorList ParameterStore::zeros_like() const {
 TensorList ParameterStore::exchange(TensorList values) {
   if (values.size() != size()) throw ShapeError("parameters: ", values.size(), " tensors given for ", size());
   for (const Parameter& p : parameters_) {
-    require_shape("parameters", p.name.c_str(), values[static_cast<std::size_t>(p.slot)].shape(), p.value.shape());
+    require_shape("parameters", p.name.c_str(), values[p.slot].shape(), p.value.shape());
   }
-  for (Parameter& p : parameters_) std::swap(p.value, values[static_cast<std::size_t>(p.slot)]);
+  for (Parameter& p : parameters_) std::swap(p.value, values[p.slot]);
   return values;
 }
 

@@ -28,7 +28,7 @@ double square_sum(const real* values, const Piece& piece) {
 void for_each_piece(const TensorList& tensors, const std::function<void(const Piece&)>& body) {
   const std::vector<Piece> pieces = pieces_of(tensors);
   parallel_for(std::ssize(pieces), 4, [&](Index first, Index last) {
-    for (Index i = first; i < last; ++i) body(pieces[static_cast<std::size_t>(i)]);
+    for (Index i = first; i < last; ++i) body(pieces[i]);
   });
 }
 

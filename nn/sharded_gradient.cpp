@@ -25,7 +25,7 @@ void ShardedGradient::compute(Index batch_size,
       Tape tape;
       const Index first = s * shard_size_;
       tape.backward(shard_loss(tape, first, std::min(first + shard_size_, batch_size)),
-                    gradients[static_cast<std::size_t>(lane)]);
+                    gradients[lane]);
     }
   });
   sum_.resize(weights.size());

@@ -72,7 +72,7 @@ void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
 double parallel_sum(Index n, Index grain, const std::function<double(Index, Index)>& part) {
   std::vector<double> parts(static_cast<std::size_t>((n + grain - 1) / grain));
   parallel_for(n, grain,
-               [&](Index begin, Index end) { parts[static_cast<std::size_t>(begin / grain)] = part(begin, end); });
+               [&](Index begin, Index end) { parts[begin / grain] = part(begin, end); });
   double sum = 0;
   for (const double value : parts) sum += value;
   return sum;

@@ -69,7 +69,7 @@ std::vector<Index> permutation(const RandomKey& key, Index n) {
   std::vector<Index> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), Index{0});
   for (Index i = n - 1; i > 0; --i) {  // Fisher-Yates
-    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(uniform_index(key, i + 1, i))]);
+    std::swap(order[i], order[uniform_index(key, i + 1, i)]);
   }
   return order;
 }

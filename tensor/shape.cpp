@@ -34,7 +34,7 @@ Index Shape::size() const { return product(0, rank_); }
 
 Index Shape::product(int first, int last) const {
   Index product = 1;
-  for (int axis = first; axis < last; ++axis) product *= extents_[static_cast<std::size_t>(axis)];
+  for (int axis = first; axis < last; ++axis) product *= extents_[axis];
   return product;
 }
 

@@ -22,7 +22,7 @@ Var embedding(const Var& table, std::span<const Index> indices, const Shape& ind
   extents.push_back(channels);
   Tensor y = Tensor::uninitialized(Shape(extents));
   for (Index n = 0; n < count; ++n) {
-    std::copy_n(table.value().data() + indices[static_cast<std::size_t>(n)] * channels, channels,
+    std::copy_n(table.value().data() + indices[n] * channels, channels,
                 y.data() + n * channels);
   }
   return record(

@@ -25,9 +25,9 @@ Tensor permuted(const Tensor& x, std::span<const int> axes) {
   const int rank = x.rank();
   std::array<Index, Shape::max_rank> extents{}, strides{};  // of y's axes: their extents, and their strides in x
   for (int i = 0; i < rank; ++i) {
-    const int axis = axes[static_cast<std::size_t>(i)];
-    extents[static_cast<std::size_t>(i)] = x.extent(axis);
-    strides[static_cast<std::size_t>(i)] = x.shape().product(axis + 1, rank);
+    const int axis = axes[i];
+    extents[i] = x.extent(axis);
+    strides[i] = x.shape().product(axis + 1, rank);
   }
   Tensor y = Tensor::uninitialized(Shape(std::span(extents.data(), static_cast<std::size_t>(rank))));
   if (rank == 0 || y.size() == 0) {
@@ -85,8 +85,8 @@ Var permute(const Var& x, std::initializer_list<int> axes) {
   for (const int axis : axes) {
     const bool in_rank = static_cast<int>(axes.size()) == x.rank() && axis >= -x.rank() && axis < x.rank();
     const int known = in_rank ? x.shape().axis(axis) : 0;
-    if (!in_rank || inverse[static_cast<std::size_t>(known)] >= 0) break;
-    inverse[static_cast<std::size_t>(known)] = static_cast<int>(forward.size());
+    if (!in_rank || inverse[known] >= 0) break;
+    inverse[known] = static_cast<int>(forward.size());
     forward.push_back(known);
   }
   if (static_cast<int>(forward.size()) != x.rank() || axes.size() != forward.size()) {

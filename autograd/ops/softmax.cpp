@@ -45,7 +45,7 @@ Var cross_entropy(const Var& logits, std::span<const Index> targets) {
   kernels::log_softmax_forward(logits.value(), 1, log_p);
   double loss = 0;
   for (Index n = 0; n < rows; ++n)
-    loss -= static_cast<double>(log_p[n * classes + targets[static_cast<std::size_t>(n)]]);
+    loss -= static_cast<double>(log_p[n * classes + targets[n]]);
   return record("cross_entropy", Tensor::scalar(static_cast<real>(loss / static_cast<double>(rows))), {logits},
                 [log_p, targets = std::vector(targets.begin(), targets.end())](Gradients& g) {
                   Tensor* dx = g.wanted(0);
@@ -54,7 +54,7 @@ Var cross_entropy(const Var& logits, std::span<const Index> targets) {
                   const real scale = g.output().item() / static_cast<real>(rows);
                   kernels::accumulate(
                       *dx, [scale](real log_p) { return scale * kernels::fast_exp(log_p); }, log_p);
-                  for (Index n = 0; n < rows; ++n) (*dx)[n * classes + targets[static_cast<std::size_t>(n)]] -= scale;
+                  for (Index n = 0; n < rows; ++n) (*dx)[n * classes + targets[n]] -= scale;
                 });
 }
 

@@ -22,7 +22,7 @@ void run_network(Case& c, const Network& network) {
   c.output_image("out", out.value());
   c.output_image("grad_x", tape.gradient(x));
   for (const Parameter& parameter : network.parameters.all()) {
-    c.output("grad/" + parameter.name, gradients[static_cast<std::size_t>(parameter.slot)]);
+    c.output("grad/" + parameter.name, gradients[parameter.slot]);
   }
 }
 

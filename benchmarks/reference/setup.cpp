@@ -33,7 +33,7 @@ Model read_wave(const Case& c) {
     const Index pixels = x.size() / channels, pixels_per_sample = pixels / x.extent(0);
     Tensor out = Tensor::uninitialized(x.shape().with(-1, out_channels));
     for (Index pixel = 0; pixel < pixels; ++pixel) {
-      const double u = t[static_cast<std::size_t>(pixel / pixels_per_sample)] / T;
+      const double u = t[pixel / pixels_per_sample] / T;
       for (Index channel = 0; channel < channels; ++channel) {
         const double value = static_cast<double>(x[pixel * channels + channel]);
         real* to = out.data() + pixel * out_channels + channel;
@@ -70,7 +70,7 @@ std::function<Tensor(Index)> read_noise(const Case& c) {
     if (i < 0 || i >= static_cast<Index>(noise.size())) {
       throw Error("noise number ", i, " is asked for, but input `noise` has ", noise.size());
     }
-    return noise[static_cast<std::size_t>(i)];
+    return noise[i];
   };
 }
 

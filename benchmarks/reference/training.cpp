@@ -81,7 +81,7 @@ void run_train(Case& c) {
   c.output("grad_norm", norms);
   for (const Parameter& parameter : network.parameters.all()) {
     c.output("weights/" + parameter.name, parameter.value);
-    c.output("ema/" + parameter.name, updates.ema()[static_cast<std::size_t>(parameter.slot)]);
+    c.output("ema/" + parameter.name, updates.ema()[parameter.slot]);
   }
 }
 

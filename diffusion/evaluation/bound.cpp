@@ -30,10 +30,10 @@ VariationalBound variational_bound(const Process& process, const Model& model, c
       bound.vb[n * T + t] = term.vb[n];
       bound.mse[n * T + t] = term.mse[n];
       bound.x0_mse[n * T + t] = term.x0_mse[n];
-      sums[static_cast<std::size_t>(n)] += static_cast<double>(term.vb[n]);
+      sums[n] += static_cast<double>(term.vb[n]);
     }
   }
-  for (Index n = 0; n < N; ++n) bound.total[n] = static_cast<real>(sums[static_cast<std::size_t>(n)]);
+  for (Index n = 0; n < N; ++n) bound.total[n] = static_cast<real>(sums[n]);
   return bound;
 }
 

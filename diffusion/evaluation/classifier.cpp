@@ -174,7 +174,7 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, Index c
     result.features.rows(first, last).copy_from(features);
     for (Index i = first; i < last; ++i) {
       const Tensor row = logits.rows(i - first, i - first + 1);
-      result.classes[static_cast<std::size_t>(i)] =
+      result.classes[i] =
           std::max_element(row.values().begin(), row.values().end()) - row.values().begin();
     }
   });

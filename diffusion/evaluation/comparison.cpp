@@ -54,7 +54,7 @@ class Measuring {
     const auto of_resample = [&](Index replicate) {
       double sum = 0;
       for (const Index row : resample(std::ssize(rows), options_.seed, replicate))
-        sum += rows[static_cast<std::size_t>(row)];
+        sum += rows[row];
       return sum / static_cast<double>(rows.size());
     };
     add(name, mean_of(rows), 0, most, of_resample, meaning);
@@ -88,7 +88,7 @@ class Measuring {
     if (!set_.labels.empty()) mean("class accuracy", hits(set_.classes, set_.labels), 1, "as the label says");
     const auto found = [&](std::span<const Index> rows) {
       std::vector<Index> drawn;
-      for (const Index row : rows) drawn.push_back(set_.classes[static_cast<std::size_t>(row)]);
+      for (const Index row : rows) drawn.push_back(set_.classes[row]);
       return static_cast<double>(count_modes(drawn, count).found);
     };
     const auto of_resample = [&](Index replicate) {

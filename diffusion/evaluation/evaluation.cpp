@@ -49,7 +49,7 @@ std::vector<MeanWithError> column_means(const Tensor& table) {
   std::vector<MeanWithError> means;
   std::vector<double> column(static_cast<std::size_t>(N));
   for (Index t = 0; t < T; ++t) {
-    for (Index n = 0; n < N; ++n) column[static_cast<std::size_t>(n)] = static_cast<double>(table[n * T + t]);
+    for (Index n = 0; n < N; ++n) column[n] = static_cast<double>(table[n * T + t]);
     means.push_back(mean_with_error(column));
   }
   return means;

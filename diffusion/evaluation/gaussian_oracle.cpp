@@ -95,7 +95,7 @@ Tensor GaussianMixture::denoise(const Tensor& x, double sigma) const {
     const GaussianMixture known = posterior(sample(x, n), sigma);
     for (Index i = 0; i < each; ++i) {
       double expected = 0;
-      for (const Component& c : known.components) expected += c.weight * c.mean[static_cast<std::size_t>(i)];
+      for (const Component& c : known.components) expected += c.weight * c.mean[i];
       x0[n * each + i] = static_cast<real>(expected);
     }
   }

@@ -67,7 +67,7 @@ class Slope {
       tape.backward(answer, probe, {});  // probe^T dD/dx
       const Tensor row = tape.gradient(on_tape);
       for (Index i = 0; i < row.size(); ++i) {
-        trace[static_cast<std::size_t>(i / width)] += static_cast<double>(row[i]) * static_cast<double>(probe[i]);
+        trace[i / width] += static_cast<double>(row[i]) * static_cast<double>(probe[i]);
       }
     }
     State slope{(Var(state.y) / (1 + sigma2) - Var(D) / scale).value(), std::move(trace)};
@@ -108,7 +108,7 @@ double error_size(const State& error, const State& at, double tolerance) {
     for (Index i = n * width; i < (n + 1) * width; ++i) {
       squares += std::pow(static_cast<double>(error.y[i]) / (1 + std::abs(static_cast<double>(at.y[i]))), 2);
     }
-    const double of_divergence = std::abs(error.divergence[static_cast<std::size_t>(n)]);
+    const double of_divergence = std::abs(error.divergence[n]);
     largest = std::max({largest, std::sqrt(squares / static_cast<double>(width)), of_divergence});
   }
   return largest / tolerance;
@@ -166,7 +166,7 @@ OdeLikelihood ode_log_likelihood(const DenoiserFunction& denoise, const Tensor& 
     double squares = 0;
     for (Index i = n * width; i < (n + 1) * width; ++i) squares += std::pow(static_cast<double>(state.y[i]), 2);
     result.log_density.push_back(-(squares + d * std::log(2 * std::numbers::pi)) / 2 +
-                                 d * state.divergence[static_cast<std::size_t>(n)] - d * std::log(start_scale));
+                                 d * state.divergence[n] - d * std::log(start_scale));
   }
   return result;
 }

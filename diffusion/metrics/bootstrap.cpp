@@ -30,20 +30,20 @@ std::vector<Index> resample(Index n, std::uint64_t seed, Index replicate, Index 
                             .with_step(static_cast<std::uint64_t>(replicate))
                             .with_channel(set);
   std::vector<Index> rows(static_cast<std::size_t>(n));
-  for (Index i = 0; i < n; ++i) rows[static_cast<std::size_t>(i)] = uniform_index(key, n, i);
+  for (Index i = 0; i < n; ++i) rows[i] = uniform_index(key, n, i);
   return rows;
 }
 
 std::vector<double> resample_counts(Index n, std::uint64_t seed, Index replicate, Index set) {
   std::vector<double> counts(static_cast<std::size_t>(n));
-  for (const Index row : resample(n, seed, replicate, set)) ++counts[static_cast<std::size_t>(row)];
+  for (const Index row : resample(n, seed, replicate, set)) ++counts[row];
   return counts;
 }
 
 Interval bootstrap_interval(double estimate, Index replicates, const std::function<double(Index)>& statistic) {
   if (replicates < 1) throw UsageError("bootstrap: ", replicates, " replicates; wants at least 1");
   std::vector<double> values(static_cast<std::size_t>(replicates));
-  parallel_tiles(replicates, [&](Index i) { values[static_cast<std::size_t>(i)] = statistic(i); });
+  parallel_tiles(replicates, [&](Index i) { values[i] = statistic(i); });
   const double shift = estimate - mean_of(values);
   std::sort(values.begin(), values.end());
   return {quantile(values, 0.025) + shift, quantile(values, 0.975) + shift};
@@ -54,7 +54,7 @@ Estimate bootstrap_mean(std::span<const double> values, Index replicates, std::u
   const auto n = static_cast<Index>(values.size());
   return {mean, bootstrap_interval(mean, replicates, [&](Index replicate) {
             double sum = 0;
-            for (const Index row : resample(n, seed, replicate)) sum += values[static_cast<std::size_t>(row)];
+            for (const Index row : resample(n, seed, replicate)) sum += values[row];
             return sum / static_cast<double>(n);
           })};
 }

@@ -38,7 +38,7 @@ std::vector<double> squared_distances(const Tensor& a, const Tensor& b) {
   parallel_for(rows, rows_a_task, [&](Index first, Index last) {
     for (Index i = first; i < last; ++i) {
       for (Index j = 0; j < columns; ++j) {
-        result[static_cast<std::size_t>(i * columns + j)] =
+        result[i * columns + j] =
             squared_distance(a.data() + i * width, b.data() + j * width, width);
       }
     }
@@ -52,12 +52,12 @@ std::vector<double> nearest_distances(const Tensor& queries, const Tensor& set) 
   parallel_for(queries.extent(0), rows_a_task, [&](Index first, Index last) {
     for (Index j = 0; j < set.extent(0); ++j) {  // a row of the set serves all queries of the task while it is in cache
       for (Index i = first; i < last; ++i) {
-        double& nearest = result[static_cast<std::size_t>(i)];
+        double& nearest = result[i];
         nearest = std::min(nearest, squared_distance(queries.data() + i * width, set.data() + j * width, width));
       }
     }
     for (Index i = first; i < last; ++i) {
-      result[static_cast<std::size_t>(i)] = std::sqrt(result[static_cast<std::size_t>(i)]);
+      result[i] = std::sqrt(result[i]);
     }
   });
   return result;

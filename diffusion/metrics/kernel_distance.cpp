@@ -16,7 +16,7 @@ std::vector<double> kernel(const Tensor& a, const Tensor& b) {
 #pragma omp simd reduction(+ : dot)
         for (Index d = 0; d < width; ++d) dot += static_cast<double>(x[d]) * static_cast<double>(y[d]);
         const double base = dot / static_cast<double>(width) + 1;
-        result[static_cast<std::size_t>(i * columns + j)] = base * base * base;
+        result[i * columns + j] = base * base * base;
       }
     }
   });

@@ -20,7 +20,7 @@ std::vector<double> nearest(const Tensor& queries, const Tensor& training) {
 double at_share(std::vector<double> values, double share) {
   const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size()));
   std::nth_element(values.begin(), values.begin() + place, values.end());
-  return values[static_cast<std::size_t>(place)];
+  return values[place];
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ Clusters clusters(const Tensor& points, std::span<const Index> labels, Index cla
     std::vector<double>& centre = result.centres.at(static_cast<std::size_t>(labels[i]));
     const real* point = points.data() + static_cast<Index>(i) * width;
     for (std::size_t d = 0; d < centre.size(); ++d) centre[d] += static_cast<double>(point[d]);
-    ++counts[static_cast<std::size_t>(labels[i])];
+    ++counts[labels[i]];
   }
   for (std::size_t k = 0; k < K; ++k) {
     if (counts[k] < 2) throw UsageError("clusters: class ", k, " has ", counts[k], " points, wants at least 2");

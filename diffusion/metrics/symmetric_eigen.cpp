@@ -25,8 +25,8 @@ SymmetricEigen symmetric_eigen(std::vector<double> a, Index n) {
   }
   // Eigenvectors are kept as rows while rotating, so that the inner loops run along memory.
   std::vector<double> rows(a.size());
-  for (Index i = 0; i < n; ++i) rows[static_cast<std::size_t>(i * n + i)] = 1;
-  const auto at = [&](Index i, Index j) -> double& { return a[static_cast<std::size_t>(i * n + j)]; };
+  for (Index i = 0; i < n; ++i) rows[i * n + i] = 1;
+  const auto at = [&](Index i, Index j) -> double& { return a[i * n + j]; };
   constexpr int most_sweeps = 60;
   for (int sweep = 0; sweep < most_sweeps; ++sweep) {
     bool rotated = false;
@@ -46,7 +46,7 @@ SymmetricEigen symmetric_eigen(std::vector<double> a, Index n) {
         rotate(&at(p, 0), &at(q, 0), n, 1, c, s);
         rotate(&at(0, p), &at(0, q), n, n, c, s);
         at(p, q) = at(q, p) = 0;
-        rotate(&rows[static_cast<std::size_t>(p * n)], &rows[static_cast<std::size_t>(q * n)], n, 1, c, s);
+        rotate(&rows[p * n], &rows[q * n], n, 1, c, s);
       }
     }
     if (!rotated) break;
@@ -56,7 +56,7 @@ SymmetricEigen symmetric_eigen(std::vector<double> a, Index n) {
   for (Index j = 0; j < n; ++j) {
     result.values.push_back(at(j, j));
     for (Index i = 0; i < n; ++i) {
-      result.vectors[static_cast<std::size_t>(i * n + j)] = rows[static_cast<std::size_t>(j * n + i)];
+      result.vectors[i * n + j] = rows[j * n + i];
     }
   }
   return result;

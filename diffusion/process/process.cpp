@@ -95,7 +95,7 @@ Var Process::prior_kl(const Var& x0) const {
 std::vector<double> Process::original_steps(Timesteps t) const {
   std::vector<double> original;
   for (const Index step : t)
-    original.push_back(static_cast<double>(schedule.original_steps[static_cast<std::size_t>(step)]));
+    original.push_back(static_cast<double>(schedule.original_steps[step]));
   return original;
 }
 

@@ -236,7 +236,7 @@ std::vector<Index> spaced_steps(Index T, const std::string& sections) {
   const Index k = static_cast<Index>(counts.size());
   Index begin = 0;
   for (Index section = 0; section < k; ++section) {
-    const Index length = T / k + (section < T % k ? 1 : 0), count = counts[static_cast<std::size_t>(section)];
+    const Index length = T / k + (section < T % k ? 1 : 0), count = counts[section];
     if (count < 1 || count > length) {
       throw UsageError("respacing \"", sections, "\": can't keep ", count, " of the ", length, " steps of section ",
                        section + 1, " of ", T, " steps");
@@ -261,14 +261,14 @@ NoiseSchedule respace(const NoiseSchedule& schedule, std::span<const Index> kept
   double previous = 1;
   for (const Index t : kept) {
     if (t < 0 || t >= schedule.steps() ||
-        (!original_steps.empty() && schedule.original_steps[static_cast<std::size_t>(t)] <= original_steps.back())) {
+        (!original_steps.empty() && schedule.original_steps[t] <= original_steps.back())) {
       throw Error("respace: the kept steps have to ascend within 0 .. ", schedule.steps() - 1, ", and ", t,
                   " does not");
     }
-    const double alpha_bar = schedule.alphas_cumprod[static_cast<std::size_t>(t)];
+    const double alpha_bar = schedule.alphas_cumprod[t];
     betas.push_back(1 - alpha_bar / previous);
     previous = alpha_bar;
-    original_steps.push_back(schedule.original_steps[static_cast<std::size_t>(t)]);
+    original_steps.push_back(schedule.original_steps[t]);
   }
   NoiseSchedule shorter(std::move(betas));
   shorter.original_steps = std::move(original_steps);

@@ -94,7 +94,7 @@ std::map<std::string, Tensor> LossSecondMoment::state() const {
   const auto T = static_cast<Index>(histories_.size()), K = static_cast<Index>(history_);
   Tensor losses = Tensor::full({T, K}, -1), counts = Tensor::uninitialized({T});
   for (Index t = 0; t < T; ++t) {
-    const auto& history = histories_[static_cast<std::size_t>(t)];
+    const auto& history = histories_[t];
     counts[t] = static_cast<real>(history.size());
     for (std::size_t k = 0; k < history.size(); ++k)
       losses[t * K + static_cast<Index>(k)] = static_cast<real>(history[k]);
@@ -111,7 +111,7 @@ void LossSecondMoment::restore(const std::map<std::string, Tensor>& state, const
   }
   const Tensor losses = state.at("losses"), counts = state.at("counts");
   for (Index t = 0; t < T; ++t) {
-    auto& history = histories_[static_cast<std::size_t>(t)];
+    auto& history = histories_[t];
     history.clear();
     for (Index k = 0; k < std::min(K, static_cast<Index>(counts[t])); ++k)
       history.push_back(static_cast<double>(losses[t * K + k]));

@@ -34,7 +34,7 @@ X0AndEps predict_x0_and_eps(const Sampling& sampling, const Tensor& x_t, Index t
   const Process& process = sampling.process;
   const std::vector<double> steps = process.original_steps(all);
   const NetworkOutput output = split_output(sampling.model(x_t, steps), x_t.shape(), process.variance_type);
-  const double alpha_bar = process.schedule.alphas_cumprod[static_cast<std::size_t>(t)];
+  const double alpha_bar = process.schedule.alphas_cumprod[t];
   const Var x0 = limited_x0(pushed(sampling, process.pred_x0(x_t, all, output.prediction), x_t, steps, alpha_bar),
                             sampling.options);
   return {x0, process.eps_from_x0(x_t, all, x0)};

@@ -11,8 +11,8 @@ Tensor sample_ddim(const Sampling& sampling, Tensor x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   Index step = 0;
   for (Index t = schedule.steps() - 1; t >= 0; --t, ++step) {
-    const double ab = schedule.alphas_cumprod[static_cast<std::size_t>(t)];
-    const double ab_prev = schedule.alphas_cumprod_prev[static_cast<std::size_t>(t)];
+    const double ab = schedule.alphas_cumprod[t];
+    const double ab_prev = schedule.alphas_cumprod_prev[t];
     const double sigma = sampling.options.eta * std::sqrt((1 - ab_prev) / (1 - ab)) * std::sqrt(1 - ab / ab_prev);
     const auto [x0, eps] = predict_x0_and_eps(sampling, x, t);
     const double eps_variance = 1 - ab_prev - sigma * sigma;
@@ -32,7 +32,7 @@ Tensor sample_ddim(const Sampling& sampling, Tensor x) {
 Tensor ddim_reverse(const Sampling& sampling, Tensor x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   for (Index k = 0; k + 1 < schedule.steps(); ++k) {
-    const double ab_next = schedule.alphas_cumprod[static_cast<std::size_t>(k + 1)];
+    const double ab_next = schedule.alphas_cumprod[k + 1];
     const auto [x0, eps] = predict_x0_and_eps(sampling, x, k);
     x = (std::sqrt(ab_next) * x0 + std::sqrt(1 - ab_next) * eps).value();
     if (sampling.observe) sampling.observe(k, x, x0.value());

@@ -24,8 +24,8 @@ Tensor sample_pndm(const Sampling& sampling, Tensor x) {
   std::vector<Var> eps;  // the latest first
   Index step = 0;
   for (Index t = schedule.steps() - 1; t >= 0; --t, ++step) {
-    const double ab = schedule.alphas_cumprod[static_cast<std::size_t>(t)];
-    const double ab_prev = schedule.alphas_cumprod_prev[static_cast<std::size_t>(t)];
+    const double ab = schedule.alphas_cumprod[t];
+    const double ab_prev = schedule.alphas_cumprod_prev[t];
     const X0AndEps here = predict_x0_and_eps(sampling, x, t);
     if (t == 0) {  // of another length than the others, to where the data is
       x = here.x0.value();

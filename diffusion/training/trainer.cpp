@@ -144,7 +144,7 @@ Trainer::Batch Trainer::draw_batch() const {
   for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] alg. 1: now and then the class is withheld
     const RandomKey key{
         .seed = seed, .stream = Stream::label_drop, .step = step, .sample = static_cast<std::uint32_t>(i)};
-    if (uniform(key) < config_.train.label_dropout) batch.labels[static_cast<std::size_t>(i)] = model_.null_class();
+    if (uniform(key) < config_.train.label_dropout) batch.labels[i] = model_.null_class();
   }
   return batch;
 }
@@ -207,7 +207,7 @@ void Trainer::explain_not_finite(const Batch& batch, double loss) {
   const std::string where = concat("training: step ", steps_done_ + 1, ": ");
   std::string parameter;
   for (const Parameter& p : model_.network->parameters.all()) {
-    for (const real g : gradient_.value()[static_cast<std::size_t>(p.slot)].values()) {
+    for (const real g : gradient_.value()[p.slot].values()) {
       if (!std::isfinite(g) && parameter.empty()) parameter = p.name;
     }
   }

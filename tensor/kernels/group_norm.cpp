@@ -124,7 +124,7 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
     real* sum = sums.data() + 2 * n * channels;
     for (Index block = 0; block < blocks.per_sample; ++block) {
 #pragma omp simd
-      for (Index i = 0; i < 2 * channels; ++i) sum[i] += parts[static_cast<std::size_t>(2 * block * channels + i)];
+      for (Index i = 0; i < 2 * channels; ++i) sum[i] += parts[2 * block * channels + i];
     }
     if (dx == nullptr) return;
 
@@ -133,7 +133,7 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
     for (Index g = 0; g < in.groups; ++g) {
       double mean_dz = 0, mean_dz_z = 0;  // times rstd
       for (Index c = g * width; c < (g + 1) * width; ++c) {
-        const double gain = static_cast<double>(affine.gain[static_cast<std::size_t>(c)]);
+        const double gain = static_cast<double>(affine.gain[c]);
         mean_dz += gain * static_cast<double>(sum[c]) / count;
         mean_dz_z += gain * static_cast<double>(rstd[c]) * static_cast<double>(sum[channels + c]) / count;
       }

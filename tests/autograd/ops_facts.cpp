@@ -90,7 +90,7 @@ TEST_CASE("cross-entropy: of equal logits it is log K; its gradient is (softmax 
   const auto gradient =
       gradients([&](const auto& in) { return cross_entropy(in[0], targets); }, {logits}, Tensor::scalar(1));
   Tensor one_hot = Tensor::zeros({3, 7});
-  for (Index n = 0; n < 3; ++n) one_hot[n * 7 + targets[static_cast<std::size_t>(n)]] = 1;
+  for (Index n = 0; n < 3; ++n) one_hot[n * 7 + targets[n]] = 1;
   CHECK(distance((softmax(logits) - one_hot) / 3.0, gradient[0]) < tolerance);
 }
 
@@ -237,7 +237,7 @@ TEST_CASE("an embedding is the product of one-hot rows and the table, and so is 
   const Tensor table = draw({4, 3}), dy = draw({5, 3}, 1);
   const std::array<Index, 5> indices{3, 1, 3, 0, 3};
   Tensor one_hot = Tensor::zeros({5, 4});
-  for (Index n = 0; n < 5; ++n) one_hot[n * 4 + indices[static_cast<std::size_t>(n)]] = 1;
+  for (Index n = 0; n < 5; ++n) one_hot[n * 4 + indices[n]] = 1;
   CHECK(same_bits(embedding(table, indices).value(), matmul(one_hot, table).value()));
   CHECK(embedding(table, std::span(indices).first(4), {2, 2}).shape() == Shape{2, 2, 3});
   const auto gradient = gradients([&](const auto& in) { return embedding(in[0], indices); }, {table}, dy);

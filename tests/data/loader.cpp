@@ -37,7 +37,7 @@ TEST_CASE("loader: each epoch deals every sample once, across batches and in ano
   for (int epoch = 0; epoch < 2; ++epoch) {
     std::vector<Index> sorted(dealt.begin() + 10 * epoch, dealt.begin() + 10 * (epoch + 1));
     std::sort(sorted.begin(), sorted.end());
-    for (Index i = 0; i < 10; ++i) CHECK(sorted[static_cast<std::size_t>(i)] == i);
+    for (Index i = 0; i < 10; ++i) CHECK(sorted[i] == i);
   }
   CHECK_FALSE(std::equal(dealt.begin(), dealt.begin() + 10, dealt.begin() + 10));
   CHECK(loader.epoch(5) == 2);
@@ -58,8 +58,8 @@ TEST_CASE("loader: the batch of a step is a function of seed and step, with its 
   CHECK(batch.indices != other.batch(20).indices);
   CHECK(batch.x0.shape() == Shape{6, 1, 4, 1});
   for (Index i = 0; i < 6; ++i) {
-    const Index index = batch.indices[static_cast<std::size_t>(i)];
-    CHECK(batch.labels[static_cast<std::size_t>(i)] == index % 3);
+    const Index index = batch.indices[i];
+    CHECK(batch.labels[i] == index % 3);
     CHECK(to_pixel(batch.x0[4 * i]) == index);
   }
 }
@@ -70,7 +70,7 @@ TEST_CASE("loader: about half of the images are mirrored, the others untouched")
   const auto batch = loader.batch(2);
   int mirrored = 0;
   for (Index i = 0; i < 1000; ++i) {
-    const Index index = batch.indices[static_cast<std::size_t>(i)], left = to_pixel(batch.x0[4 * i]);
+    const Index index = batch.indices[i], left = to_pixel(batch.x0[4 * i]);
     const bool flipped = left == index + 3;
     mirrored += flipped;
     for (Index x = 0; x < 4; ++x) CHECK(to_pixel(batch.x0[4 * i + x]) == (flipped ? index + 3 - x : index + x));

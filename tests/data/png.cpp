@@ -180,7 +180,7 @@ TEST_CASE("scatter: ink where points are, y upwards; what can't be drawn is left
   CHECK(picture.at(16, 48)[0] < 255);
   CHECK(picture.at(48, 16)[0] == 255);
   Index inked = 0;
-  for (Index i = 0; i < 64 * 64; ++i) inked += picture.pixels[static_cast<std::size_t>(3 * i)] < 255;
+  for (Index i = 0; i < 64 * 64; ++i) inked += picture.pixels[3 * i] < 255;
   CHECK(inked == 9);
   CHECK_THROWS_AS(scatter(Tensor::zeros({3, 3})), ShapeError);
 }

@@ -38,7 +38,7 @@ TEST_CASE("toy: labels name the cluster") {
   const PointSet set = toy("eight_gaussians", 1000, 1);
   CHECK(set.class_names.size() == 8);
   for (Index i = 0; i < 1000; ++i) {
-    const double angle = std::acos(-1.0) / 4 * static_cast<double>(set.labels[static_cast<std::size_t>(i)]);
+    const double angle = std::acos(-1.0) / 4 * static_cast<double>(set.labels[i]);
     const double x = set.points[2 * i] - std::sqrt(1.98) * std::cos(angle),
                  y = set.points[2 * i + 1] - std::sqrt(1.98) * std::sin(angle);
     CHECK(std::hypot(x, y) < 0.5);  // five standard deviations of 0.1

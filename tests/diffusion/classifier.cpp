@@ -77,7 +77,7 @@ TEST_CASE("the gradient of log p(class | x_t) is that of differences, of each im
     std::vector<double> result;
     for (Index n = 0; n < 3; ++n) {
       const Var row = log_softmax(slice(logits, 0, n, n + 1), 1);
-      result.push_back(static_cast<double>(row.value()[labels[static_cast<std::size_t>(n)]]));
+      result.push_back(static_cast<double>(row.value()[labels[n]]));
     }
     return result;
   };

@@ -41,9 +41,9 @@ PointSet only(const PointSet& set, Index classes) {
   std::vector<Index> kept;
   PointSet result;
   for (Index i = 0; i < set.size(); ++i) {
-    if (set.labels[static_cast<std::size_t>(i)] >= classes) continue;
+    if (set.labels[i] >= classes) continue;
     kept.push_back(i);
-    result.labels.push_back(set.labels[static_cast<std::size_t>(i)]);
+    result.labels.push_back(set.labels[i]);
   }
   result.points = set.batch(kept);
   result.class_names = set.class_names;

@@ -131,9 +131,9 @@ TEST_CASE(
     const NetworkFunction right = [&](const Var& x, std::span<const double> t) {
       Tensor y = Tensor::uninitialized(x.shape());
       for (Index i = 0; i < x.size(); ++i) {
-        const double at = static_cast<double>(x.value()[i]), time = t[static_cast<std::size_t>(i)];
+        const double at = static_cast<double>(x.value()[i]), time = t[i];
         const EdmPreconditioning c = edm_preconditioning(std::exp(4 * time / network_time_scale), 0.5);
-        const double ab = name == "chain" ? process.schedule.alphas_cumprod[static_cast<std::size_t>(time)]
+        const double ab = name == "chain" ? process.schedule.alphas_cumprod[time]
                                           : 1 / (1 + std::exp(-(13.3 - 23.3 * time / network_time_scale)));
         y[i] = static_cast<real>(name == "edm"    ? (0.25 - c.c_skip * at / c.c_in) / c.c_out
                                  : name == "flow" ? (at - 0.25) / (time / network_time_scale)

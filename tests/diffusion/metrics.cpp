@@ -228,7 +228,7 @@ TEST_CASE("a collapse to three of the eight Gaussians shows") {
   const PointSet reference = toy("eight_gaussians", 4000, 0), fresh = toy("eight_gaussians", 4000, 1);
   std::vector<Index> kept;
   for (Index i = 0; i < fresh.size(); ++i) {
-    if (fresh.labels[static_cast<std::size_t>(i)] < 3) kept.push_back(i);
+    if (fresh.labels[i] < 3) kept.push_back(i);
   }
   const Clusters c = clusters(reference.points, reference.labels, 8);
   const ModeCount modes = count_modes(nearest_modes(fresh.batch(kept), c), 8);

@@ -60,7 +60,7 @@ TEST_CASE("learned_range: -1 is the small variance, 1 is beta, and halfway the g
     const Var output = concat({Var(x), Var(Tensor::full(points, static_cast<real>(v)))}, -1);
     const PMeanVariance p = range.p_mean_variance(x, steps, output, false);
     for (Index n = 0; n < 4; ++n) {
-      const auto t = static_cast<std::size_t>(steps[static_cast<std::size_t>(n)]);
+      const auto t = static_cast<std::size_t>(steps[n]);
       const double want = (1 - v) / 2 * s.posterior_log_variance_clipped[t] + (1 + v) / 2 * std::log(s.betas[t]);
       CHECK(static_cast<double>(p.log_variance.value()[2 * n]) == doctest::Approx(want).epsilon(1e-6));
       CHECK(static_cast<double>(p.variance.value()[2 * n + 1]) == doctest::Approx(std::exp(want)).epsilon(1e-5));
@@ -75,7 +75,7 @@ TEST_CASE("fixed_large is beta, with the posterior variance of step 1 at t = 0")
   CHECK(variance[0] == static_cast<real>(process.schedule.posterior_variance[1]));
   for (std::size_t n = 1; n < 4; ++n) {
     CHECK(variance[static_cast<Index>(2 * n)] ==
-          static_cast<real>(process.schedule.betas[static_cast<std::size_t>(steps[n])]));
+          static_cast<real>(process.schedule.betas[steps[n]]));
   }
 }
 

@@ -13,7 +13,7 @@ Tensor wave(const Tensor& x, std::span<const double> t) {
   const Index each = x.size() / x.extent(0);
   for (Index i = 0; i < x.size(); ++i) {
     const double value = static_cast<double>(x[i]);
-    y[i] = static_cast<real>(0.3 * value + 0.2 * std::cos(value + t[static_cast<std::size_t>(i / each)] / 1000));
+    y[i] = static_cast<real>(0.3 * value + 0.2 * std::cos(value + t[i / each] / 1000));
   }
   return y;
 }
@@ -86,7 +86,7 @@ TEST_CASE("DDIM on the exact denoiser of N(mu, s^2) approaches the flow that map
                           VarianceType::fixed_small);
     const std::vector<double> alpha_bars = make_schedule("cosine", 1000).alphas_cumprod;
     const Model exact = [&](const Tensor& x, std::span<const double> t) {
-      const double ab = alpha_bars[static_cast<std::size_t>(t[0])];
+      const double ab = alpha_bars[t[0]];
       return ((s * s * std::sqrt(ab) * Var(x) + (1 - ab) * mu) / (s * s * ab + 1 - ab)).value();
     };
     const Tensor x_T = Tensor::from({2, 1}, {-1.5, 0.8});

@@ -27,7 +27,7 @@ std::vector<kernels::Bfloat16Level> levels() {
   return all;
 }
 const kernels::Bfloat16Micro& micro_of(kernels::Bfloat16Level level) {
-  return kernels::conv_micro().levels[static_cast<std::size_t>(level)];
+  return kernels::conv_micro().levels[level];
 }
 
 }  // namespace
@@ -96,16 +96,16 @@ struct Micro {
   Sum product(Index p, Index c) const {
     Sum sum = 0;
     for (Index k = 0; k < steps * units; ++k) {
-      sum = add(sum, x[static_cast<std::size_t>(step(k / units) + p * units + k % units)],
-                weight[static_cast<std::size_t>(k * outputs + c)]);
+      sum = add(sum, x[step(k / units) + p * units + k % units],
+                weight[k * outputs + c]);
     }
     return sum;
   }
   template <class Sum>
   Sum outer_sum(Index columns, Index i, Index c, Sum sum) const {
     for (Index k = 0; k < columns; ++k) {
-      sum = add(sum, x[static_cast<std::size_t>(k * 16 + i)],
-                weight[static_cast<std::size_t>(k * outputs + c)]);
+      sum = add(sum, x[k * 16 + i],
+                weight[k * outputs + c]);
     }
     return sum;
   }
@@ -149,7 +149,7 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
                                               .accumulate = addend == 2});
             for (Index p = 0; p < Micro::most; ++p) {
               for (Index c = 0; c < m.outputs; ++c) {
-                const Index place = (in_order ? even : uneven)[static_cast<std::size_t>(p)] + c;
+                const Index place = (in_order ? even : uneven)[p] + c;
                 if (p >= pixels || c >= channels) {
                   CHECK(y[place] == m.before[place]);
                   continue;

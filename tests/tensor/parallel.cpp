@@ -16,7 +16,7 @@ TEST_CASE("every index is visited once, nested or not, for any number of threads
     std::vector<std::atomic<int>> seen(100 * 30);
     parallel_tiles(100, [&](Index i) {
       parallel_for(30, 7, [&](Index begin, Index end) {
-        for (Index j = begin; j < end; ++j) ++seen[static_cast<std::size_t>(i * 30 + j)];
+        for (Index j = begin; j < end; ++j) ++seen[i * 30 + j];
       });
     });
     bool once = true;

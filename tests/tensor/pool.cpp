@@ -103,7 +103,7 @@ TEST_CASE("threads share a pool") {
         pool.give_back(one.data);
         pool.give_back(two.data);
       }
-      intact[static_cast<std::size_t>(t)] = all;
+      intact[t] = all;
     });
   }
   for (std::thread& thread : threads) thread.join();

@@ -54,7 +54,7 @@ TEST_CASE("uniforms lie inside their range; integers cover theirs") {
   CHECK(*std::min_element(x.data(), x.data() + 1001) >= -2);
   CHECK(*std::max_element(x.data(), x.data() + 1001) <= 3);
   std::vector<int> seen(7, 0);
-  for (Index i = 0; i < 700; ++i) ++seen[static_cast<std::size_t>(uniform_index({.seed = 9}, 7, i))];
+  for (Index i = 0; i < 700; ++i) ++seen[uniform_index({.seed = 9}, 7, i)];
   for (const int count : seen) CHECK(std::abs(count - 100) < 45);
 }
 

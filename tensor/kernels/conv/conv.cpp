@@ -161,7 +161,7 @@ void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
   const Index part_pixels = (pixels + parts - 1) / parts, rows_per_tile = tile_rows(s);
   std::vector<std::vector<real>> sums(static_cast<std::size_t>(parts));
   parallel_tiles(parts, [&](Index part) {
-    std::vector<real>& sum = sums[static_cast<std::size_t>(part)];
+    std::vector<real>& sum = sums[part];
     sum.assign(static_cast<std::size_t>(dweight.size()), 0);
     const Index end = std::min(pixels, (part + 1) * part_pixels);
     for (Index first = part * part_pixels; first < end; first += rows_per_tile) {

@@ -149,7 +149,7 @@ void correlate(const Tiles& tiles, const Taps& taps, PackedForm form, const real
     std::fill_n(sink, out, real(0));
     std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
     for (Index t = 0; t < count; ++t)
-      tiles.window<4>(y, out, group.tiles[static_cast<std::size_t>(t)], 0, sink, pixels.data() + t * 16);
+      tiles.window<4>(y, out, group.tiles[t], 0, sink, pixels.data() + t * 16);
     std::vector<Index> steps, m_at;
     for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(v_layout.at(0, block, 0));
     for (Index t = 0; t < micro.in<Unit>().max_pixels; ++t) m_at.push_back(m_layout.at(0, 0, t));
@@ -172,7 +172,7 @@ void correlate(const Tiles& tiles, const Taps& taps, PackedForm form, const real
         }
       }
       for (Index t = 0; t < count; ++t) {
-        const Tile& tile = group.tiles[static_cast<std::size_t>(t)];
+        const Tile& tile = group.tiles[t];
         for (Index c = channel; c < std::min(channel + p.output_block, out); c += channel_block) {
           output(winograd_micro().output[tile.few_rows][tile.few_columns], m + m_layout.at(0, 0, t) + c - channel,
                  m_layout.place_stride, bias, accumulate, pixels.data() + t * 16, c, out);

@@ -174,7 +174,7 @@ void transform(const real* images, const Tiles& tiles, Index channels, const Gro
   parallel_for(group.count(), transform_tiles, [&](Index first, Index last) {
     Window<size> window(images, tiles, channels, border);
     for (Index t = first; t < last; ++t) {
-      window.move_to(group.tiles[static_cast<std::size_t>(t)]);
+      window.move_to(group.tiles[t]);
       for (Index channel = 0; channel < channels; channel += channel_block) {
         Unit* to = out + layout.at(0, channel / block, t) + channel % block / unit_numbers<Unit>;
         window.transform(transforms, channel, to, layout.place_stride);
@@ -200,7 +200,7 @@ void transform_for_sum(const real* images, const Tiles& tiles, Index channels, c
       bool exists[2];
       for (const Index k : {0, 1}) {
         exists[k] = 2 * pair + k < group.count();
-        const Tile tile = exists[k] ? group.tiles[static_cast<std::size_t>(2 * pair + k)] : Tile{};
+        const Tile tile = exists[k] ? group.tiles[2 * pair + k] : Tile{};
         if (exists[k]) windows[k].move_to(tile);
         if (!exists[k] || tile.few_rows || tile.few_columns)  // an OuterSum may read places that a tile lacks
           std::fill(std::begin(two[k]), std::end(two[k]), real(0));
