@@ -69,8 +69,8 @@ constexpr VarianceKind variances[] = {
 
 std::span<const MeanKind> mean_kinds() { return means; }
 std::span<const VarianceKind> variance_kinds() { return variances; }
-const MeanKind& kind(MeanType type) { return means[type]; }
-const VarianceKind& kind(VarianceType type) { return variances[type]; }
+const MeanKind& kind(MeanType type) { return means[static_cast<std::size_t>(type)]; }
+const VarianceKind& kind(VarianceType type) { return variances[static_cast<std::size_t>(type)]; }
 MeanType mean_type(const std::string& name) { return find_line("mean type", mean_kinds(), name).type; }
 VarianceType variance_type(const std::string& name) { return find_line("variance type", variance_kinds(), name).type; }
 

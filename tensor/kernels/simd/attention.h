@@ -48,7 +48,7 @@ const AttentionMicros& attention_micros();
 template <class Unit>
 const AttentionMicro<Unit>& attention_micro(Index queries) {
   if constexpr (is_bfloat16<Unit>) {
-    return attention_micros().levels[bfloat16_level()].of(queries);
+    return attention_micros().levels[static_cast<std::size_t>(bfloat16_level())].of(queries);
   } else {
     return attention_micros().in_real.of(queries);
   }

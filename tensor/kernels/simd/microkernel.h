@@ -101,7 +101,7 @@ struct ConvMicro {
   void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
   void (*dots)(const Dots&);
 
-  const Bfloat16Micro& bfloat16() const { return levels[bfloat16_level()]; }
+  const Bfloat16Micro& bfloat16() const { return levels[static_cast<std::size_t>(bfloat16_level())]; }
   template <class Unit>
   const Products<Unit>& in() const {
     if constexpr (is_bfloat16<Unit>) {
