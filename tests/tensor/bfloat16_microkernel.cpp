@@ -27,7 +27,7 @@ std::vector<kernels::Bfloat16Level> levels() {
   return all;
 }
 const kernels::Bfloat16Micro& micro_of(kernels::Bfloat16Level level) {
-  return kernels::conv_micro().levels[level];
+  return kernels::conv_micro().levels[static_cast<std::size_t>(level)];
 }
 
 }  // namespace
@@ -96,16 +96,14 @@ struct Micro {
   Sum product(Index p, Index c) const {
     Sum sum = 0;
     for (Index k = 0; k < steps * units; ++k) {
-      sum = add(sum, x[step(k / units) + p * units + k % units],
-                weight[k * outputs + c]);
+      sum = add(sum, x[step(k / units) + p * units + k % units], weight[k * outputs + c]);
     }
     return sum;
   }
   template <class Sum>
   Sum outer_sum(Index columns, Index i, Index c, Sum sum) const {
     for (Index k = 0; k < columns; ++k) {
-      sum = add(sum, x[k * 16 + i],
-                weight[k * outputs + c]);
+      sum = add(sum, x[k * 16 + i], weight[k * outputs + c]);
     }
     return sum;
   }
@@ -113,7 +111,7 @@ struct Micro {
 
 // The same bits if pairs are summed one by one; the processor's tiles sum them in an order of their own.
 void check_sum(kernels::Bfloat16Level level, real value, real in_order, double exact) {
-  if (level == kernels::Bfloat16Level::tiles) {
+  if (level == kernels::Bfloat16Level::amx) {
     CHECK(value == doctest::Approx(exact).epsilon(1e-5).scale(10));
   } else {
     CHECK(value == in_order);

@@ -11,9 +11,9 @@
 #include "tensor/storage.h"
 
 using namespace reverie;
-using kernels::PackedWeights;
-using kernels::prepared;
+using kernels::packed_weight;
 using kernels::PackedForm;
+using kernels::PackedWeights;
 
 namespace {
 
@@ -123,5 +123,6 @@ TEST_CASE("scratch that has become too small is given back") {
     CHECK(place(5) == large);
     CHECK(place(Index{1} << 20) == large);
     CHECK(large != held);
-  }).join();
+  })
+      .join();
 }
