@@ -77,9 +77,9 @@ void sample(Options options) {
   for (const std::string& path : {options.out, options.noise}) {
     if (!path.empty()) require_writable(path);
   }
-  const LoadedModel loaded = load(options.checkpoint, options.weights);
+  LoadedModel loaded = load(options.checkpoint, options.weights);
   if (suffix == ".png") require_picture(loaded.model.data.sample_shape);
-  if (!options.products.empty()) kernels::use_factors(product_factors(options.products));
+  if (!options.products.empty()) loaded.model.kernel_choice.operands = product_factors(options.products);
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
   LabelGuidance guidance;
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
@@ -102,9 +102,10 @@ void sample(Options options) {
     progress.note("stopped; nothing was written");
     throw;
   }
-  const std::string how = concat(loaded.origin, ", ", in_words(loaded.model, request)) +
-                          (options.encode.empty() ? "" : ", from " + options.encode) +
-                          (kernels::bfloat16_factors() ? ", products in bfloat16" : "");
+  const std::string how =
+      concat(loaded.origin, ", ", in_words(loaded.model, request)) +
+      (options.encode.empty() ? "" : ", from " + options.encode) +
+      (loaded.model.kernel_choice.operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
   if (suffix == ".png") {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
     write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));

@@ -13,11 +13,11 @@
 #include <ctime>
 
 #include "benchmarks/peak.h"
+#include "tensor/kernels/choice.h"
 #include "tensor/kernels/conv/direct.h"
 #include "tensor/kernels/conv/thin.h"
 #include "tensor/kernels/conv/winograd.h"
 #include "tensor/kernels/packing/packed_weights.h"
-#include "tensor/kernels/simd/operands.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;
@@ -57,7 +57,7 @@ struct Method {
   decltype(&kernels::conv2d_forward) forward;
   decltype(&kernels::conv2d_backward_data) data;
   decltype(&kernels::conv2d_backward_weight) weight;
-  kernels::Factors factors = kernels::Factors::full;
+  kernels::OperandType operands = kernels::OperandType::real;
 };
 const Method methods[] = {
     {"plain", [](const kernels::ConvShape&) { return true; }, kernels::plain_conv2d_forward,
@@ -67,9 +67,9 @@ const Method methods[] = {
     {"winograd", kernels::winograd_applies, kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
      kernels::winograd_conv2d_backward_weight},
     {"direct-bfloat16", kernels::direct_applies, kernels::direct_conv2d_forward, kernels::direct_conv2d_backward_data,
-     kernels::direct_conv2d_backward_weight, kernels::Factors::bfloat16},
+     kernels::direct_conv2d_backward_weight, kernels::OperandType::bfloat16},
     {"winograd-bfloat16", kernels::winograd_applies, kernels::winograd_conv2d_forward,
-     kernels::winograd_conv2d_backward_data, kernels::winograd_conv2d_backward_weight, kernels::Factors::bfloat16},
+     kernels::winograd_conv2d_backward_data, kernels::winograd_conv2d_backward_weight, kernels::OperandType::bfloat16},
     {"thin", kernels::thin_backward_applies, kernels::thin_conv2d_forward, kernels::thin_conv2d_backward_data,
      kernels::thin_conv2d_backward_weight},
 };
@@ -88,7 +88,7 @@ void convolution(benchmark::State& state, const Method& method, Pass pass, const
   const kernels::PackedWeights kept({weight});
   Tensor result = Tensor::zeros(pass == Pass::forward ? s.y() : pass == Pass::data ? s.x() : s.weight());
   const auto run = [&](const Method& by) {
-    kernels::use_factors(by.factors);
+    const kernels::WithKernels scope({.operands = by.operands});
     if (pass == Pass::forward) by.forward(s, x, weight, nullptr, result);
     if (pass == Pass::data) by.data(s, weight, dy, false, result);
     if (pass == Pass::weight) by.weight(s, x, dy, false, result);
@@ -100,7 +100,6 @@ void convolution(benchmark::State& state, const Method& method, Pass pass, const
   state.counters["error"] = error(result, plain);
   measure(state, 2.0 * static_cast<double>(s.y().size()) * static_cast<double>(s.patch()),
           bytes_of({s.x(), s.weight(), s.y()}), [&] { run(method); });
-  kernels::use_factors(kernels::Factors::full);
 }
 
 // Forward, or forward and backward, of an operation on a tape.

@@ -9,6 +9,8 @@
 #include <memory>
 #include <vector>
 
+#include "tensor/task_context.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -55,11 +57,12 @@ void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
     for (Index i = 0; i < count; ++i) tile(i);
     return;
   }
-  const auto run = [&] {
+  const auto run = [&, context = task_context] {
     tbb::parallel_for(
         Index{0}, count,
         [&](Index i) {
           const Working now;
+          const WithTaskContext inherited(context);
           tile(i);
         },
         tbb::simple_partitioner());
@@ -71,8 +74,7 @@ void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
 
 double parallel_sum(Index n, Index grain, const std::function<double(Index, Index)>& part) {
   std::vector<double> parts(static_cast<std::size_t>((n + grain - 1) / grain));
-  parallel_for(n, grain,
-               [&](Index begin, Index end) { parts[begin / grain] = part(begin, end); });
+  parallel_for(n, grain, [&](Index begin, Index end) { parts[begin / grain] = part(begin, end); });
   double sum = 0;
   for (const double value : parts) sum += value;
   return sum;

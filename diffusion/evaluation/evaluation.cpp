@@ -180,6 +180,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       shares[here] = share;
       return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
     };
+    const kernels::WithKernels scope(model.kernel_choice);
     const OdeLikelihood ode = ode_log_likelihood(model.differentiable_denoiser(labels), x, of_shard, report);
     std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
     evaluations[here] = ode.evaluations;

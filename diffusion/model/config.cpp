@@ -8,14 +8,14 @@
 #include <fstream>
 #include <numeric>
 
+#include "diffusion/formulations/formulation.h"
 #include "diffusion/formulations/loss_weights.h"
 #include "diffusion/formulations/losses.h"
 #include "diffusion/networks/table.h"
-#include "diffusion/formulations/formulation.h"
 #include "diffusion/process/prediction.h"
+#include "diffusion/process/timestep_sampler.h"
 #include "diffusion/samplers/sampler.h"
 #include "diffusion/samplers/sigmas.h"
-#include "diffusion/process/timestep_sampler.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -188,8 +188,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"diffusion.schedule", &c.diffusion.schedule,
        "noise schedule (continuous, edm, flow: of the chain that ddpm, ddim and the bound walk): " +
            names_in(schedules())},
-      {"diffusion.schedule_parameters", &c.diffusion.schedule_parameters,
-       "its parameters: " + options_in(schedules())},
+      {"diffusion.schedule_parameters", &c.diffusion.schedule_parameters, "its parameters: " + options_in(schedules())},
       {"diffusion.zero_terminal_snr", &c.diffusion.zero_terminal_snr,
        "rescale the schedule so that nothing of the data is left at its end; for x0 or v"},
       {"diffusion.steps", &c.diffusion.steps, "T, the length of the chain"},
@@ -323,11 +322,11 @@ kernels::ConvKernels conv_kernels(const Config& c) {
   return found->second;
 }
 
-kernels::Factors product_factors(const std::string& products) {
+kernels::OperandType product_factors(const std::string& products) {
   const bool rounded = products == "bfloat16";
   require_config(rounded || products == "float", "kernels.products",
                  concat("is `", products, "`; it must be float or bfloat16"));
-  return rounded ? kernels::Factors::bfloat16 : kernels::Factors::full;
+  return rounded ? kernels::OperandType::bfloat16 : kernels::OperandType::real;
 }
 
 void check_config(const Config& c) {

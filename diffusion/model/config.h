@@ -6,8 +6,7 @@
 
 #include "diffusion/process/schedule.h"
 #include "nn/optimizer.h"
-#include "tensor/kernels/conv/conv.h"
-#include "tensor/kernels/simd/operands.h"
+#include "tensor/kernels/choice.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -101,7 +100,7 @@ void set_config(Config& config, const std::string& assignment);
 void check_config(const Config& config);
 /// What `kernels.conv` and `kernels.products` mean.
 kernels::ConvKernels conv_kernels(const Config& config);
-kernels::Factors product_factors(const std::string& products);
+kernels::OperandType product_factors(const std::string& products);
 /// Throws UsageError "config: `KEY` WHAT" unless it holds.
 void require_config(bool holds, const char* key, const std::string& what);
 /// The same for a number from `least` to `most`, which keep a slip of the hand from filling the memory.

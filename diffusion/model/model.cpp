@@ -110,10 +110,8 @@ DiffusionModel::DiffusionModel(const Config& config, const DataFacts& data)
       data(data),
       formulation(find_formulation(config.diffusion.formulation)),
       network(make_network(config, data)),
-      process(formulation.process(config)) {
-  kernels::use_conv_kernels(conv_kernels(config));
-  kernels::use_factors(product_factors(config.kernels.products));
-}
+      process(formulation.process(config)),
+      kernel_choice{.conv = conv_kernels(config), .operands = product_factors(config.kernels.products)} {}
 
 Denoiser DiffusionModel::denoiser(Model network, bool clip) const {
   return off_tape(formulation.denoiser(config, process, off_tape(std::move(network)), clip));
@@ -131,11 +129,15 @@ Model DiffusionModel::in_chain(Model network) const {
 }
 
 Model DiffusionModel::unconditional() const {
-  return [this](const Tensor& x, std::span<const double> t) { return (*network)(x, t, {}, Mode{}).value(); };
+  return [this](const Tensor& x, std::span<const double> t) {
+    const kernels::WithKernels scope(kernel_choice);
+    return (*network)(x, t, {}, Mode{}).value();
+  };
 }
 
 ConditionalModel DiffusionModel::class_conditional() const {
   return [this](const Tensor& x, std::span<const double> t, std::span<const Index> classes) {
+    const kernels::WithKernels scope(kernel_choice);
     return (*network)(x, t, classes, Mode{}).value();
   };
 }

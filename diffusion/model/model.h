@@ -4,16 +4,15 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "diffusion/model/config.h"
-#include "diffusion/samplers/guidance.h"
-#include "diffusion/networks/table.h"
 #include "diffusion/formulations/formulation.h"
+#include "diffusion/model/config.h"
+#include "diffusion/networks/table.h"
+#include "diffusion/samplers/guidance.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
 /// A diffusion model: a network and the process that it serves, built from a configuration for data of some shape.
 struct DiffusionModel {
-  /// From now on convolutions use the kernels that the configuration names, in the whole program.
   /// Throws UsageError where the configuration and the data do not go together (an unet for points, classes without
   /// labels, an image size that can't be halved, ...).
   DiffusionModel(const Config& config, const DataFacts& data);
@@ -22,7 +21,8 @@ struct DiffusionModel {
   DataFacts data;
   const Formulation& formulation;
   std::unique_ptr<Network> network;
-  Process process;  ///< the chain that it was trained on, or on which samplers of the chain walk
+  Process process;                      ///< the chain that it was trained on, or on which samplers of the chain walk
+  kernels::KernelChoice kernel_choice;  ///< from the configuration; in force while the network is evaluated
 
   bool conditional() const { return config.model.class_conditional; }
   /// The class that stands for "none".
@@ -81,12 +81,13 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
               const std::function<bool(double)>& progress = nullptr);
 
 /// How many samples [H,W,C] or [2] are a task: as many as run through a network from cache and still use a weight often
-/// enough. At most `images`, and of those larger than 32x32 as many as have that number's pixels; or 16 `images` points.
+/// enough. At most `images`, and of those larger than 32x32 as many as have that number's pixels; or 16 `images`
+/// points.
 Index samples_at_once(const Shape& sample, Index images);
 
 /// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count, but for
-/// the rounding of a task of few samples. `progress` is told the share that is done, perhaps from several threads, one at a time; where it returns false the
-/// work stops with an Error. Throws as check_request.
+/// the rounding of a task of few samples. `progress` is told the share that is done, perhaps from several threads, one
+/// at a time; where it returns false the work stops with an Error. Throws as check_request.
 Samples generate(const DiffusionModel& model, const SampleRequest& request,
                  const std::function<bool(double)>& progress = nullptr);
 

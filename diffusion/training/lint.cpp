@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "diffusion/formulations/formulation.h"
+#include "tensor/kernels/simd/operands.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -132,7 +133,7 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
 }
 
 void processor(const Config& config, Warnings& warnings) {
-  if (product_factors(config.kernels.products) == kernels::Factors::bfloat16 && !kernels::bfloat16_is_faster()) {
+  if (product_factors(config.kernels.products) == kernels::OperandType::bfloat16 && !kernels::bfloat16_is_faster()) {
     warnings.emplace_back(
         "kernels.products is \"bfloat16\", which this processor has no fast instructions for: "
         "\"float\" would be more exact, and faster");

@@ -183,6 +183,7 @@ RecordedLoss Trainer::first_shard() const {
 }
 
 StepReport Trainer::step() {
+  const kernels::WithKernels scope(model_.kernel_choice);
   const Batch batch = draw_batch();
   std::vector<double> losses(static_cast<std::size_t>(batch.size()));  // of each sample
   gradient_.compute(batch.size(), [&](Tape& tape, Index first, Index last) {

@@ -2,6 +2,7 @@
 
 #include "data/image_set.h"
 #include "data/toy.h"
+#include "tensor/kernels/simd/operands.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;
@@ -63,7 +64,8 @@ TEST_CASE("what will probably be regretted is warned of, with the remedy") {
   CHECK(contains(warnings_with({"model.class_conditional=true"}), "train.label_dropout"));
   CHECK(contains(warnings_with({"train.batch_size=300"}), "more than once"));
   CHECK(contains(warnings_with({"train.warmup_steps=30000"}), "learning rate"));
-  CHECK(contains(warnings_with({"kernels.products=bfloat16"}), "no fast instructions") == !kernels::bfloat16_is_faster());
+  CHECK(contains(warnings_with({"kernels.products=bfloat16"}), "no fast instructions") ==
+        !kernels::bfloat16_is_faster());
 }
 
 TEST_CASE("pixels that are 0 and 1 instead of 0 to 255 are warned of") {

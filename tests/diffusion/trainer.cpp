@@ -82,7 +82,6 @@ TEST_CASE("the same bits for any number of threads, on points and on images, in 
     ends.push_back(one);
   }
   CHECK(same_bits(ends[1], ends[2]) == (sizeof(real) != 4));
-  kernels::use_factors(kernels::Factors::full);
 }
 
 TEST_CASE("a resumed run has the bits of one that never stopped") {

@@ -14,10 +14,10 @@
 
 #include "tensor/error.h"
 #include "tensor/kernels/attention.h"
-#include "tensor/kernels/packing/blocks.h"
 #include "tensor/kernels/conv/direct.h"
-#include "tensor/kernels/conv/winograd.h"
 #include "tensor/kernels/conv/linear.h"
+#include "tensor/kernels/conv/winograd.h"
+#include "tensor/kernels/packing/blocks.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 
@@ -41,9 +41,9 @@ TEST_CASE("bfloat16 is the upper half of a float, rounded to the nearest and to 
 
 #ifdef REVERIE_DOUBLE
 
-TEST_CASE("bfloat16 factors are for float") {
-  CHECK_THROWS_AS(kernels::use_factors(kernels::Factors::bfloat16), Error);
-  CHECK(!kernels::bfloat16_factors());
+TEST_CASE("bfloat16 operands are for float") {
+  CHECK_THROWS_AS(kernels::WithKernels({.operands = kernels::OperandType::bfloat16}), Error);
+  CHECK(!kernels::bfloat16_operands());
 }
 
 #else
@@ -52,21 +52,22 @@ namespace {
 
 Tensor draw(const Shape& shape, Index channel) { return normal(RandomKey{.seed = 8}.with_channel(channel), shape); }
 
-struct UseBfloat16 {
-  UseBfloat16() { kernels::use_factors(kernels::Factors::bfloat16); }
-  ~UseBfloat16() { kernels::use_factors(kernels::Factors::full); }
-};
+// The calling thread's choice, with operands in bfloat16.
+kernels::KernelChoice in_bfloat16() {
+  kernels::KernelChoice choice = kernels::kernel_choice();
+  choice.operands = kernels::OperandType::bfloat16;
+  return choice;
+}
 
-// Calls body with each way to multiply that this processor has.
+// Calls body at each level of bfloat16 that this processor has.
 template <class Body>
 void at_each_level(Body body) {
-  const kernels::Bfloat16Level best = kernels::bfloat16_level();
-  for (int level = 0; level <= static_cast<int>(best); ++level) {
-    kernels::use_bfloat16_level(static_cast<kernels::Bfloat16Level>(level));
+  const int best = static_cast<int>(kernels::bfloat16_level());
+  for (int level = 0; level <= best; ++level) {
+    const kernels::WithKernels scope({.most_bfloat16 = static_cast<kernels::Bfloat16Level>(level)});
     CAPTURE(level);
     body();
   }
-  kernels::use_bfloat16_level(best);
 }
 
 // The root of the mean square of a - b over that of b.
@@ -97,7 +98,7 @@ Layer convolve(const ConvShape& s, bool winograd, bool full, bool accumulate = t
     kernels::plain_conv2d_backward_weight(s, l.x, l.dy, accumulate, l.dweight);
     return l;
   }
-  const UseBfloat16 use;
+  const kernels::WithKernels scope(in_bfloat16());
   (winograd ? kernels::winograd_conv2d_forward : kernels::direct_conv2d_forward)(s, l.x, l.weight, &l.bias, l.y);
   (winograd ? kernels::winograd_conv2d_backward_data : kernels::direct_conv2d_backward_data)(s, l.weight, l.dy, true,
                                                                                              l.dx);
@@ -117,7 +118,7 @@ Layer multiply(const kernels::LinearShape& s, bool full, bool accumulate = true)
   if (full) {
     all();
   } else {
-    const UseBfloat16 use;
+    const kernels::WithKernels scope(in_bfloat16());
     all();
   }
   return l;
@@ -198,8 +199,8 @@ std::vector<Tensor> attend(Index rows, Index keys, Index width, bool full) {
   const Tensor &q = t[0], &k = t[1], &v = t[2], &dy = t[3];
   Tensor y = Tensor::zeros(q.shape()), log_sum = Tensor::zeros({samples, heads, rows}), dq = Tensor::zeros(q.shape()),
          dk = Tensor::zeros(k.shape()), dv = Tensor::zeros(k.shape());
-  std::optional<UseBfloat16> use;
-  if (!full) use.emplace();
+  std::optional<kernels::WithKernels> scope;
+  if (!full) scope.emplace(in_bfloat16());
   kernels::attention_forward(width, view(q), view(k), view(v), log_sum, view(y));
   kernels::attention_backward(width, view(q), view(k), view(v), view(std::as_const(y)), log_sum, view(dy), true,
                               view(dq), view(dk), view(dv));
@@ -253,7 +254,7 @@ TEST_CASE("a weight's form is made anew when the factors change") {
   const kernels::PackedWeights kept({w});
   const Tensor before = forward();
   {
-    const UseBfloat16 use;
+    const kernels::WithKernels scope(in_bfloat16());
     CHECK(distance(forward(), before) > 1e-3);
   }
   CHECK(distance(forward(), before) == 0);

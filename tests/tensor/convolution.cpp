@@ -5,10 +5,11 @@
 #include <limits>
 
 #include "autograd/ops.h"
+#include "tensor/kernels/choice.h"
 #include "tensor/kernels/conv/direct.h"
+#include "tensor/kernels/conv/linear.h"
 #include "tensor/kernels/conv/thin.h"
 #include "tensor/kernels/conv/winograd.h"
-#include "tensor/kernels/conv/linear.h"
 #include "tensor/parallel.h"
 
 using namespace reverie;
@@ -219,7 +220,7 @@ TEST_CASE("weight gradients of no images and of no rows are zeros") {
   }
 }
 
-TEST_CASE("whoever asks for direct or for Winograd's kernels gets them") {
+TEST_CASE("direct and Winograd's kernels can be chosen") {
   const kernels::ConvShape wide{2, 8, 8, 16, 16, 3, 3, 1, 1, 1}, few{1, 8, 8, 16, 16, 3, 3, 1, 1, 1};
   const auto forward = [](auto function, const kernels::ConvShape& s) {
     Tensor y = Tensor::zeros(s.y());
@@ -230,12 +231,13 @@ TEST_CASE("whoever asks for direct or for Winograd's kernels gets them") {
     const auto direct = forward(kernels::direct_conv2d_forward, s),
                winograd = forward(kernels::winograd_conv2d_forward, s);
     REQUIRE(direct != winograd);
-    kernels::use_conv_kernels(kernels::ConvKernels::direct);
-    CHECK(forward(kernels::conv2d_forward, s) == direct);
-    kernels::use_conv_kernels(kernels::ConvKernels::winograd);
-    CHECK(forward(kernels::conv2d_forward, s) == winograd);
-    kernels::use_conv_kernels(kernels::ConvKernels::automatic);
-    CHECK(forward(kernels::conv2d_forward, s) == (s.batch == 2 ? winograd : direct));
+    const auto chosen = [&](kernels::ConvKernels conv) {
+      const kernels::WithKernels scope({.conv = conv});
+      return forward(kernels::conv2d_forward, s);
+    };
+    CHECK(chosen(kernels::ConvKernels::direct) == direct);
+    CHECK(chosen(kernels::ConvKernels::winograd) == winograd);
+    CHECK(chosen(kernels::ConvKernels::automatic) == (s.batch == 2 ? winograd : direct));
   }
 }
 

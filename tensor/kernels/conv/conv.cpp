@@ -1,14 +1,14 @@
 #include "tensor/kernels/conv/conv.h"
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include "tensor/gemm.h"
+#include "tensor/kernels/choice.h"
 #include "tensor/kernels/conv/direct.h"
+#include "tensor/kernels/conv/linear.h"
 #include "tensor/kernels/conv/thin.h"
 #include "tensor/kernels/conv/winograd.h"
-#include "tensor/kernels/conv/linear.h"
 #include "tensor/kernels/simd/operands.h"
 #include "tensor/parallel.h"
 
@@ -188,13 +188,12 @@ static LinearShape linear_shape(const ConvShape& s) {
   return {s.batch * s.in_height * s.in_width, s.in_channels, s.out_channels};
 }
 
-static std::atomic<ConvKernels> choice = ConvKernels::automatic;
-void use_conv_kernels(ConvKernels wanted) { choice = wanted; }
-
 static bool use_winograd(const ConvShape& s) {
+  const ConvKernels choice = kernel_choice().conv;
   if (choice == ConvKernels::direct || !winograd_applies(s)) return false;
-  if (choice == ConvKernels::automatic && bfloat16_factors() && bfloat16_level() == Bfloat16Level::tiles) return false;  // cheap products
-  return choice == ConvKernels::winograd || s.batch * s.in_height * s.in_width >= 128;  // too few would fill no tile
+  if (choice == ConvKernels::winograd) return true;
+  if (bfloat16_operands() && bfloat16_level() == Bfloat16Level::amx) return false;  // products are cheap
+  return s.batch * s.in_height * s.in_width >= 128;  // fewer pixels make too few Winograd tiles to fill a register tile
 }
 
 void conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {

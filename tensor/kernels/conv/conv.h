@@ -21,13 +21,6 @@ struct ConvShape {
   Shape y() const { return {batch, out_height(), out_width(), out_channels}; }
 };
 
-/// Which kernels convolutions use from now on, in the whole program. Winograd's are faster and less accurate: in
-/// float 1e-6 of a value, 1e-5 at the worst, twice the direct ones' error. `automatic`, as it is at first, takes them
-/// where they win, with bfloat16 in tiles never: there they win little, at five times the error. `direct` never takes
-/// them, `winograd` wherever they can be. Results differ in their last bits.
-enum class ConvKernels { automatic, direct, winograd };
-void use_conv_kernels(ConvKernels choice);
-
 /// y = x * weight (+ bias, where given).
 void conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y);
 /// dx (+)= dy * weight transposed. It is also the forward of a transposed convolution.

@@ -281,7 +281,7 @@ void direct_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const
     };
     const Tensor packed =
         packed_weight(weight, PackedForm::direct_data, s.stride * 256 + s.padding,
-                 {{blocks, packed_block<Unit>(s.out_channels, taps)}, blocks, fill, is_bfloat16<Unit>});
+                      {{blocks, packed_block<Unit>(s.out_channels, taps)}, blocks, fill, is_bfloat16<Unit>});
     const Unit* w = units<Unit>(packed.data());
     for (const Correlation& correlate : correlations) {
       correlate(dy.data(), w, nullptr, accumulate, dx.data());
@@ -315,7 +315,7 @@ static void copy_for_sum(const Images& from, const real* dy, Index images, Index
 
 void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
                                    Tensor& dweight) {
-  if (bfloat16_factors()) return pairs_conv2d_backward_weight(s, x, dy, accumulate, dweight);
+  if (bfloat16_operands()) return pairs_conv2d_backward_weight(s, x, dy, accumulate, dweight);
   const ConvMicro& micro = conv_micro();
   const Images in = input_of(s), out = output_of(s);
   const Index taps = s.kernel_height * s.kernel_width, tile = channel_block * micro.output_block;

@@ -11,8 +11,8 @@
 
 #include "tensor/kernels/simd/microkernel.h"
 #include "tensor/kernels/simd/microkernel_amx-inl.h"
-#include "tensor/kernels/simd/transpose-inl.h"
 #include "tensor/kernels/simd/operands-inl.h"
+#include "tensor/kernels/simd/transpose-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
@@ -309,7 +309,7 @@ ConvMicro describe_conv() {
                        round_two<true>,
                        turn_in_place,
                        round_taps<true>};
-    micro.best = Bfloat16Level::tiles;
+    micro.best = Bfloat16Level::amx;
   }
 #endif
 #endif

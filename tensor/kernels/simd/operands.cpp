@@ -7,32 +7,20 @@
 #endif
 
 #include <algorithm>
-#include <atomic>
 
-#include "tensor/error.h"
 #include "tensor/kernels/simd/microkernel.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
-
-static std::atomic<Factors> factors = Factors::full;
-
-void use_factors(Factors choice) {
-  if (choice == Factors::bfloat16 && sizeof(real) != 4) throw Error("bfloat16 factors: this build computes in float64");
-  factors = choice;
-}
-bool bfloat16_factors() { return factors == Factors::bfloat16; }
 
 bool bfloat16_is_faster() {
 #if defined(__x86_64__)
   // Intel's vectors of pairs take four times as long as those of floats; tiles are what these processors have for it.
   if (bfloat16_level() == Bfloat16Level::vectors) return __builtin_cpu_is("intel") == 0;
 #endif
-  return bfloat16_level() == Bfloat16Level::tiles;
+  return bfloat16_level() == Bfloat16Level::amx;
 }
 
-static std::atomic<Bfloat16Level> most_level = Bfloat16Level::tiles;
-void use_bfloat16_level(Bfloat16Level most) { most_level = most; }
-Bfloat16Level bfloat16_level() { return std::min<Bfloat16Level>(most_level, conv_micro().best); }
+Bfloat16Level bfloat16_level() { return std::min<Bfloat16Level>(kernel_choice().most_bfloat16, conv_micro().best); }
 
 bool has_tiles() {
 #if defined(__x86_64__) && defined(__linux__)

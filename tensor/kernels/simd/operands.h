@@ -2,28 +2,19 @@
 #include <type_traits>
 
 #include "tensor/bfloat16.h"
+#include "tensor/kernels/choice.h"
 #include "tensor/real.h"
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// What linear layers, convolutions and attention multiply from now on, in the whole program: their reals, or those
-/// rounded to bfloat16, whose products are summed in float all the same (tensor/bfloat16.h). Processors that know
-/// bfloat16 multiply twice as many in the same time, those that do it in tiles sixteen times. The results' errors, as
-/// the root of their mean square over that of the values: 0.3%, of Winograd's convolutions up to 1.4%. In float stay
-/// layers from or to fewer than eight channels, products of a few rows, grouped convolutions, and everything else. For
-/// real = float; throws Error in the build for double.
-enum class Factors { full, bfloat16 };
-void use_factors(Factors choice);
-bool bfloat16_factors();
+/// Whether the caller's kernel choice rounds operands to bfloat16.
+inline bool bfloat16_operands() { return kernel_choice().operands == OperandType::bfloat16; }
 
 /// Whether that is faster than float on this processor. Elsewhere the same products are computed, but slower.
 bool bfloat16_is_faster();
 
-/// How pairs in bfloat16 are multiplied: with shifts and masks, by the processor's vectors (AVX-512 BF16), or in its
-/// tiles (Intel's AMX). At first it is the best that the processor has; a test may want less.
-enum class Bfloat16Level { emulated, vectors, tiles };
+/// The level at which pairs in bfloat16 are multiplied: the processor's best, or less if the kernel choice says so.
 Bfloat16Level bfloat16_level();
-void use_bfloat16_level(Bfloat16Level most);
 
 /// Whether the processor has Intel's AMX with bfloat16 and the system lends it to the program. Asks for it: from then
 /// on the program's threads have 8 KB more to save.
@@ -45,7 +36,7 @@ inline constexpr Index block_channels = block_units* unit_numbers<Unit>;
 template <class Function>
 void with_units(Function f) {
   if constexpr (sizeof(real) == sizeof(Bfloat16Pair)) {
-    if (bfloat16_factors()) return f(Bfloat16Pair());
+    if (bfloat16_operands()) return f(Bfloat16Pair());
   }
   f(real());
 }
