@@ -15,6 +15,7 @@
 #include "benchmarks/peak.h"
 #include "tensor/kernels/choice.h"
 #include "tensor/kernels/conv/direct.h"
+#include "tensor/kernels/conv/plain.h"
 #include "tensor/kernels/conv/thin.h"
 #include "tensor/kernels/conv/winograd.h"
 #include "tensor/kernels/packing/packed_weights.h"

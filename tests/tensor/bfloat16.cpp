@@ -16,6 +16,7 @@
 #include "tensor/kernels/attention.h"
 #include "tensor/kernels/conv/direct.h"
 #include "tensor/kernels/conv/linear.h"
+#include "tensor/kernels/conv/plain.h"
 #include "tensor/kernels/conv/winograd.h"
 #include "tensor/kernels/packing/blocks.h"
 #include "tensor/parallel.h"

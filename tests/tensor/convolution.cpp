@@ -8,6 +8,7 @@
 #include "tensor/kernels/choice.h"
 #include "tensor/kernels/conv/direct.h"
 #include "tensor/kernels/conv/linear.h"
+#include "tensor/kernels/conv/plain.h"
 #include "tensor/kernels/conv/thin.h"
 #include "tensor/kernels/conv/winograd.h"
 #include "tensor/parallel.h"
