@@ -20,12 +20,11 @@ void ShardedGradient::compute(Index batch_size,
   std::vector<TensorList> gradients(static_cast<std::size_t>(lanes), TensorList(weights.size()));
   sum_.clear();
   const auto kept = parameters_.keep_packed(shards);
-  parallel_tiles(lanes, [&](Index lane) {
+  parallel_tasks(lanes, [&](Index lane) {
     for (Index s = lane; s < shards; s += lanes) {
       Tape tape;
       const Index first = s * shard_size_;
-      tape.backward(shard_loss(tape, first, std::min(first + shard_size_, batch_size)),
-                    gradients[lane]);
+      tape.backward(shard_loss(tape, first, std::min(first + shard_size_, batch_size)), gradients[lane]);
     }
   });
   sum_.resize(weights.size());

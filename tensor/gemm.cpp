@@ -37,7 +37,7 @@ void gemm(Trans trans_a, Trans trans_b, Index m, Index n, Index k, real alpha, c
 
 void parallel_gemm(Trans trans_a, Trans trans_b, Index m, Index n, Index k, real alpha, const real* a, Index lda,
                    const real* b, Index ldb, real beta, real* c, Index ldc) {
-  // A tile of about four million multiplications: tens of microseconds, enough to pay for a task.
+  // A task has about four million multiplications, tens of microseconds, so that its overhead does not count.
   const Index row_work = std::max<Index>(1, n * k);
   const Index rows = std::max<Index>(16, (Index{1} << 22) / row_work);
   parallel_for(m, rows, [&](Index begin, Index end) {

@@ -26,8 +26,9 @@ std::unique_ptr<Pool>& pool() {
   return instance;
 }
 
-// Threads that run tiles now. Where they are all there are, a loop inside of a tile just runs: the tiles are the same,
-// so the bits are too. As soon as a thread is out of work, the others' inner loops have something for it.
+// The number of threads that run a task now. While all threads are busy, a loop inside a task runs its tasks one after
+// the other: the same tasks, so the same bits, without the overhead. When a thread runs out of work, the inner loops of
+// the others share theirs with it.
 std::atomic<int> working = 0;
 thread_local bool is_working = false;
 
@@ -44,17 +45,17 @@ struct Working {
 }  // namespace
 
 void set_threads(int count) {
-  const int wanted = count > 0 ? count : tbb::info::default_concurrency();
+  const int limit = count > 0 ? count : tbb::info::default_concurrency();
   pool().reset();
-  pool() = std::make_unique<Pool>(wanted);
+  pool() = std::make_unique<Pool>(limit);
 }
 
 int threads() { return pool()->arena.max_concurrency(); }
 
-void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
+void parallel_tasks(Index count, const std::function<void(Index)>& task) {
   if (count <= 0) return;
   if (count == 1 || threads() == 1 || (is_working && working >= threads())) {
-    for (Index i = 0; i < count; ++i) tile(i);
+    for (Index i = 0; i < count; ++i) task(i);
     return;
   }
   const auto run = [&, context = task_context] {
@@ -63,17 +64,17 @@ void parallel_tiles(Index count, const std::function<void(Index)>& tile) {
         [&](Index i) {
           const Working now;
           const WithTaskContext inherited(context);
-          tile(i);
+          task(i);
         },
         tbb::simple_partitioner());
   };
-  // While it waits for the tiles of an inner loop, a thread must not pick up one of an outer loop (another shard with
-  // all its activations). The outermost loop's thread may take what it finds.
+  // While a thread waits for the tasks of an inner loop, it must not start a task of an outer loop (another shard, with
+  // all its activations). The thread of the outermost loop may run any task.
   is_working ? tbb::this_task_arena::isolate(run) : pool()->arena.execute(run);
 }
 
 double parallel_sum(Index n, Index grain, const std::function<double(Index, Index)>& part) {
-  std::vector<double> parts(static_cast<std::size_t>((n + grain - 1) / grain));
+  std::vector<double> parts((n + grain - 1) / grain);
   parallel_for(n, grain, [&](Index begin, Index end) { parts[begin / grain] = part(begin, end); });
   double sum = 0;
   for (const double value : parts) sum += value;

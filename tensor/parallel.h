@@ -5,29 +5,29 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// How many threads work from now on; 0 means one for each core. Results do not depend on it, to the bit.
+/// Sets the number of threads; 0 means one per core. Results don't depend on it, to the bit.
 void set_threads(int count);
 int threads();
 
-/// Calls tile(i) for i = 0 .. count-1, in any order, perhaps at once. The calling thread takes part. What a tile is
-/// depends on the work alone, never on the number of threads. The first exception of a tile is thrown again here.
-void parallel_tiles(Index count, const std::function<void(Index)>& tile);
+/// Calls task(i) for i = 0 .. count-1, in any order and perhaps in parallel. The calling thread takes part. A task must
+/// not depend on the number of threads. Rethrows a task's first exception. The tasks run in the caller's TaskContext.
+void parallel_tasks(Index count, const std::function<void(Index)>& task);
 
-/// Cuts [0, n) into ranges of `grain` (the last may be shorter) and calls body(begin, end) for each, perhaps at once.
-/// A single range is called directly: no thread is woken for little work.
+/// Cuts [0, n) into ranges of `grain` elements (the last may be shorter) and calls body(begin, end) for each, perhaps
+/// in parallel. A single range is called directly, without waking a thread.
 template <class Body>
 void parallel_for(Index n, Index grain, Body&& body) {
   if (n <= grain) {
     if (n > 0) body(Index{0}, n);
     return;
   }
-  parallel_tiles((n + grain - 1) / grain, [&](Index i) {
+  parallel_tasks((n + grain - 1) / grain, [&](Index i) {
     const Index begin = i * grain;
     body(begin, n - begin < grain ? n : begin + grain);
   });
 }
 
-/// The sum of part(begin, end) over such ranges, added up in their order: the same bits for any number of threads.
+/// Returns the sum of part(begin, end) over such ranges, added in order: the same bits for any number of threads.
 double parallel_sum(Index n, Index grain, const std::function<double(Index, Index)>& part);
 
 }  // namespace reverie::inline REVERIE_PRECISION

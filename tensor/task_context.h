@@ -7,10 +7,10 @@ namespace kernels {
 struct KernelChoice;
 }
 
-/// The thread-local state that a task inherits from the thread that started it: `parallel_tiles` sets it while a task
-/// runs. kernels/choice.h fills it. The state outlives the tasks, because a loop's caller waits for all of them.
+/// The thread-local state that a task inherits from the thread that started the loop; parallel_tasks sets it while a
+/// task runs. It may point into the caller's stack, because the caller waits for all tasks.
 struct TaskContext {
-  const kernels::KernelChoice* kernels = nullptr;  ///< null: the default
+  const kernels::KernelChoice* kernels = nullptr;  ///< set by WithKernels (kernels/choice.h); null: the default
 };
 inline constinit thread_local TaskContext task_context;
 

@@ -64,7 +64,7 @@ Var dropout(const Var& x, double p, const RandomKey& key) {
   if (p == 0) return x;
   if (x.rank() < 1) throw ShapeError("dropout: a scalar has no axis of samples");
   Tensor mask = Tensor::uninitialized(x.shape());
-  parallel_tiles(x.extent(0), [&](Index i) {
+  parallel_tasks(x.extent(0), [&](Index i) {
     Tensor row = mask.rows(i, i + 1);
     fill_uniform(key.with_sample(key.sample + i), -p, 1 - p, row.values());  // its sign is the same in float and double
     for (real& value : row.values()) value = real(value >= 0);

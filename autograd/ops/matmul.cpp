@@ -15,18 +15,18 @@ Var batched_matmul(const Var& a, const Var& b) {
   }
   const Index batch = a.extent(0), m = a.extent(1), k = a.extent(2), n = b.extent(2);
   Tensor y = Tensor::uninitialized({batch, m, n});
-  parallel_tiles(batch, [&, pa = a.value().data(), pb = b.value().data(), py = y.data()](Index i) {
+  parallel_tasks(batch, [&, pa = a.value().data(), pb = b.value().data(), py = y.data()](Index i) {
     gemm(no, no, m, n, k, 1, pa + i * m * k, k, pb + i * k * n, n, 0, py + i * m * n, n);
   });
   return record("batched_matmul", std::move(y), {a, b}, [a = a.value(), b = b.value(), batch, m, k, n](Gradients& g) {
     const real* dy = g.output().data();
     if (Tensor* da = g.wanted(0)) {
-      parallel_tiles(batch, [&, da = da->data()](Index i) {
+      parallel_tasks(batch, [&, da = da->data()](Index i) {
         gemm(no, yes, m, k, n, 1, dy + i * m * n, n, b.data() + i * k * n, n, 1, da + i * m * k, k);
       });
     }
     if (Tensor* db = g.wanted(1)) {
-      parallel_tiles(batch, [&, db = db->data()](Index i) {
+      parallel_tasks(batch, [&, db = db->data()](Index i) {
         gemm(yes, no, k, n, m, 1, a.data() + i * m * k, k, dy + i * m * n, n, 1, db + i * k * n, n);
       });
     }

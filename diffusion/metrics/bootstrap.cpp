@@ -43,7 +43,7 @@ std::vector<double> resample_counts(Index n, std::uint64_t seed, Index replicate
 Interval bootstrap_interval(double estimate, Index replicates, const std::function<double(Index)>& statistic) {
   if (replicates < 1) throw UsageError("bootstrap: ", replicates, " replicates; wants at least 1");
   std::vector<double> values(static_cast<std::size_t>(replicates));
-  parallel_tiles(replicates, [&](Index i) { values[i] = statistic(i); });
+  parallel_tasks(replicates, [&](Index i) { values[i] = statistic(i); });
   const double shift = estimate - mean_of(values);
   std::sort(values.begin(), values.end());
   return {quantile(values, 0.025) + shift, quantile(values, 0.975) + shift};

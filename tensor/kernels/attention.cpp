@@ -137,7 +137,7 @@ static void forward(Index width, HeadView<const real> q, HeadView<const real> k,
   const Index heads = log_sum.extent(1), most = attention_micro<Unit>(q.rows).queries,
               padded = padded_width<Unit>(width), unit = unit_numbers<Unit>;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
-  parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
+  parallel_tasks(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
     Scratch scratch;
     real *rows = scratch.take(most * padded), *query = scratch.take(padded * most), *sum = scratch.take(padded * most);
@@ -190,7 +190,7 @@ static void backward(Index width, HeadView<const real> q, HeadView<const real> k
   const Index heads = log_sum.extent(1), most = attention_micro<Unit>(q.rows).queries,
               padded = padded_width<Unit>(width), unit = unit_numbers<Unit>;
   const real scale = 1 / std::sqrt(static_cast<real>(width));
-  parallel_tiles(log_sum.extent(0) * heads, [&](Index tile) {
+  parallel_tasks(log_sum.extent(0) * heads, [&](Index tile) {
     const Index n = tile / heads, h = tile % heads;
     Scratch scratch;
     real *query = scratch.take(padded * most), *query_rows = scratch.take(most * padded);

@@ -28,7 +28,7 @@ struct Blocks {
   // body(block, offset of its first element, its positions) for the blocks of a sample
   template <class Body>
   void for_each(Index sample, Body body) const {
-    parallel_tiles(per_sample,
+    parallel_tasks(per_sample,
                    [&](Index block) { body(block, (sample * positions + block * rows) * channels, rows_of(block)); });
   }
 };
@@ -65,7 +65,7 @@ GroupNormMoments group_norm_moments(const Tensor& x, Index groups, double eps) {
   const double count = static_cast<double>(blocks.positions * width);
   const Shape shape{blocks.samples, channels};
   GroupNormMoments result{Tensor::uninitialized(shape), Tensor::uninitialized(shape)};
-  parallel_tiles(blocks.samples, [&](Index n) {
+  parallel_tasks(blocks.samples, [&](Index n) {
     std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));
     blocks.for_each(n, [&](Index block, Index offset, Index rows) {
       real* mean = parts.data() + 2 * block * channels;
@@ -95,7 +95,7 @@ GroupNormMoments group_norm_moments(const Tensor& x, Index groups, double eps) {
 void group_norm_forward(const GroupNormInput& in, const GroupNormMoments& moments, Tensor& y) {
   const Blocks blocks(in.x.shape());
   const Index channels = blocks.channels;
-  parallel_tiles(blocks.samples, [&](Index n) {
+  parallel_tasks(blocks.samples, [&](Index n) {
     const Affine affine(in, moments, n, channels);
     blocks.for_each(n, [&](Index, Index at, Index rows) {
       group_norm_micro().forward(affine.block(in, moments, n, at, rows), y.data() + at);
@@ -113,7 +113,7 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
   const Index channels = blocks.channels, width = channels / in.groups;
   const double count = static_cast<double>(blocks.positions * width);
   Tensor sums = Tensor::zeros({blocks.samples, 2, channels});  // S and D
-  parallel_tiles(blocks.samples, [&](Index n) {
+  parallel_tasks(blocks.samples, [&](Index n) {
     const Affine affine(in, moments, n, channels);
     const real* rstd = moments.rstd.data() + n * channels;
     std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));

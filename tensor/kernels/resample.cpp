@@ -18,7 +18,7 @@ void add_pixel(const real* from, real factor, Index channels, real* to) {
 void gather_windows(Windows windows, const Tensor& fine, real factor, Tensor& coarse) {
   const Index height = fine.extent(1), width = fine.extent(2), channels = fine.extent(3);
   const Index rows = coarse.extent(1), columns = coarse.extent(2);
-  parallel_tiles(coarse.extent(0) * rows, [&](Index row) {
+  parallel_tasks(coarse.extent(0) * rows, [&](Index row) {
     const Index n = row / rows, i = row % rows;
     for (Index j = 0; j < columns; ++j) {
       real* to = coarse.data() + (row * columns + j) * channels;
@@ -37,7 +37,7 @@ void spread_windows(Windows windows, const Tensor& coarse, real factor, Tensor& 
   // The windows that hold position `at`: their first, and one past their last.
   const auto first = [&](Index at) { return at < windows.size ? 0 : (at - windows.size) / windows.stride + 1; };
   const auto last = [&](Index at, Index count) { return std::min(count, at / windows.stride + 1); };
-  parallel_tiles(fine.extent(0) * height, [&](Index row) {
+  parallel_tasks(fine.extent(0) * height, [&](Index row) {
     const Index n = row / height, y = row % height;
     for (Index x = 0; x < width; ++x) {
       real* to = fine.data() + (row * width + x) * channels;

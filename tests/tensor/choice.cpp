@@ -78,7 +78,7 @@ TEST_CASE("a choice reaches the tasks of nested loops on every thread") {
   std::set<std::thread::id> threads_seen;
   std::atomic<int> arrived = 0;
   const WithKernels scope({.conv = ConvKernels::direct});
-  parallel_tiles(4, [&](Index outer) {
+  parallel_tasks(4, [&](Index outer) {
     ++arrived;  // and wait, so that each task has a thread of its own
     for (const auto deadline = Clock::now() + 20s; arrived < 4 && Clock::now() < deadline;) std::this_thread::yield();
     wrong += kernels::kernel_choice().conv != ConvKernels::direct;
@@ -90,7 +90,7 @@ TEST_CASE("a choice reaches the tasks of nested loops on every thread") {
     {
       const WithKernels inner({.conv = mine});
       for (int repeat = 0; repeat < 50; ++repeat)
-        parallel_tiles(8, [&](Index) { wrong += kernels::kernel_choice().conv != mine; });
+        parallel_tasks(8, [&](Index) { wrong += kernels::kernel_choice().conv != mine; });
     }
     wrong += kernels::kernel_choice().conv != ConvKernels::direct;
   });
@@ -103,7 +103,7 @@ TEST_CASE("after a task throws, no thread keeps its choice") {
   set_threads(4);
   {
     const WithKernels scope({.conv = ConvKernels::winograd});
-    CHECK_THROWS_AS(parallel_tiles(64,
+    CHECK_THROWS_AS(parallel_tasks(64,
                                    [](Index i) {
                                      const WithKernels inner({.conv = ConvKernels::direct});
                                      if (i % 7 == 0) throw std::runtime_error("task");
@@ -112,7 +112,7 @@ TEST_CASE("after a task throws, no thread keeps its choice") {
     CHECK(kernels::kernel_choice().conv == ConvKernels::winograd);
   }
   std::atomic<int> wrong = 0;
-  parallel_tiles(64, [&](Index) { wrong += kernels::kernel_choice() != KernelChoice{}; });
+  parallel_tasks(64, [&](Index) { wrong += kernels::kernel_choice() != KernelChoice{}; });
   CHECK(wrong == 0);
   set_threads(0);
 }

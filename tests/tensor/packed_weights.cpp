@@ -40,7 +40,7 @@ TEST_CASE("a held weight is prepared once a form and variant, by many threads at
   {
     const PackedWeights kept({held});
     const PackedWeights again({held, held});  // as when two networks share a weight
-    parallel_tiles(64, [&](Index i) { CHECK(sum_of(held, PackedForm::direct_forward, i % 2) == 24 + i % 2); });
+    parallel_tasks(64, [&](Index i) { CHECK(sum_of(held, PackedForm::direct_forward, i % 2) == 24 + i % 2); });
     CHECK(sum_of.made == 8);
     CHECK(sum_of(held, PackedForm::direct_data, 0) == 24);
     CHECK(sum_of.made == 12);

@@ -14,7 +14,7 @@ TEST_CASE("every index is visited once, nested or not, for any number of threads
     set_threads(count);
     CHECK(threads() == count);
     std::vector<std::atomic<int>> seen(100 * 30);
-    parallel_tiles(100, [&](Index i) {
+    parallel_tasks(100, [&](Index i) {
       parallel_for(30, 7, [&](Index begin, Index end) {
         for (Index j = begin; j < end; ++j) ++seen[i * 30 + j];
       });
@@ -26,16 +26,16 @@ TEST_CASE("every index is visited once, nested or not, for any number of threads
   set_threads(0);
 }
 
-TEST_CASE("a thread that is out of work helps in the inner loop of another's tile") {
+TEST_CASE("a thread that is out of work helps in the inner loop of another's task") {
   using namespace std::chrono_literals;
   using Clock = std::chrono::steady_clock;
   set_threads(2);
   std::atomic<int> inside = 0;
   std::atomic<bool> helped = false;
-  parallel_tiles(2, [&](Index outer) {
+  parallel_tasks(2, [&](Index outer) {
     if (outer == 0) return;  // its thread has nothing more to do
     for (const auto deadline = Clock::now() + 20s; !helped && Clock::now() < deadline;) {
-      parallel_tiles(2, [&](Index) {
+      parallel_tasks(2, [&](Index) {
         ++inside;
         for (const auto end = Clock::now() + 10ms; !helped && Clock::now() < end;)
           if (inside == 2) helped = true;
@@ -62,10 +62,10 @@ TEST_CASE("a sum has the same bits for any number of threads") {
   set_threads(0);
 }
 
-TEST_CASE("an exception in a tile reaches the caller") {
-  CHECK_THROWS_AS(parallel_tiles(8,
+TEST_CASE("an exception in a task reaches the caller") {
+  CHECK_THROWS_AS(parallel_tasks(8,
                                  [](Index i) {
-                                   if (i == 5) throw std::runtime_error("tile");
+                                   if (i == 5) throw std::runtime_error("task");
                                  }),
                   std::runtime_error);
 }

@@ -164,7 +164,7 @@ struct Correlation {
     const Index at_once = images_at_once<Unit>(in.count, columns), groups = blocks_of(in.count, at_once);
     const Index band = band_rows(rows, at_once * columns * tap_count * in.channels * out.channels),
                 bands = blocks_of(rows, band);
-    parallel_tiles(groups * bands, [&](Index task) {
+    parallel_tasks(groups * bands, [&](Index task) {
       const Index first_image = task / bands * at_once, first = task % bands * band;
       const Index band_height = std::min(band, rows - first);
       const Copy<Unit> copy{.images = std::min(at_once, in.count - first_image),
@@ -348,7 +348,7 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
       dy_image = copy;
     }
     const Index chunk = even_tile(out.height, std::max<Index>(1, chunk_pixels / columns));
-    parallel_tiles(out_blocks * in_blocks, [&](Index pair) {
+    parallel_tasks(out_blocks * in_blocks, [&](Index pair) {
       const Index o = pair / in_blocks, i = pair % in_blocks;
       real* sum = sums + pair * taps * tile;
       for (Index row = 0; row < out.height; row += chunk) {

@@ -128,7 +128,7 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
     Scratch copies;
     Bfloat16Pair* lines = units<Bfloat16Pair>(copies.take(phases * in_blocks * columns * channel_block));
     Bfloat16Pair* slope_lines = units<Bfloat16Pair>(copies.take(slopes_count * out_blocks * slope_block));
-    parallel_tiles(phases + 1, [&](Index phase) {
+    parallel_tasks(phases + 1, [&](Index phase) {
       if (phase == phases) {
         slopes.copy(first * square_places - most, slope_columns, width, slope_lines);
         for (Index o = 0; o < out_blocks && slopes_count > 1; ++o) {
@@ -151,7 +151,7 @@ void pairs_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
       line.copy(first * square_places, columns, channel_block, of_phase);
       turn_columns(of_phase, in_blocks * columns);
     });
-    parallel_tiles(out_blocks * in_blocks, [&](Index pair) {
+    parallel_tasks(out_blocks * in_blocks, [&](Index pair) {
       const Index o = pair / in_blocks, i = pair % in_blocks;
       real* sum = sums + pair * taps * tile;
       for (Index column = 0; column < columns; column += chunk_squares * square_units) {

@@ -125,7 +125,7 @@ void plain_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const 
   const Index out = s.group_out(), patch = s.patch(), pixels = s.out_height() * s.out_width(),
               rows_per_panel = panel_rows(s);
   // One task per image, because the patches of neighbouring pixels overlap in dx.
-  parallel_tiles(s.batch, [&](Index n) {
+  parallel_tasks(s.batch, [&](Index n) {
     for (Index begin = 0; begin < pixels; begin += rows_per_panel) {
       const Index first = n * pixels + begin, last = n * pixels + std::min(begin + rows_per_panel, pixels);
       for (Index group = 0; group < s.groups; ++group) {
@@ -151,7 +151,7 @@ void plain_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Ten
   const Index parts = std::clamp<Index>(pixels * patch * s.out_channels >> 27, 1, 8);
   const Index part_pixels = (pixels + parts - 1) / parts, rows_per_panel = panel_rows(s);
   std::vector<std::vector<real>> sums(parts);
-  parallel_tiles(parts, [&](Index part) {
+  parallel_tasks(parts, [&](Index part) {
     std::vector<real>& sum = sums[part];
     sum.assign(dweight.size(), 0);
     const Index end = std::min(pixels, (part + 1) * part_pixels);

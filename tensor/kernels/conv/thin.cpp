@@ -193,7 +193,7 @@ void correlate_patches(const Correlation& c, const real* x, const real* pixels_o
   Scratch scratch;
   real* sums = scratch.take(parts * size);
   std::fill_n(sums, parts * size, real(0));
-  parallel_tiles(parts, [&](Index part) {
+  parallel_tasks(parts, [&](Index part) {
     for (Index task = part * part_tasks; task < std::min(tasks, (part + 1) * part_tasks); ++task) {
       const Index first = task * c.task_rows();
       Scratch local;

@@ -153,7 +153,7 @@ void correlate(const Tiles& tiles, const Taps& taps, PackedForm form, const real
     std::vector<Index> steps, m_at;
     for (Index block = 0; block < p.in_blocks; ++block) steps.push_back(v_layout.at(0, block, 0));
     for (Index t = 0; t < micro.in<Unit>().max_pixels; ++t) m_at.push_back(m_layout.at(0, 0, t));
-    parallel_tiles(p.out_blocks, [&](Index block) {
+    parallel_tasks(p.out_blocks, [&](Index block) {
       const Index channel = block * p.output_block;
       Scratch local;
       real* m = local.take(places * m_layout.place_stride);
@@ -247,11 +247,11 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
     transform_for_sum<6>(x.data(), tiles, in, group, 1, winograd_micro().input, v_layout, v);
     transform_for_sum<4>(dy.data(), tiles, out, group, 0, winograd_micro().gradient, d_layout, d);
     if constexpr (is_bfloat16<Unit>) {
-      parallel_tiles(places, [&](Index place) {
+      parallel_tasks(places, [&](Index place) {
         for (Index i = 0; i < in_blocks; ++i) turn_columns(v + v_layout.at(place, i, 0), count);
       });
     }
-    parallel_tiles(pairs, [&](Index pair) {
+    parallel_tasks(pairs, [&](Index pair) {
       const Index o = pair / in_blocks, i = pair % in_blocks;
       Scratch of_pair;
       real* sum = sums != nullptr ? sums + pair * sum_size : of_pair.take(sum_size);

@@ -50,7 +50,7 @@ Tensor packed_weight(const Tensor& weight, PackedForm name, Index variant, const
   }
   if (!kept || kept->weight.shape() != weight.shape()) {
     Tensor numbers = Tensor::uninitialized(recipe.shape);
-    parallel_tiles(recipe.parts, [&](Index part) { recipe.fill(part, numbers.data()); });
+    parallel_tasks(recipe.parts, [&](Index part) { recipe.fill(part, numbers.data()); });
     return numbers;
   }
   std::shared_ptr<Form> form;
@@ -64,7 +64,7 @@ Tensor packed_weight(const Tensor& weight, PackedForm name, Index variant, const
     form = place->second;
     if (++form->uses == kept->uses) kept->forms.erase(place);
   }
-  parallel_tiles(form->begun < recipe.parts ? recipe.parts : 0, [&](Index) {
+  parallel_tasks(form->begun < recipe.parts ? recipe.parts : 0, [&](Index) {
     const Index part = form->begun++;
     if (part >= recipe.parts) return;  // other shards' threads have come before
     recipe.fill(part, form->numbers.data());
