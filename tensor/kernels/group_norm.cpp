@@ -69,7 +69,7 @@ GroupNormMoments group_norm_moments(const Tensor& x, Index groups, double eps) {
     std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));
     blocks.for_each(n, [&](Index block, Index offset, Index rows) {
       real* mean = parts.data() + 2 * block * channels;
-      group_norm_micro().moments(x.data() + offset, rows, channels, mean, mean + channels);
+      group_norm_loops().moments(x.data() + offset, rows, channels, mean, mean + channels);
     });
     for (Index g = 0; g < groups; ++g) {
       const auto sum = [&](auto&& term) {  // of term(elements, mean, squares) over all parts of the group
@@ -98,7 +98,7 @@ void group_norm_forward(const GroupNormInput& in, const GroupNormMoments& moment
   parallel_tasks(blocks.samples, [&](Index n) {
     const Affine affine(in, moments, n, channels);
     blocks.for_each(n, [&](Index, Index at, Index rows) {
-      group_norm_micro().forward(affine.block(in, moments, n, at, rows), y.data() + at);
+      group_norm_loops().forward(affine.block(in, moments, n, at, rows), y.data() + at);
     });
   });
 }
@@ -119,7 +119,7 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
     std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));
     blocks.for_each(n, [&](Index block, Index at, Index rows) {
       real* part = parts.data() + 2 * block * channels;
-      group_norm_micro().slopes(affine.block(in, moments, n, at, rows), dy.data() + at, part, part + channels);
+      group_norm_loops().backward_sums(affine.block(in, moments, n, at, rows), dy.data() + at, part, part + channels);
     });
     real* sum = sums.data() + 2 * n * channels;
     for (Index block = 0; block < blocks.per_sample; ++block) {
@@ -142,7 +142,7 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
       std::fill_n(b.begin() + g * width, width, static_cast<real>(mean_dz_z * r));
     }
     blocks.for_each(n, [&](Index, Index at, Index rows) {
-      group_norm_micro().gradient(affine.block(in, moments, n, at, rows), dy.data() + at, a.data(), b.data(), dx != &dy,
+      group_norm_loops().backward_data(affine.block(in, moments, n, at, rows), dy.data() + at, a.data(), b.data(), dx != &dy,
                                   dx->data() + at);
     });
   });

@@ -10,7 +10,7 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-using Unit = std::integral_constant<Index, 1>;  // the stride of a line along the last axis, known to the compiler
+using UnitStride = std::integral_constant<Index, 1>;  // the stride of a line along the last axis, known to the compiler
 
 // Calls body(offset of a line's first element, stride between its elements) for every line along `axis`.
 template <class Body>
@@ -20,7 +20,7 @@ void for_lines(const Shape& shape, int axis, Body body) {
   parallel_for(lines, std::max<Index>(1, elementwise_grain / std::max<Index>(1, length)), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       if (inner == 1) {
-        body(i * length, Unit{});
+        body(i * length, UnitStride{});
       } else {
         body(i / inner * length * inner + i % inner, inner);
       }
@@ -54,7 +54,7 @@ void softmax_line(const real* x, Index n, Stride stride, real* y) {
 
 }  // namespace
 
-void softmax_row(const real* x, Index n, real* y) { softmax_line(x, n, Unit{}, y); }
+void softmax_row(const real* x, Index n, real* y) { softmax_line(x, n, UnitStride{}, y); }
 
 void softmax_forward(const Tensor& x, int axis, Tensor& y) {
   const Index n = x.extent(axis);

@@ -22,12 +22,12 @@ Tensor draw(const Shape& shape, Index channel) { return normal(RandomKey{.seed =
 // Without the processor's instructions for bfloat16, and with those that it has.
 std::vector<kernels::Bfloat16Level> levels() {
   std::vector<kernels::Bfloat16Level> all;
-  for (int level = 0; level <= static_cast<int>(kernels::conv_micro().best); ++level)
+  for (int level = 0; level <= static_cast<int>(kernels::microkernel().best_bfloat16); ++level)
     all.push_back(static_cast<kernels::Bfloat16Level>(level));
   return all;
 }
-const kernels::Bfloat16Micro& micro_of(kernels::Bfloat16Level level) {
-  return kernels::conv_micro().levels[static_cast<std::size_t>(level)];
+const kernels::Bfloat16Kernels& kernels_of(kernels::Bfloat16Level level) {
+  return kernels::microkernel().bfloat16_levels[static_cast<std::size_t>(level)];
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ TEST_CASE("vectors are rounded as single numbers are") {
     return a == b || (std::isnan(widened(a)) && std::isnan(widened(b)));
   };
   for (const kernels::Bfloat16Level level : levels()) {
-    const kernels::Bfloat16Micro& micro = micro_of(level);
+    const kernels::Bfloat16Kernels& micro = kernels_of(level);
     Bfloat16Pair row[48], pairs[48];
     micro.round(numbers.data(), 2, 48, 48, row, 24);
     micro.round_two(numbers.data(), numbers.data() + 48, 3, 16, 16, pairs, 16);
@@ -62,7 +62,7 @@ TEST_CASE("squares of pairs are turned") {
     std::vector<Bfloat16Pair> squares(3 * 256);
     for (std::size_t i = 0; i < squares.size(); ++i) squares[i].bits = static_cast<std::uint32_t>(i * 2654435761);
     const std::vector<Bfloat16Pair> before = squares;
-    micro_of(level).turn_in_place(squares.data(), 2);
+    kernels_of(level).transpose_squares(squares.data(), 2);
     for (std::size_t i = 0; i < squares.size(); ++i) {
       const std::size_t from = i < 512 ? i / 256 * 256 + i % 16 * 16 + i / 16 % 16 : i;
       CHECK(squares[i].bits == before[from].bits);
@@ -73,10 +73,10 @@ TEST_CASE("squares of pairs are turned") {
 namespace {
 
 // Factors for the micro-kernels, and what plain loops make of them.
-struct Micro {
-  static constexpr Index steps = 5, units = kernels::block_units, most = 32;
-  Index outputs = kernels::conv_micro().output_block;
-  std::vector<Bfloat16Pair> x = pairs(draw({2, steps*units*most}, 1)), weight = pairs(draw({2, 80 * outputs}, 2));
+struct Example {
+  static constexpr Index steps = 5, operands = kernels::block_operands, most = 32;
+  Index outputs = kernels::microkernel().output_block;
+  std::vector<Bfloat16Pair> x = pairs(draw({2, steps*operands*most}, 1)), weight = pairs(draw({2, 80 * outputs}, 2));
   Tensor before = draw({most, outputs}, 3), bias = draw({outputs}, 4);
 
   static std::vector<Bfloat16Pair> pairs(const Tensor& t) {
@@ -90,13 +90,13 @@ struct Micro {
     sum += Sum(widened(static_cast<std::uint16_t>(f.bits >> 16))) * widened(static_cast<std::uint16_t>(g.bits >> 16));
     return sum + Sum(widened(static_cast<std::uint16_t>(f.bits))) * widened(static_cast<std::uint16_t>(g.bits));
   }
-  static Index step(Index k) { return (k * 7 % steps) * units * most; }
+  static Index step(Index k) { return (k * 7 % steps) * operands * most; }
 
   template <class Sum>
   Sum product(Index p, Index c) const {
     Sum sum = 0;
-    for (Index k = 0; k < steps * units; ++k) {
-      sum = add(sum, x[step(k / units) + p * units + k % units], weight[k * outputs + c]);
+    for (Index k = 0; k < steps * operands; ++k) {
+      sum = add(sum, x[step(k / operands) + p * operands + k % operands], weight[k * outputs + c]);
     }
     return sum;
   }
@@ -121,31 +121,31 @@ void check_sum(kernels::Bfloat16Level level, real value, real in_order, double e
 }  // namespace
 
 TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the second product first") {
-  const Micro m;
+  const Example m;
   std::vector<Index> at, even, uneven;
-  for (Index s = 0; s < Micro::steps; ++s) at.push_back(Micro::step(s));
-  for (Index p = 0; p < Micro::most; ++p) {
+  for (Index s = 0; s < Example::steps; ++s) at.push_back(Example::step(s));
+  for (Index p = 0; p < Example::most; ++p) {
     even.push_back(p * m.outputs);
     uneven.push_back((p ^ 1) * m.outputs);
   }
   for (const kernels::Bfloat16Level level : levels()) {
-    const Index most = micro_of(level).products.max_pixels;
+    const Index most = kernels_of(level).products.max_pixels;
     for (const Index pixels : {Index{1}, Index{5}, Index{13}, most / 2, most - 3, most}) {
       for (const Index channels : {m.outputs, m.outputs - 3}) {
         for (const bool in_order : {true, false}) {
           for (const int addend : {0, 1, 2}) {  // none, bias, what was there
             if (pixels <= 0 || pixels > most || channels <= 0 || (!in_order && pixels % 2 != 0)) continue;
             Tensor y = m.before.clone();
-            micro_of(level).products.product({.x = m.x.data(),
-                                              .steps = at,
+            kernels_of(level).products.product({.x = m.x.data(),
+                                              .x_offsets = at,
                                               .weight = m.weight.data(),
                                               .pixels = pixels,
                                               .y = y.data(),
-                                              .y_at = (in_order ? even : uneven).data(),
+                                              .y_offsets = (in_order ? even : uneven).data(),
                                               .channels = channels,
                                               .bias = addend == 1 ? m.bias.data() : nullptr,
                                               .accumulate = addend == 2});
-            for (Index p = 0; p < Micro::most; ++p) {
+            for (Index p = 0; p < Example::most; ++p) {
               for (Index c = 0; c < m.outputs; ++c) {
                 const Index place = (in_order ? even : uneven)[p] + c;
                 if (p >= pixels || c >= channels) {
@@ -162,11 +162,11 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
     }
     for (const Index columns : {3, 16, 80}) {
       for (const bool accumulate : {true, false}) {
-        Micro padded;  // the last square is filled up with zeros
+        Example padded;  // the last square is filled up with zeros
         std::fill(padded.x.begin() + columns * 16, padded.x.end(), Bfloat16Pair());
-        if (micro_of(level).turned) micro_of(level).turn_in_place(padded.x.data(), 5);
+        if (kernels_of(level).transposed) kernels_of(level).transpose_squares(padded.x.data(), 5);
         Tensor sums = m.before.clone();
-        micro_of(level).products.outer_sum({.x = padded.x.data(),
+        kernels_of(level).products.outer_sum({.x = padded.x.data(),
                                             .x_row = 0,
                                             .dy = m.weight.data(),
                                             .rows = 1,

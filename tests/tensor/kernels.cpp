@@ -29,9 +29,9 @@ TEST_CASE("exp is within two units in the last place, and ends where it should")
   CHECK(std::isinf(kernels::fast_exp(std::numeric_limits<real>::infinity())));
 }
 
-TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its squares are turned") {
+TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its squares are transposed") {
   for (const Index queries : {Index{1}, Index{1000}}) {  // blocks of one and of two vectors
-    const kernels::AttentionMicro<real>& micro = kernels::attention_micro<real>(queries);
+    const kernels::AttentionMicrokernel<real>& micro = kernels::attention_microkernel<real>(queries);
     const Index B = micro.queries, keys = 500;
     std::vector<real> s(static_cast<std::size_t>(keys * B)), shift(static_cast<std::size_t>(B), real(0.25)),
         total(shift);
@@ -55,24 +55,24 @@ TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its sq
 
     const Index columns = 3 * micro.whole;
     const Tensor rows = normal({.seed = 1}, {B, columns});
-    Tensor turned = Tensor::uninitialized({columns, B});
-    micro.turn(rows.data(), B, columns, turned.data());
+    Tensor transposed = Tensor::uninitialized({columns, B});
+    micro.transpose_rows(rows.data(), B, columns, transposed.data());
     bool right = true;
     for (Index r = 0; r < B; ++r) {
-      for (Index c = 0; c < columns; ++c) right = right && turned[c * B + r] == rows[r * columns + c];
+      for (Index c = 0; c < columns; ++c) right = right && transposed[c * B + r] == rows[r * columns + c];
     }
     CHECK(right);
   }
 }
 
-TEST_CASE("a square of channels is turned where it lies in a larger matrix") {
-  const Index side = kernels::channel_block, step = side + 5, to_step = side + 3;
-  const Tensor from = normal({.seed = 2}, {side, step});
-  Tensor to = Tensor::zeros({side, to_step});
-  kernels::conv_micro().turn(from.data(), step, to.data(), to_step);
+TEST_CASE("a square of channels is transposed where it lies in a larger matrix") {
+  const Index side = kernels::channel_block, stride = side + 5, to_stride = side + 3;
+  const Tensor from = normal({.seed = 2}, {side, stride});
+  Tensor to = Tensor::zeros({side, to_stride});
+  kernels::microkernel().transpose_square(from.data(), stride, to.data(), to_stride);
   bool right = true;
   for (Index r = 0; r < side; ++r) {
-    for (Index c = 0; c < to_step; ++c) right = right && to[r * to_step + c] == (c < side ? from[c * step + r] : 0);
+    for (Index c = 0; c < to_stride; ++c) right = right && to[r * to_stride + c] == (c < side ? from[c * stride + r] : 0);
   }
   CHECK(right);
 }

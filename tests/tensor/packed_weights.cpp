@@ -12,7 +12,7 @@
 
 using namespace reverie;
 using kernels::packed_weight;
-using kernels::PackedForm;
+using kernels::PackedLayout;
 using kernels::PackedWeights;
 
 namespace {
@@ -20,7 +20,7 @@ namespace {
 // Asks for a form of four numbers, each made as a part of its own: the sum of the weight and `variant`.
 struct Asker {
   std::atomic<int> made = 0;  // parts
-  real operator()(const Tensor& weight, PackedForm form, Index variant) {
+  real operator()(const Tensor& weight, PackedLayout form, Index variant) {
     const auto fill = [&](Index part, real* numbers) {
       ++made;
       numbers[part] = static_cast<real>(variant);
@@ -40,16 +40,16 @@ TEST_CASE("a held weight is prepared once a form and variant, by many threads at
   {
     const PackedWeights kept({held});
     const PackedWeights again({held, held});  // as when two networks share a weight
-    parallel_tasks(64, [&](Index i) { CHECK(sum_of(held, PackedForm::direct_forward, i % 2) == 24 + i % 2); });
+    parallel_tasks(64, [&](Index i) { CHECK(sum_of(held, PackedLayout::direct_forward, i % 2) == 24 + i % 2); });
     CHECK(sum_of.made == 8);
-    CHECK(sum_of(held, PackedForm::direct_data, 0) == 24);
+    CHECK(sum_of(held, PackedLayout::direct_data, 0) == 24);
     CHECK(sum_of.made == 12);
-    CHECK(sum_of(held.rows(0, 3), PackedForm::direct_data, 0) == 12);  // begins where `held` does, and is another
+    CHECK(sum_of(held.rows(0, 3), PackedLayout::direct_data, 0) == 12);  // begins where `held` does, and is another
     CHECK(sum_of.made == 16);
-    for (int i = 0; i < 3; ++i) CHECK(sum_of(other, PackedForm::direct_forward, 0) == 48);
+    for (int i = 0; i < 3; ++i) CHECK(sum_of(other, PackedLayout::direct_forward, 0) == 48);
     CHECK(sum_of.made == 28);
   }
-  for (int i = 0; i < 3; ++i) CHECK(sum_of(held, PackedForm::direct_forward, 0) == 24);
+  for (int i = 0; i < 3; ++i) CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
   CHECK(sum_of.made == 40);
 }
 
@@ -57,16 +57,16 @@ TEST_CASE("a form is let go after as many uses as were announced, by all holders
   const Tensor held = Tensor::full({6, 4}, 1);
   Asker sum_of;
   const PackedWeights kept({held}, 2);
-  for (int i = 0; i < 2; ++i) CHECK(sum_of(held, PackedForm::direct_forward, 0) == 24);
+  for (int i = 0; i < 2; ++i) CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
   CHECK(sum_of.made == 4);
   const Index before = memory_use().live_bytes;
-  CHECK(sum_of(held, PackedForm::direct_forward, 0) == 24);
+  CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
   CHECK(sum_of.made == 8);
   CHECK(memory_use().live_bytes == before + 4 * static_cast<Index>(sizeof(real)));
-  CHECK(sum_of(held, PackedForm::direct_forward, 0) == 24);
+  CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
   CHECK(memory_use().live_bytes == before);
   const PackedWeights other({held});  // which announces nothing
-  for (int i = 0; i < 5; ++i) CHECK(sum_of(held, PackedForm::direct_forward, 0) == 24);
+  for (int i = 0; i < 5; ++i) CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
   CHECK(sum_of.made == 12);
 }
 

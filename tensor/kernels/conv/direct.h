@@ -3,9 +3,8 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// The three products of conv.h without im2col, for dense convolutions with enough channels, any kernel and stride;
-/// whoever calls asks first whether they apply. The results agree with the plain kernels up to rounding, and do not
-/// depend on the number of threads.
+/// The functions of conv.h without im2col, for convolutions without groups and with at least eight channels on both
+/// sides, any kernel and stride. They agree with the plain kernels up to rounding. Call them only if direct_applies.
 bool direct_applies(const ConvShape& shape);
 
 void direct_conv2d_forward(const ConvShape& shape, const Tensor& x, const Tensor& weight, const Tensor* bias,
@@ -14,8 +13,8 @@ void direct_conv2d_backward_data(const ConvShape& shape, const Tensor& weight, c
                                  Tensor& dx);
 void direct_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
                                    Tensor& dweight);
-/// The last one with factors rounded to bfloat16, as the others do it if that is wanted (products.h); real = float.
-void pairs_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
+/// direct_conv2d_backward_weight with operands in bfloat16; for real = float.
+void direct_bf16_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
                                   Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

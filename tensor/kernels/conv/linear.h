@@ -3,13 +3,13 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// The extents of a linear layer: x [rows, in], weight [out, in], y [rows, out]. A convolution with a 1x1 kernel is one
-/// on pixels.
+/// The extents of a linear layer: x [rows, in], weight [out, in], y [rows, out]. A 1x1 convolution is a linear layer on
+/// pixels.
 struct LinearShape {
   Index rows, in, out;
 };
 
-/// y = x W^T (+ b, where given).
+/// y = x W^T (+ b, if not null).
 void linear_forward(const LinearShape& shape, const real* x, const Tensor& weight, const Tensor* bias, real* y);
 /// dx (+)= dy W.
 void linear_backward_data(const LinearShape& shape, const Tensor& weight, const real* dy, bool accumulate, real* dx);

@@ -3,8 +3,8 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// The three products of conv.h where one side has only a few channels, as the first and the last convolution of every
-/// network have: too few to fill a vector. Whoever calls asks first whether they apply.
+/// The functions of conv.h for few input or output channels, too few to fill a vector: the first and the last
+/// convolution of every network. Call them only if they apply.
 bool thin_forward_applies(const ConvShape& shape);
 bool thin_backward_applies(const ConvShape& shape);
 

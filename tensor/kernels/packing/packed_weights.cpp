@@ -12,89 +12,89 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-// A form, made or in the making: parts [0, begun) have been begun, and `done` of them are finished.
-struct Form {
+// A packed weight: threads have started parts [0, started) and finished `finished` of them.
+struct Packed {
   Tensor numbers;
   Index uses = 0;
-  std::atomic<Index> begun = 0, done = 0;
+  std::atomic<Index> started = 0, finished = 0;
 };
 
-// A weight that is held, how often, and its forms so far.
-struct Kept {
+// A weight with the packed forms it has so far.
+struct CachedWeight {
   Tensor weight;
-  int holders = 0;
-  Index uses = 0;  // of a form, after which it is let go; 0: never
+  int holders = 0;  // PackedWeights objects
+  Index uses = 0;   // of each packed form, after which it is freed; 0: never
   std::mutex mutex;
-  std::map<std::tuple<PackedForm, Index, bool>, std::shared_ptr<Form>> forms;  // by name, variant, bfloat16
+  std::map<std::tuple<PackedLayout, Index, bool>, std::shared_ptr<Packed>> packed;  // by layout, variant, bfloat16
 };
 
-// All weights that are held, by where their numbers lie: the handle in Kept sees to it that nothing else can lie there.
-struct Registry {
+// All cached weights by the address of their data. CachedWeight::weight keeps that memory from being used again.
+struct Cache {
   std::shared_mutex mutex;
-  std::unordered_map<const real*, std::shared_ptr<Kept>> kept;
+  std::unordered_map<const real*, std::shared_ptr<CachedWeight>> weights;
 };
-Registry& registry() {
-  static Registry instance;
+Cache& cache() {
+  static Cache instance;
   return instance;
 }
 
 }  // namespace
 
-Tensor packed_weight(const Tensor& weight, PackedForm name, Index variant, const PackingRecipe& recipe) {
-  std::shared_ptr<Kept> kept;
+Tensor packed_weight(const Tensor& weight, PackedLayout layout, Index variant, const Packer& packer) {
+  std::shared_ptr<CachedWeight> cached;
   {
-    Registry& r = registry();
-    const std::shared_lock lock(r.mutex);
-    const auto found = r.kept.find(weight.data());
-    if (found != r.kept.end()) kept = found->second;
+    Cache& c = cache();
+    const std::shared_lock lock(c.mutex);
+    const auto found = c.weights.find(weight.data());
+    if (found != c.weights.end()) cached = found->second;
   }
-  if (!kept || kept->weight.shape() != weight.shape()) {
-    Tensor numbers = Tensor::uninitialized(recipe.shape);
-    parallel_tasks(recipe.parts, [&](Index part) { recipe.fill(part, numbers.data()); });
+  if (!cached || cached->weight.shape() != weight.shape()) {
+    Tensor numbers = Tensor::uninitialized(packer.shape);
+    parallel_tasks(packer.parts, [&](Index part) { packer.pack(part, numbers.data()); });
     return numbers;
   }
-  std::shared_ptr<Form> form;
+  std::shared_ptr<Packed> packed;
   {
-    const std::lock_guard lock(kept->mutex);
-    const auto place = kept->forms.try_emplace({name, variant, recipe.bfloat16}).first;
-    if (!place->second) {
-      place->second = std::make_shared<Form>();
-      place->second->numbers = Tensor::uninitialized(recipe.shape);
+    const std::lock_guard lock(cached->mutex);
+    const auto entry = cached->packed.try_emplace({layout, variant, packer.bfloat16}).first;
+    if (!entry->second) {
+      entry->second = std::make_shared<Packed>();
+      entry->second->numbers = Tensor::uninitialized(packer.shape);
     }
-    form = place->second;
-    if (++form->uses == kept->uses) kept->forms.erase(place);
+    packed = entry->second;
+    if (++packed->uses == cached->uses) cached->packed.erase(entry);
   }
-  parallel_tasks(form->begun < recipe.parts ? recipe.parts : 0, [&](Index) {
-    const Index part = form->begun++;
-    if (part >= recipe.parts) return;  // other shards' threads have come before
-    recipe.fill(part, form->numbers.data());
-    if (++form->done == recipe.parts) form->done.notify_all();
+  parallel_tasks(packed->started < packer.parts ? packer.parts : 0, [&](Index) {
+    const Index part = packed->started++;
+    if (part >= packer.parts) return;  // the threads of other shards have started the rest
+    packer.pack(part, packed->numbers.data());
+    if (++packed->finished == packer.parts) packed->finished.notify_all();
   });
-  for (Index done = 0; (done = form->done) < recipe.parts;) form->done.wait(done);
-  return form->numbers;
+  for (Index finished = 0; (finished = packed->finished) < packer.parts;) packed->finished.wait(finished);
+  return packed->numbers;
 }
 
 PackedWeights::PackedWeights(const std::vector<Tensor>& weights, Index uses) : weights_(weights) {
-  Registry& r = registry();
-  const std::unique_lock lock(r.mutex);
+  Cache& c = cache();
+  const std::unique_lock lock(c.mutex);
   for (const Tensor& weight : weights_) {
-    std::shared_ptr<Kept>& kept = r.kept[weight.data()];
-    if (!kept) {
-      kept = std::make_shared<Kept>();
-      kept->weight = weight;
-      kept->uses = uses;
+    std::shared_ptr<CachedWeight>& cached = c.weights[weight.data()];
+    if (!cached) {
+      cached = std::make_shared<CachedWeight>();
+      cached->weight = weight;
+      cached->uses = uses;
     }
-    if (kept->uses != uses) kept->uses = 0;  // holders of two minds
-    ++kept->holders;
+    if (cached->uses != uses) cached->uses = 0;  // the holders disagree
+    ++cached->holders;
   }
 }
 
 PackedWeights::~PackedWeights() {
-  Registry& r = registry();
-  const std::unique_lock lock(r.mutex);
+  Cache& c = cache();
+  const std::unique_lock lock(c.mutex);
   for (const Tensor& weight : weights_) {
-    const auto kept = r.kept.find(weight.data());
-    if (--kept->second->holders == 0) r.kept.erase(kept);
+    const auto cached = c.weights.find(weight.data());
+    if (--cached->second->holders == 0) c.weights.erase(cached);
   }
 }
 

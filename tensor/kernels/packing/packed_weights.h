@@ -7,8 +7,8 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// What kernels make of a weight before they multiply by it: its numbers in another order, or transformed.
-enum class PackedForm {
+/// What the packed weights are for: each kernel reads them in its own layout, and Winograd's also transforms them.
+enum class PackedLayout {
   direct_forward,
   direct_data,
   winograd_forward,
@@ -19,26 +19,24 @@ enum class PackedForm {
   linear_data
 };
 
-/// How a form is made: a tensor, in parts that several threads fill at once. `fill` must not throw. Numbers rounded to
-/// bfloat16 make another form, with pairs of them in the reals' places.
-struct PackingRecipe {
+/// How to pack a weight: into a tensor of `shape`, in parts that several threads fill at once. `pack` must not throw.
+/// With `bfloat16` the tensor holds pairs of numbers in bfloat16 in place of reals.
+struct Packer {
   Shape shape;
   Index parts;
-  std::function<void(Index part, real* form)> fill;
+  std::function<void(Index part, real* packed)> pack;
   bool bfloat16 = false;
 };
 
-/// The weight in a `form`, of which there may be some (`variant`: a stride, say). It is made here and now, unless a
-/// PackedWeights holds the weight and it has been made before; whoever asks while it is being made helps.
-Tensor packed_weight(const Tensor& weight, PackedForm form, Index variant, const PackingRecipe& recipe);
+/// Returns the weight packed in a layout; `variant` tells apart several of one layout (strides, say). Packs it now,
+/// unless a PackedWeights object has it in its cache. Threads that need it at the same time pack it together.
+Tensor packed_weight(const Tensor& weight, PackedLayout layout, Index variant, const Packer& packer);
 
-/// As long as one lives, these weights' prepared forms are kept and used again: all shards of a training step, all
-/// steps of a sampler then pay for them once (but for those that a kernel would rather make anew). Nobody may change
-/// the weights meanwhile. Safe to use from many threads.
+/// While an object lives, the packed forms of these weights are cached, so that all shards of a training step, or all
+/// steps of a sampler, pay for packing once. Nobody may change the weights meanwhile. Thread-safe.
 class PackedWeights {
  public:
-  /// Where it is known that each form will be asked for `uses` times, at most, its memory is given back after the last
-  /// of them; 0 keeps all forms.
+  /// If each packed weight is needed at most `uses` times, its memory is freed after the last; 0 keeps all of them.
   explicit PackedWeights(const std::vector<Tensor>& weights, Index uses = 0);
   ~PackedWeights();
   PackedWeights(const PackedWeights&) = delete;

@@ -1,9 +1,9 @@
-// Included once for each instruction set, by kernels that Highway compiles for all of them.
-#if defined(REVERIE_FUNCTIONS_INL_H) == defined(HWY_TARGET_TOGGLE)
-#ifdef REVERIE_FUNCTIONS_INL_H
-#undef REVERIE_FUNCTIONS_INL_H
+// e^x for vectors.
+#if defined(REVERIE_EXP_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef REVERIE_EXP_INL_H
+#undef REVERIE_EXP_INL_H
 #else
-#define REVERIE_FUNCTIONS_INL_H
+#define REVERIE_EXP_INL_H
 #endif
 
 #include <hwy/highway.h>
@@ -16,13 +16,13 @@
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
-/// e^x for x <= 0, with x raised to -87 at least; NaN stays NaN. As functions.h has it, lane by lane in double.
+/// e^max(x, -87) for x <= 0; NaN stays NaN. The algorithm is that of functions.h; in double, std::exp lane by lane.
 template <class D>
 HWY_INLINE HWY_ATTR hwy::HWY_NAMESPACE::Vec<D> decay(D d, hwy::HWY_NAMESPACE::Vec<D> x) {
   namespace hn = hwy::HWY_NAMESPACE;
   if constexpr (std::is_same_v<hn::TFromD<D>, float>) {
     const hn::RebindToSigned<D> integers;
-    x = hn::Max(hn::Set(d, -87.0f), x);  // in this order: what x86 returns if one of them is no number is the second
+    x = hn::Max(hn::Set(d, -87.0f), x);  // in this order: if one is NaN, x86 returns the second
     const auto shifted = hn::MulAdd(x, hn::Set(d, ExpConstants::log2e), hn::Set(d, ExpConstants::shift));
     const auto n = hn::Sub(shifted, hn::Set(d, ExpConstants::shift));
     const auto r =

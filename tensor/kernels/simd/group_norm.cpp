@@ -1,5 +1,5 @@
-// Compiled once for each instruction set that Highway knows; the best one that the processor has is chosen at run time.
-// The compiler makes vectors of these loops by itself.
+// Group norm's loops over a block of positions: moments, forward pass, sums and gradient of the backward pass. The
+// compiler vectorises them.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/simd/group_norm.cpp"
 #include <hwy/foreach_target.h>
@@ -93,7 +93,7 @@ HWY_ATTR void forward(const NormBlock& b, real* y) {
   });
 }
 
-HWY_ATTR void slopes(const NormBlock& b, real* dy, real* S, real* D) {
+HWY_ATTR void backward_sums(const NormBlock& b, real* dy, real* S, real* D) {
   with_constant(b.silu, [&](auto with_silu) HWY_ATTR {
     for_chunks(b.channels, [&](Index first, auto count) HWY_ATTR {
       const Chunk mean(b.mean, first, count), gain(b.gain, first, count), offset(b.offset, first, count);
@@ -116,8 +116,8 @@ HWY_ATTR void slopes(const NormBlock& b, real* dy, real* S, real* D) {
   });
 }
 
-HWY_ATTR void gradient(const NormBlock& b, const real* du, const real* less, const real* tilt, bool accumulate,
-                       real* dx) {
+HWY_ATTR void backward_data(const NormBlock& b, const real* du, const real* less, const real* tilt, bool accumulate,
+                            real* dx) {
   with_constant(accumulate, [&](auto adds) HWY_ATTR {
     for_chunks(b.channels, [&](Index first, auto count) HWY_ATTR {
       const Chunk mean(b.mean, first, count), gain(b.gain, first, count), l(less, first, count), t(tilt, first, count);
@@ -137,7 +137,7 @@ HWY_ATTR void gradient(const NormBlock& b, const real* du, const real* less, con
 
 }  // namespace
 
-GroupNormMicro describe_group_norm() { return {moments, forward, slopes, gradient}; }
+GroupNormLoops describe_group_norm() { return {moments, forward, backward_sums, backward_data}; }
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -147,8 +147,8 @@ namespace reverie::inline REVERIE_PRECISION::kernels {
 
 HWY_EXPORT(describe_group_norm);
 
-const GroupNormMicro& group_norm_micro() {
-  static const GroupNormMicro micro = HWY_DYNAMIC_DISPATCH(describe_group_norm)();
+const GroupNormLoops& group_norm_loops() {
+  static const GroupNormLoops micro = HWY_DYNAMIC_DISPATCH(describe_group_norm)();
   return micro;
 }
 

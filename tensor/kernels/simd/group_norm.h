@@ -13,17 +13,17 @@ struct NormBlock {
 };
 
 /// Group norm's loops over a block, for the processor at hand; the formulas stand in group_norm.cpp.
-struct GroupNormMicro {
+struct GroupNormLoops {
   /// Of every channel of a block the mean, and the sum of squared deviations from it.
   void (*moments)(const real* x, Index rows, Index channels, real* mean, real* squares);
   /// y = f((x - mean) gain + offset)
   void (*forward)(const NormBlock& block, real* y);
   /// dy becomes du = f' dy;  S = sum du,  D = sum du (x - mean)  over the block's positions.
-  void (*slopes)(const NormBlock& block, real* dy, real* S, real* D);
+  void (*backward_sums)(const NormBlock& block, real* dy, real* S, real* D);
   /// dx (+)= gain du - less - (x - mean) tilt
-  void (*gradient)(const NormBlock& block, const real* du, const real* less, const real* tilt, bool accumulate,
-                   real* dx);
+  void (*backward_data)(const NormBlock& block, const real* du, const real* less, const real* tilt, bool accumulate,
+                        real* dx);
 };
-const GroupNormMicro& group_norm_micro();
+const GroupNormLoops& group_norm_loops();
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -1,4 +1,5 @@
-// Compiled once for each instruction set that Highway knows; the best one that the processor has is chosen at run time.
+// The inner loops of linear layers and convolutions: register tiles of products, sums of outer products, dot products;
+// and the kernels that transpose, round and store for them.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/simd/microkernel.cpp"
 #include <hwy/foreach_target.h>
@@ -21,32 +22,32 @@ namespace {
 constexpr Index registers = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 32 : 16;
 constexpr Index max_pixels = std::max<Index>(1, (registers - vectors - 1) / vectors);
 
-// All of a tile's sums stay in registers. Each unit of a step loads its vectors of weights and, for every pixel, one
+// All of a tile's sums stay in registers. Each unit of a stride loads its vectors of weights and, for every pixel, one
 // unit of x for all lanes, which serves as many multiply-adds as there are vectors.
-template <class Units, Index Pixels>
-HWY_ATTR void product_of(const Product<typename Units::Unit>& t) {
-  using Unit = typename Units::Unit;
+template <class Operands, Index Pixels>
+HWY_ATTR void product_of(const Product<typename Operands::Operand>& t) {
+  using Operand = typename Operands::Operand;
   const Vector d;
   Vec sum[Pixels][vectors];
-#pragma GCC unroll 16  // or GCC clears an array in memory first, at every call
+#pragma GCC unroll 16  // otherwise GCC clears an array in memory at every call
   for (Index p = 0; p < Pixels; ++p) {
 #pragma GCC unroll 16
     for (Index v = 0; v < vectors; ++v) sum[p][v] = hn::Zero(d);
   }
-  const Unit* weight = t.weight;
-  for (const Index step : t.steps) {
-    const Unit* x = t.x + step;
-    for (Index two = 0; two < block_units / 2; ++two, x += 2) {
+  const Operand* weight = t.weight;
+  for (const Index x_offset : t.x_offsets) {
+    const Operand* x = t.x + x_offset;
+    for (Index two = 0; two < block_operands / 2; ++two, x += 2) {
 #pragma GCC unroll 2
       for (Index i = 0; i < 2; ++i, weight += output_block) {
         Vec w[vectors];
 #pragma GCC unroll 16
-        for (Index v = 0; v < vectors; ++v) w[v] = Units::load(d, weight + v * lanes);
+        for (Index v = 0; v < vectors; ++v) w[v] = Operands::load(d, weight + v * lanes);
 #pragma GCC unroll 16
         for (Index p = 0; p < Pixels; ++p) {
-          const Vec value = Units::spread(d, x + p * block_units + i);
+          const Vec value = Operands::broadcast(d, x + p * block_operands + i);
 #pragma GCC unroll 16
-          for (Index v = 0; v < vectors; ++v) sum[p][v] = Units::add_products(d, value, w[v], sum[p][v]);
+          for (Index v = 0; v < vectors; ++v) sum[p][v] = Operands::add_products(d, value, w[v], sum[p][v]);
         }
       }
     }
@@ -58,16 +59,16 @@ HWY_ATTR void product_of(const Product<typename Units::Unit>& t) {
 #pragma GCC unroll 16
       for (Index v = 0; v < vectors; ++v) hn::StoreU(sum[p][v], d, rows + p * output_block + v * lanes);
     }
-    put_rows(t, rows);
+    store_partial(t, rows);
     return;
   }
-  real* const y = t.y;  // what stands in t might change with every store, for all that the compiler knows
-  const Index* const y_at = t.y_at;
+  real* const y = t.y;  // copies, because to the compiler every store might change t
+  const Index* const y_offsets = t.y_offsets;
   const real* const bias = t.bias;
   const auto store = [&](auto finish) HWY_ATTR {
 #pragma GCC unroll 16
     for (Index p = 0; p < Pixels; ++p) {
-      real* to = y + y_at[p];
+      real* to = y + y_offsets[p];
 #pragma GCC unroll 16
       for (Index v = 0; v < vectors; ++v) hn::StoreU(finish(sum[p][v], v, to + v * lanes), d, to + v * lanes);
     }
@@ -81,20 +82,20 @@ HWY_ATTR void product_of(const Product<typename Units::Unit>& t) {
   }
 }
 
-template <class Units, Index... Pixels>
-void product_for(const Product<typename Units::Unit>& t, std::integer_sequence<Index, Pixels...>) {
-  static constexpr void (*table[])(const Product<typename Units::Unit>&) = {product_of<Units, Pixels + 1>...};
+template <class Operands, Index... Pixels>
+void product_for(const Product<typename Operands::Operand>& t, std::integer_sequence<Index, Pixels...>) {
+  static constexpr void (*table[])(const Product<typename Operands::Operand>&) = {product_of<Operands, Pixels + 1>...};
   table[t.pixels - 1](t);
 }
-template <class Units>
-void product(const Product<typename Units::Unit>& t) {
-  product_for<Units>(t, std::make_integer_sequence<Index, max_pixels>());
+template <class Operands>
+void product(const Product<typename Operands::Operand>& t) {
+  product_for<Operands>(t, std::make_integer_sequence<Index, max_pixels>());
 }
 
-// `Channels` of x's channels, from `first` on, by a block of dy's in registers, running over the pixels.
-template <class Units, Index Channels>
-HWY_ATTR void outer_sum_of(const OuterSum<typename Units::Unit>& t, Index first) {
-  using Unit = typename Units::Unit;
+// A register tile of `Channels` channels of x, from `first` on, by a block of dy's; the loop runs over the pixels.
+template <class Operands, Index Channels>
+HWY_ATTR void outer_sum_of(const OuterSum<typename Operands::Operand>& t, Index first) {
+  using Operand = typename Operands::Operand;
   const Vector d;
   Vec sum[Channels][vectors];
   real* target = t.sum + first * t.sum_row;
@@ -105,20 +106,20 @@ HWY_ATTR void outer_sum_of(const OuterSum<typename Units::Unit>& t, Index first)
       sum[i][v] = t.accumulate ? hn::LoadU(d, target + i * t.sum_row + v * lanes) : hn::Zero(d);
     }
   }
-  const Unit* dy = t.dy;
-  const Index x_column = is_bfloat16<Unit> ? channel_block : t.x_column;
-  const Index dy_column = is_bfloat16<Unit> || t.dy_column == 0 ? output_block : t.dy_column;
+  const Operand* dy = t.dy;
+  const Index x_column = is_bfloat16<Operand> ? channel_block : t.x_column;
+  const Index dy_column = is_bfloat16<Operand> || t.dy_column == 0 ? output_block : t.dy_column;
   for (Index row = 0; row < t.rows; ++row) {
-    const Unit* x = t.x + row * t.x_row + first;
+    const Operand* x = t.x + row * t.x_row + first;
     for (Index column = 0; column < t.columns; ++column, x += x_column, dy += dy_column) {
       Vec slope[vectors];
 #pragma GCC unroll 16
-      for (Index v = 0; v < vectors; ++v) slope[v] = Units::load(d, dy + v * lanes);
+      for (Index v = 0; v < vectors; ++v) slope[v] = Operands::load(d, dy + v * lanes);
 #pragma GCC unroll 8
       for (Index i = 0; i < Channels; ++i) {
-        const Vec value = Units::spread(d, x + i);
+        const Vec value = Operands::broadcast(d, x + i);
 #pragma GCC unroll 16
-        for (Index v = 0; v < vectors; ++v) sum[i][v] = Units::add_products(d, value, slope[v], sum[i][v]);
+        for (Index v = 0; v < vectors; ++v) sum[i][v] = Operands::add_products(d, value, slope[v], sum[i][v]);
       }
     }
   }
@@ -129,28 +130,28 @@ HWY_ATTR void outer_sum_of(const OuterSum<typename Units::Unit>& t, Index first)
   }
 }
 
-// All of x's channels, evenly in as few turns as registers allow.
-template <class Units, Index... Turns>
-void outer_sum_in(const OuterSum<typename Units::Unit>& t, std::integer_sequence<Index, Turns...>) {
-  constexpr auto first = [](Index turn) { return turn * channel_block / static_cast<Index>(sizeof...(Turns)); };
-  (outer_sum_of<Units, first(Turns + 1) - first(Turns)>(t, first(Turns)), ...);
+// All of x's channels, evenly in as few passes as registers allow.
+template <class Operands, Index... Passes>
+void outer_sum_in(const OuterSum<typename Operands::Operand>& t, std::integer_sequence<Index, Passes...>) {
+  constexpr auto first = [](Index pass) { return pass * channel_block / static_cast<Index>(sizeof...(Passes)); };
+  (outer_sum_of<Operands, first(Passes + 1) - first(Passes)>(t, first(Passes)), ...);
 }
-template <class Units>
-void outer_sum(const OuterSum<typename Units::Unit>& t) {
-  constexpr Index turns = (channel_block + max_pixels - 1) / max_pixels;
-  outer_sum_in<Units>(t, std::make_integer_sequence<Index, turns>());
+template <class Operands>
+void outer_sum(const OuterSum<typename Operands::Operand>& t) {
+  constexpr Index passes = (channel_block + max_pixels - 1) / max_pixels;
+  outer_sum_in<Operands>(t, std::make_integer_sequence<Index, passes>());
 }
 
 using Channels = hn::CappedTag<real, channel_block>;
 constexpr Index channel_lanes = static_cast<Index>(hn::MaxLanes(Channels()));
 
-HWY_ATTR void turn(const real* from, Index step, real* to, Index to_step) {
-  transpose_matrix(Channels(), from, step, channel_block, channel_block, to, to_step);
+HWY_ATTR void transpose_square(const real* from, Index stride, real* to, Index to_stride) {
+  transpose_matrix(Channels(), from, stride, channel_block, channel_block, to, to_stride);
 }
 
-// The nine taps of a row of input channels are 144 numbers together in the weight: squares of what is to be put there
-// are turned on their way there.
-HWY_ATTR void put_taps(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight) {
+// The nine taps of a block of input channels are 144 contiguous numbers of the weight. The sums are transposed to that
+// order, square by square.
+HWY_ATTR void store_taps(const real* taps, Index input, Index tap, Index stride, bool accumulate, real* dweight) {
   const Channels d;
   constexpr Index side = channel_lanes;
   for (Index output = 0; output < channel_block; output += side) {
@@ -161,14 +162,14 @@ HWY_ATTR void put_taps(const real* taps, Index input, Index tap, Index step, boo
       transpose(d, rows);
 #pragma GCC unroll 16
       for (Index row = 0; row < side; ++row) {
-        real* to = dweight + (output + row) * step + k;
+        real* to = dweight + (output + row) * stride + k;
         hn::StoreU(accumulate ? hn::Add(hn::LoadU(d, to), rows[row]) : rows[row], d, to);
       }
     }
   }
 }
 
-// The lanes run along the channels; what is left over goes one by one.
+// The lanes run along the channels; the remaining channels are added one by one.
 template <Index Pixels, Index Outputs>
 HWY_ATTR void dots_of(const Dots& t) {
   const Vector d;
@@ -223,31 +224,32 @@ void dots(const Dots& t) { dots_for(t, std::make_integer_sequence<Index, 8>()); 
 
 #ifndef REVERIE_DOUBLE
 template <bool Native>
-HWY_ATTR void round(const real* from, Index rows, Index count, Index step, Bfloat16Pair* to, Index to_step) {
+HWY_ATTR void round(const real* from, Index rows, Index count, Index stride, Bfloat16Pair* to, Index to_stride) {
   const Channels d;
-  for (Index row = 0; row < rows; ++row, from += step, to += to_step) {
-    for (Index i = 0; i < count; i += channel_lanes) Bfloat16Units<Native>::store_row(d, hn::LoadU(d, from + i), to, i);
+  for (Index row = 0; row < rows; ++row, from += stride, to += to_stride) {
+    for (Index i = 0; i < count; i += channel_lanes)
+      Bfloat16Operands<Native>::store_row(d, hn::LoadU(d, from + i), to, i);
   }
 }
 
 template <bool Native>
-HWY_ATTR void round_two(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
-                        Index to_step) {
+HWY_ATTR void round_two(const real* first, const real* second, Index rows, Index count, Index stride, Bfloat16Pair* to,
+                        Index to_stride) {
   const Channels d;
-  for (Index row = 0; row < rows; ++row, first += step, second += step, to += to_step) {
+  for (Index row = 0; row < rows; ++row, first += stride, second += stride, to += to_stride) {
     for (Index i = 0; i < count; i += channel_lanes)
-      Bfloat16Units<Native>::store_rows(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
+      Bfloat16Operands<Native>::store_rows(d, hn::LoadU(d, first + i), hn::LoadU(d, second + i), to + i);
   }
 }
 
-HWY_ATTR void turn_in_place(Bfloat16Pair* squares, Index count) {
+HWY_ATTR void transpose_squares(Bfloat16Pair* squares, Index count) {
   constexpr Index side = channel_lanes;
   const hn::Rebind<std::uint32_t, Channels> d;
   using Row = hn::Vec<decltype(d)>;
-  const auto at = [&](Index row, Index column) { return &squares[row * square_units + column].bits; };
-  for (; count > 0; --count, squares += square_units * channel_block) {
+  const auto at = [&](Index row, Index column) { return &squares[row * square_side + column].bits; };
+  for (; count > 0; --count, squares += square_side * channel_block) {
     for (Index row = 0; row < channel_block; row += side) {
-      for (Index column = row; column < square_units; column += side) {
+      for (Index column = row; column < square_side; column += side) {
         Row one[side], other[side];
 #pragma GCC unroll 16
         for (Index i = 0; i < side; ++i) one[i] = hn::LoadU(d, at(row + i, column));
@@ -267,49 +269,50 @@ HWY_ATTR void turn_in_place(Bfloat16Pair* squares, Index count) {
 }
 
 template <bool Native>
-HWY_ATTR void round_taps(const real* first, const real* second, Index step, Bfloat16Pair* to) {
+HWY_ATTR void round_taps(const real* first, const real* second, Index stride, Bfloat16Pair* to) {
   const Channels d;
   for (Index c = 0; c < channel_block; c += channel_lanes) {
     hn::Vec<Channels> one[9], other[9];
-    load_taps(d, first + c * step, step, one);
-    load_taps(d, second + c * step, step, other);
+    load_taps(d, first + c * stride, stride, one);
+    load_taps(d, second + c * stride, stride, other);
 #pragma GCC unroll 9
-    for (Index k = 0; k < 9; ++k) Bfloat16Units<Native>::store_rows(d, one[k], other[k], to + k * channel_block + c);
+    for (Index k = 0; k < 9; ++k) Bfloat16Operands<Native>::store_rows(d, one[k], other[k], to + k * channel_block + c);
   }
 }
 
 template <bool Native>
-constexpr Bfloat16Micro in_vectors{{max_pixels, product<Bfloat16Units<Native>>, outer_sum<Bfloat16Units<Native>>},
-                                   false,
-                                   round<Native>,
-                                   round_two<Native>,
-                                   turn_in_place,
-                                   round_taps<Native>};
+constexpr Bfloat16Kernels in_vectors{
+    {max_pixels, product<Bfloat16Operands<Native>>, outer_sum<Bfloat16Operands<Native>>},
+    false,
+    round<Native>,
+    round_two<Native>,
+    transpose_squares,
+    round_taps<Native>};
 #endif
 
 }  // namespace
 
-ConvMicro describe_conv() {
-  ConvMicro micro{.output_block = output_block,
-                  .in_real = {max_pixels, product<RealUnits>, outer_sum<RealUnits>},
-                  .turn = turn,
-                  .put_taps = put_taps,
-                  .dots = dots};
+Microkernel describe_microkernel() {
+  Microkernel micro{.output_block = output_block,
+                    .of_real = {max_pixels, product<RealOperands>, outer_sum<RealOperands>},
+                    .transpose_square = transpose_square,
+                    .store_taps = store_taps,
+                    .dots = dots};
 #ifndef REVERIE_DOUBLE
-  micro.levels[0] = in_vectors<false>;
+  micro.bfloat16_levels[0] = in_vectors<false>;
   if (has_native_bfloat16()) {
-    micro.levels[1] = in_vectors<true>;
-    micro.best = Bfloat16Level::vectors;
+    micro.bfloat16_levels[1] = in_vectors<true>;
+    micro.best_bfloat16 = Bfloat16Level::vectors;
   }
-#if REVERIE_TILES
-  if (has_native_bfloat16() && has_tiles()) {
-    micro.levels[2] = {{2 * Amx::rows, tile_product, tile_outer_sum},
-                       true,
-                       round<true>,
-                       round_two<true>,
-                       turn_in_place,
-                       round_taps<true>};
-    micro.best = Bfloat16Level::amx;
+#if REVERIE_AMX
+  if (has_native_bfloat16() && has_amx()) {
+    micro.bfloat16_levels[2] = {{2 * Amx::rows, amx_product, amx_outer_sum},
+                                true,
+                                round<true>,
+                                round_two<true>,
+                                transpose_squares,
+                                round_taps<true>};
+    micro.best_bfloat16 = Bfloat16Level::amx;
   }
 #endif
 #endif
@@ -322,10 +325,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-HWY_EXPORT(describe_conv);
+HWY_EXPORT(describe_microkernel);
 
-const ConvMicro& conv_micro() {
-  static const ConvMicro micro = HWY_DYNAMIC_DISPATCH(describe_conv)();
+const Microkernel& microkernel() {
+  static const Microkernel micro = HWY_DYNAMIC_DISPATCH(describe_microkernel)();
   return micro;
 }
 

@@ -6,49 +6,52 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// Channels of a block that vectors, squares and transforms run along; of reals, those of a packed input.
-inline constexpr Index channel_block = block_units;
+/// Channels of a block of reals. Vectors, transposes and Winograd's transforms run along them.
+inline constexpr Index channel_block = block_operands;
 
-/// So many pixels of a Product's step may be read where there are fewer, whatever they hold.
-inline constexpr Index pixels_read = 16;
+/// A square is 16x16 operands: what an AMX tile holds.
+inline constexpr Index square_side = channel_block;
 
-/// A row of pixels by a block of output channels: for pixels p and channels c,
-///     y[y_at[p] + c] (+)= bias[c] + sum over steps s and units i of x[steps[s] + p block_units + i] weight[s,i,c].
-/// A step is what one block of input channels gives through one tap of a convolution's kernel.
-template <class Unit>
+/// A Product may read this many pixels, even past the last one; the extra values are ignored.
+inline constexpr Index min_pixels_read = 16;
+
+/// One register tile: some pixels by a block of output channels, for pixels p and channels c
+///     y[y_offsets[p] + c] (+)= bias[c] +
+///         sum over offsets s and operands i of x[x_offsets[s] + p block_operands + i] weight[s,i,c].
+/// An offset stands for one block of input channels at one tap of a convolution's kernel.
+template <class Operand>
 struct Product {
-  const Unit* x;
-  std::span<const Index> steps;
-  const Unit* weight;  ///< [steps][block_units][output block]
-  Index pixels;        ///< at most ConvMicro::max_pixels
+  const Operand* x;
+  std::span<const Index> x_offsets;
+  const Operand* weight;  ///< packed: [offsets][block_operands][output block]
+  Index pixels;           ///< at most ProductKernels::max_pixels
   real* y;
-  const Index* y_at;
+  const Index* y_offsets;
   Index channels;              ///< output channels that exist, at most the output block
   const real* bias = nullptr;  ///< added, or null
-  bool accumulate = false;     ///< y += instead of y =, without a bias
+  bool accumulate = false;     ///< y += instead of y =; without a bias
 };
 
-/// The sum over pixels of the outer products of a block of x's channels and one of dy's, for a convolution's tap:
+/// The sum over pixels of the outer products of a block of x's channels and a block of dy's, for one tap:
 ///     sum[i sum_row + c] (+)= sum over rows r and columns p of x[r x_row + p x_column + i]
-///     dy[(r columns + p) dy_column + c].
-/// Columns of pairs of pixels are always a block wide, in one row. For tiles x lies in squares turned round,
-/// [squares][channel_block][square_units]: x[p / square_units, i, p % square_units]. There the columns that fill up the
-/// last square are read too; x has zeros there, and dy numbers.
-template <class Unit>
+///         dy[(r columns + p) dy_column + c].
+/// In bfloat16, a column is a pair of pixels, columns are a block wide, and there is one row. For AMX, x is transposed
+/// square by square, [squares][channel_block][square_side]: x[p / square_side, i, p % square_side]. AMX reads the
+/// columns up to the end of the last square too; there x must be zeros, and dy any finite numbers.
+template <class Operand>
 struct OuterSum {
-  const Unit* x;
+  const Operand* x;
   Index x_row;
-  const Unit* dy;
+  const Operand* dy;
   Index rows, columns;
   real* sum;  ///< [channel_block] rows of an output block
   Index sum_row;
-  bool accumulate;  ///< sum += instead of sum =
+  bool accumulate;                 ///< sum += instead of sum =
   Index x_column = channel_block;  ///< from a column to the next
   Index dy_column = 0;             ///< 0: an output block
 };
-inline constexpr Index square_units = channel_block;
 
-/// A few outputs, each a dot product of all channels that some taps see: for pixels p and outputs o,
+/// A few outputs, each a dot product over all channels of some taps: for pixels p and outputs o,
 ///     y[p outputs + o] (+)= bias[o] + sum over rows, columns and channels of
 ///         x[row x_row + column channels + p x_pixel + channel] weight[row weight_row + (column outputs + o) channels +
 ///         channel].
@@ -65,52 +68,54 @@ struct Dots {
   bool accumulate;
 };
 
-template <class Unit>
-struct Products {
+template <class Operand>
+struct ProductKernels {
   Index max_pixels;  ///< of a Product: what the registers hold
-  void (*product)(const Product<Unit>&);
-  void (*outer_sum)(const OuterSum<Unit>&);
+  void (*product)(const Product<Operand>&);
+  void (*outer_sum)(const OuterSum<Operand>&);
 };
 
-/// Products of numbers in bfloat16, and how numbers get there.
-struct Bfloat16Micro {
-  Products<Bfloat16Pair> products;
-  bool turned;  ///< an OuterSum wants its x in squares turned round
-  /// Rounds rows `step` apart, of `count` numbers, some vectors of them: pairs are neighbours in a row.
-  void (*round)(const real* from, Index rows, Index count, Index step, Bfloat16Pair* to, Index to_step);
-  /// The same with pairs of first's and second's numbers.
-  void (*round_two)(const real* first, const real* second, Index rows, Index count, Index step, Bfloat16Pair* to,
-                    Index to_step);
-  /// Rows and columns of squares of pairs change places.
-  void (*turn_in_place)(Bfloat16Pair* squares, Index count);
-  /// to[k,c] = a pair of first's and second's nine taps k of a channel block c, which lie `step` apart.
-  void (*round_taps)(const real* first, const real* second, Index step, Bfloat16Pair* to);
+/// The kernels for operands in bfloat16, and those that round and pack numbers for them.
+struct Bfloat16Kernels {
+  ProductKernels<Bfloat16Pair> products;
+  bool transposed;  ///< an OuterSum expects x transposed, square by square
+  /// Rounds rows of `count` numbers (whole vectors), `stride` apart. A pair is two neighbours of a row.
+  void (*round)(const real* from, Index rows, Index count, Index stride, Bfloat16Pair* to, Index to_stride);
+  /// The same, but a pair is a number of `first` and one of `second`.
+  void (*round_two)(const real* first, const real* second, Index rows, Index count, Index stride, Bfloat16Pair* to,
+                    Index to_stride);
+  /// Transposes squares of pairs in place.
+  void (*transpose_squares)(Bfloat16Pair* squares, Index count);
+  /// to[k,c] = the pair of tap k of first's and second's channel c, for nine taps and a channel block; channels are
+  /// `stride` apart.
+  void (*round_taps)(const real* first, const real* second, Index stride, Bfloat16Pair* to);
 };
 
-/// The micro-kernels for the processor at hand, chosen when first asked for.
-struct ConvMicro {
-  Index output_block;  ///< output channels of a tile: some vectors, one or more whole channel blocks
-  Products<real> in_real;
-  /// For real = float, by level; those above the best cannot run here.
-  std::array<Bfloat16Micro, 3> levels{};
-  Bfloat16Level best = Bfloat16Level::emulated;
-  /// to[i to_step + j] = from[j step + i], of a square of channel_block.
-  void (*turn)(const real* from, Index step, real* to, Index to_step);
-  /// dweight[o step + 9 i + k] (+)= taps[i input + k tap + o]: a channel block of outputs o by one of inputs i, nine
-  /// taps k.
-  void (*put_taps)(const real* taps, Index input, Index tap, Index step, bool accumulate, real* dweight);
+/// The inner loops of linear layers and convolutions.
+struct Microkernel {
+  Index output_block;  ///< output channels of a register tile: some vectors, one or more channel blocks
+  ProductKernels<real> of_real;
+  /// For real = float, by Bfloat16Level; those above the best can't run on this processor.
+  std::array<Bfloat16Kernels, 3> bfloat16_levels{};
+  Bfloat16Level best_bfloat16 = Bfloat16Level::emulated;
+  /// to[i to_stride + j] = from[j stride + i], for a square of channel_block.
+  void (*transpose_square)(const real* from, Index stride, real* to, Index to_stride);
+  /// dweight[o stride + 9 i + k] (+)= taps[i input + k tap + o], for a channel block of outputs o, one of inputs i, and
+  /// nine taps k.
+  void (*store_taps)(const real* taps, Index input, Index tap, Index stride, bool accumulate, real* dweight);
   void (*dots)(const Dots&);
 
-  const Bfloat16Micro& bfloat16() const { return levels[static_cast<std::size_t>(bfloat16_level())]; }
-  template <class Unit>
-  const Products<Unit>& in() const {
-    if constexpr (is_bfloat16<Unit>) {
+  const Bfloat16Kernels& bfloat16() const { return bfloat16_levels[static_cast<std::size_t>(bfloat16_level())]; }
+  template <class Operand>
+  const ProductKernels<Operand>& of() const {
+    if constexpr (is_bfloat16<Operand>) {
       return bfloat16().products;
     } else {
-      return in_real;
+      return of_real;
     }
   }
 };
-const ConvMicro& conv_micro();
+/// The microkernel for this processor, chosen at the first call.
+const Microkernel& microkernel();
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

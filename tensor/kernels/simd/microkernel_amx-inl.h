@@ -1,18 +1,17 @@
-// Included once for each instruction set, by conv_micro.cpp: its products in tiles, and what they share with those in
-// vectors.
-#if defined(REVERIE_CONV_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
-#ifdef REVERIE_CONV_TILES_INL_H
-#undef REVERIE_CONV_TILES_INL_H
+// The microkernel on AMX: register tiles of bfloat16 products in AMX tiles, and what they share with the vector version.
+#if defined(REVERIE_MICROKERNEL_AMX_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef REVERIE_MICROKERNEL_AMX_INL_H
+#undef REVERIE_MICROKERNEL_AMX_INL_H
 #else
-#define REVERIE_CONV_TILES_INL_H
+#define REVERIE_MICROKERNEL_AMX_INL_H
 #endif
 
 #include <hwy/highway.h>
 
 #include <algorithm>
 
-#include "tensor/kernels/simd/microkernel.h"
 #include "tensor/kernels/simd/amx-inl.h"
+#include "tensor/kernels/simd/microkernel.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
@@ -24,12 +23,12 @@ using Vec = hn::Vec<Vector>;
 constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
 constexpr Index vectors = std::max<Index>(2, channel_block / lanes), output_block = vectors * lanes;
 
-// y's rows from sums that have been stored, [pixels][output block].
-template <class Unit>
-HWY_ATTR void put_rows(const Product<Unit>& t, const real* rows) {
+// Stores the rows of y from sums in memory, [pixels][output block], of which the last channels may not exist.
+template <class Operand>
+HWY_ATTR void store_partial(const Product<Operand>& t, const real* rows) {
   const Vector d;
   for (Index p = 0; p < t.pixels; ++p, rows += output_block) {
-    real* y = t.y + t.y_at[p];
+    real* y = t.y + t.y_offsets[p];
     Index c = 0;
     for (; c + lanes <= t.channels; c += lanes) {
       Vec value = hn::LoadU(d, rows + c);
@@ -44,45 +43,45 @@ HWY_ATTR void put_rows(const Product<Unit>& t, const real* rows) {
   }
 }
 
-#if REVERIE_TILES
-static_assert(output_block == 2 * Amx::rows && square_units == Amx::rows);
+#if REVERIE_AMX
+static_assert(output_block == 2 * Amx::rows && square_side == Amx::rows);
 
-// One or two tiles of pixels by two of output channels. Of more than 16 pixels the last 16 make the second tile; it
-// may have some of the first one's, whose sums then are computed twice. Fewer than 16 are read as if they were 16.
+// One or two AMX tiles of pixels by two of output channels. For more than 16 pixels, the second tile is the last 16;
+// sums of pixels in both are computed twice. Fewer than 16 pixels are read as if they were 16.
 template <bool Two>
-HWY_ATTR void tile_product_of(const Product<Bfloat16Pair>& t) {
+HWY_ATTR void amx_product_of(const Product<Bfloat16Pair>& t) {
   const Amx amx;
-  const Index second = Two ? t.pixels - Amx::rows : 0, y_step = t.pixels > 1 ? t.y_at[1] - t.y_at[0] : 0;
+  const Index second = Two ? t.pixels - Amx::rows : 0, y_stride = t.pixels > 1 ? t.y_offsets[1] - t.y_offsets[0] : 0;
   Index uneven = 0;
-  for (Index p = 1; p < t.pixels; ++p) uneven |= (t.y_at[p] - t.y_at[p - 1]) ^ y_step;
+  for (Index p = 1; p < t.pixels; ++p) uneven |= (t.y_offsets[p] - t.y_offsets[p - 1]) ^ y_stride;
   const bool in_place = uneven == 0 && t.pixels >= Amx::rows && t.channels == output_block;
-  real* const y = t.y + t.y_at[0];
+  real* const y = t.y + t.y_offsets[0];
   if (in_place && t.accumulate) {
-    amx.load_sums<Two>(y, y + second * y_step, y_step);
+    amx.load_sums<Two>(y, y + second * y_stride, y_stride);
   } else if (in_place && t.bias != nullptr) {
-    real* const bias = const_cast<real*>(t.bias);  // for every row the same
+    real* const bias = const_cast<real*>(t.bias);  // the same for every row
     amx.load_sums<Two>(bias, bias, 0);
   } else {
     amx.clear_sums();
   }
   const Bfloat16Pair* weight = t.weight;
-  for (const Index step : t.steps) {
-    const Bfloat16Pair* x = t.x + step;
-    amx.add<Two>(x, x + second * block_units, block_units, weight, output_block);
-    weight += block_units * output_block;
+  for (const Index x_offset : t.x_offsets) {
+    const Bfloat16Pair* x = t.x + x_offset;
+    amx.add<Two>(x, x + second * block_operands, block_operands, weight, output_block);
+    weight += block_operands * output_block;
   }
-  if (in_place) return amx.store_sums<Two>(y, y + second * y_step, y_step);
+  if (in_place) return amx.store_sums<Two>(y, y + second * y_stride, y_stride);
   HWY_ALIGN real rows[2 * Amx::rows * output_block];
   amx.store_sums<Two>(rows, rows + second * output_block, output_block);
-  put_rows(t, rows);
+  store_partial(t, rows);
 }
 
-inline void tile_product(const Product<Bfloat16Pair>& t) {
-  (t.pixels > Amx::rows ? tile_product_of<true> : tile_product_of<false>)(t);
+inline void amx_product(const Product<Bfloat16Pair>& t) {
+  (t.pixels > Amx::rows ? amx_product_of<true> : amx_product_of<false>)(t);
 }
 
-// Squares of x by two tiles of dy's channels.
-inline HWY_ATTR void tile_outer_sum(const OuterSum<Bfloat16Pair>& t) {
+// One AMX tile of x's channels by two of dy's.
+inline HWY_ATTR void amx_outer_sum(const OuterSum<Bfloat16Pair>& t) {
   const Amx amx;
   if (t.accumulate) {
     amx.load_sums<false>(t.sum, nullptr, t.sum_row);
@@ -90,9 +89,9 @@ inline HWY_ATTR void tile_outer_sum(const OuterSum<Bfloat16Pair>& t) {
     amx.clear_sums();
   }
   const Bfloat16Pair *x = t.x, *dy = t.dy;
-  for (Index column = 0; column < t.columns; column += square_units) {
-    amx.add<false>(x, nullptr, square_units, dy, output_block);
-    x += channel_block * square_units, dy += square_units * output_block;
+  for (Index column = 0; column < t.columns; column += square_side) {
+    amx.add<false>(x, nullptr, square_side, dy, output_block);
+    x += channel_block * square_side, dy += square_side * output_block;
   }
   amx.store_sums<false>(t.sum, nullptr, t.sum_row);
 }

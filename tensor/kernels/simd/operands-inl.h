@@ -1,9 +1,10 @@
-// Included once for each instruction set, by kernels that Highway compiles for all of them.
-#if defined(REVERIE_UNITS_INL_H) == defined(HWY_TARGET_TOGGLE)
-#ifdef REVERIE_UNITS_INL_H
-#undef REVERIE_UNITS_INL_H
+// The operations on vectors of operands from which the microkernels are built: load, broadcast, multiply-add, store with
+// rounding; for reals and for bfloat16.
+#if defined(REVERIE_OPERANDS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef REVERIE_OPERANDS_INL_H
+#undef REVERIE_OPERANDS_INL_H
 #else
-#define REVERIE_UNITS_INL_H
+#define REVERIE_OPERANDS_INL_H
 #endif
 
 #include <hwy/highway.h>
@@ -12,9 +13,9 @@
 
 #include "tensor/kernels/simd/operands.h"
 
-// AVX-512's instructions for bfloat16, which Highway does not know yet; whether the processor has them is asked at run
-// time (`Native`). Elsewhere shifts and masks take their place, with the same products and sums but for numbers below
-// 2^-126, which the instructions take for zero.
+// Highway doesn't support AVX-512's bfloat16 instructions yet; has_native_bfloat16() checks for them at run time
+// (`Native`). Without them, shifts and masks give the same products and sums, except for numbers below 2^-126, which the
+// instructions treat as zero.
 #define REVERIE_AVX512_BF16 (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3)  // better targets have smaller numbers
 
 HWY_BEFORE_NAMESPACE();
@@ -22,8 +23,8 @@ namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// A vector that has been loaded for several multiply-adds. Where there are but sixteen registers GCC would rather load
-/// it anew for each of them, though they all have their place, and loads then take longer than multiplying.
+/// Keeps a vector in a register for several multiply-adds. With only sixteen registers, GCC would load it again for each
+/// of them, although all fit, and the loads would take longer than the multiply-adds.
 template <class V>
 HWY_INLINE HWY_ATTR V in_register(V v) {
 #if HWY_TARGET == HWY_AVX2
@@ -32,50 +33,50 @@ HWY_INLINE HWY_ATTR V in_register(V v) {
   return v;
 }
 
-/// What micro-kernels that are written for any unit do with units of one real.
-struct RealUnits {
-  using Unit = real;
-  /// Units that several products share.
+/// The operations for reals.
+struct RealOperands {
+  using Operand = real;
+  /// Operands that several products share.
   template <class D>
-  static HWY_INLINE HWY_ATTR hn::Vec<D> load(D d, const Unit* from) {
+  static HWY_INLINE HWY_ATTR hn::Vec<D> load(D d, const Operand* from) {
     return in_register(hn::LoadU(d, from));
   }
-  /// One unit for all lanes.
+  /// Copies one operand to all lanes.
   template <class D>
-  static HWY_INLINE HWY_ATTR hn::Vec<D> spread(D d, const Unit* from) {
+  static HWY_INLINE HWY_ATTR hn::Vec<D> broadcast(D d, const Operand* from) {
     return hn::Set(d, *from);
   }
-  /// sum + the products of a's and b's units, lane by lane.
+  /// sum + a b, lane by lane; in bfloat16, the sum of two products per lane.
   template <class D>
   static HWY_INLINE HWY_ATTR hn::Vec<D> add_products(D, hn::Vec<D> a, hn::Vec<D> b, hn::Vec<D> sum) {
     return hn::MulAdd(a, b, sum);
   }
-  /// Stores numbers side by side, from the `at`th of a row on: its units are of neighbours in the row.
+  /// Stores numbers of a row from index `at` on; a pair is two neighbours of the row.
   template <class D>
-  static HWY_INLINE HWY_ATTR void store_row(D d, hn::Vec<D> v, Unit* row, Index at) {
+  static HWY_INLINE HWY_ATTR void store_row(D d, hn::Vec<D> v, Operand* row, Index at) {
     hn::StoreU(v, d, row + at);
   }
-  /// Stores units whose first and second numbers are the vectors' lanes: its units are of neighbouring rows.
+  /// Stores numbers of two rows; a pair is a lane of `first` and the same lane of `second`.
   template <class D>
-  static HWY_INLINE HWY_ATTR void store_rows(D d, hn::Vec<D> first, hn::Vec<D>, Unit* to) {
+  static HWY_INLINE HWY_ATTR void store_rows(D d, hn::Vec<D> first, hn::Vec<D>, Operand* to) {
     hn::StoreU(first, d, to);
   }
 };
 
 #ifndef REVERIE_DOUBLE
-/// The same with two numbers in bfloat16. Products are exact in float; the second numbers' is added first.
+/// The same with two numbers in bfloat16. ProductKernels are exact in float; the second numbers' is added first.
 template <bool Native>
-struct Bfloat16Units {
-  using Unit = Bfloat16Pair;
+struct Bfloat16Operands {
+  using Operand = Bfloat16Pair;
   template <class D>
   using Bits = hn::RebindToUnsigned<D>;
 
   template <class D>
-  static HWY_INLINE HWY_ATTR hn::Vec<D> load(D d, const Unit* from) {
+  static HWY_INLINE HWY_ATTR hn::Vec<D> load(D d, const Operand* from) {
     return in_register(hn::BitCast(d, hn::LoadU(Bits<D>(), &from->bits)));
   }
   template <class D>
-  static HWY_INLINE HWY_ATTR hn::Vec<D> spread(D d, const Unit* from) {
+  static HWY_INLINE HWY_ATTR hn::Vec<D> broadcast(D d, const Operand* from) {
     return hn::BitCast(d, hn::Set(Bits<D>(), from->bits));
   }
 
@@ -93,7 +94,7 @@ struct Bfloat16Units {
   }
 
   template <class D>
-  static HWY_INLINE HWY_ATTR void store_row(D d, hn::Vec<D> v, Unit* row, Index at) {
+  static HWY_INLINE HWY_ATTR void store_row(D d, hn::Vec<D> v, Operand* row, Index at) {
     auto* to = reinterpret_cast<std::uint16_t*>(row) + at;
     const hn::Rebind<std::uint16_t, D> halves;
 #if REVERIE_AVX512_BF16
@@ -108,9 +109,9 @@ struct Bfloat16Units {
   }
 
   template <class D>
-  static HWY_INLINE HWY_ATTR void store_rows(D d, hn::Vec<D> first, hn::Vec<D> second, Unit* to) {
+  static HWY_INLINE HWY_ATTR void store_rows(D d, hn::Vec<D> first, hn::Vec<D> second, Operand* to) {
 #if REVERIE_AVX512_BF16
-    if constexpr (Native) {  // all of the first's numbers, then the second's; shuffled like cards
+    if constexpr (Native) {  // first's numbers, then second's; then interleaved
       alignas(64) static constexpr std::uint16_t order[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
                                                               21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
                                                               11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
@@ -130,7 +131,7 @@ struct Bfloat16Units {
   static HWY_INLINE HWY_ATTR hn::Vec<Bits<D>> upper_half(D) {
     return hn::Set(Bits<D>(), std::uint32_t{0xffff0000});
   }
-  // As `rounded_to_bfloat16`, in the upper halves of the lanes; the lower ones hold anything.
+  // rounded_to_bfloat16 in the upper halves of the lanes; the lower halves are undefined.
   template <class D>
   static HWY_INLINE HWY_ATTR hn::Vec<Bits<D>> rounded(D d, hn::Vec<D> v) {
     const Bits<D> bits;
@@ -143,7 +144,7 @@ struct Bfloat16Units {
 };
 #endif
 
-/// Whether Bfloat16Units has a native form here, and the processor the instructions for it.
+/// Whether Bfloat16Operands<true> exists for this target, and the processor has the instructions.
 inline bool has_native_bfloat16() {
 #if REVERIE_AVX512_BF16
   return __builtin_cpu_supports("avx512bf16") != 0;

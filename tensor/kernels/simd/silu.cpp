@@ -1,5 +1,4 @@
-// Compiled once for each instruction set that Highway knows; the best one that the processor has is chosen at run time.
-// The compiler makes vectors of these loops by itself.
+// silu and its gradient, element by element. The compiler vectorises the loops.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/simd/silu.cpp"
 #include <hwy/foreach_target.h>

@@ -1,4 +1,4 @@
-// Included once for each instruction set, by kernels that Highway compiles for all of them.
+// Transposes squares of numbers in registers.
 #if defined(REVERIE_TRANSPOSE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef REVERIE_TRANSPOSE_INL_H
 #undef REVERIE_TRANSPOSE_INL_H
@@ -13,8 +13,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
-/// Rows become columns. The square's numbers in their order have an address of twice log2(lanes) bits, the row's before
-/// the column's; a round that sorts pairs of vectors into their even and their odd numbers turns it by one bit.
+/// Transposes a square of one vector per row. The index of a number in the square is log2(lanes) bits for the row, then
+/// as many for the column. A round that separates pairs of vectors into even and odd lanes rotates the index by one bit;
+/// log2(lanes) rounds exchange row and column.
 template <class D, int Lanes>
 HWY_INLINE HWY_ATTR void transpose([[maybe_unused]] D d, [[maybe_unused]] hwy::HWY_NAMESPACE::Vec<D> (&rows)[Lanes]) {
 #if HWY_TARGET != HWY_SCALAR
@@ -33,27 +34,27 @@ HWY_INLINE HWY_ATTR void transpose([[maybe_unused]] D d, [[maybe_unused]] hwy::H
 #endif
 }
 
-/// to[c to_step + r] = from[r step + c]; rows and columns are whole vectors.
+/// to[c to_stride + r] = from[r stride + c]; rows and columns are multiples of the vector length.
 template <class D>
-HWY_INLINE HWY_ATTR void transpose_matrix(D d, const real* from, Index step, Index rows, Index columns, real* to,
-                                          Index to_step) {
+HWY_INLINE HWY_ATTR void transpose_matrix(D d, const real* from, Index stride, Index rows, Index columns, real* to,
+                                          Index to_stride) {
   namespace hn = hwy::HWY_NAMESPACE;
   constexpr int lanes = static_cast<int>(hn::MaxLanes(D()));
   for (Index row = 0; row < rows; row += lanes) {
     for (Index column = 0; column < columns; column += lanes) {
       hn::Vec<D> square[lanes];
 #pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) square[i] = hn::LoadU(d, from + (row + i) * step + column);
+      for (int i = 0; i < lanes; ++i) square[i] = hn::LoadU(d, from + (row + i) * stride + column);
       transpose(d, square);
 #pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) hn::StoreU(square[i], d, to + (column + i) * to_step + row);
+      for (int i = 0; i < lanes; ++i) hn::StoreU(square[i], d, to + (column + i) * to_stride + row);
     }
   }
 }
 
-/// The nine taps of as many channels as d has lanes, `step` apart, tap by tap.
+/// Loads the nine taps of one channel per lane, `stride` apart: a vector per tap.
 template <class D>
-HWY_INLINE HWY_ATTR void load_taps(D d, const real* taps, Index step, hwy::HWY_NAMESPACE::Vec<D> (&tap)[9]) {
+HWY_INLINE HWY_ATTR void load_taps(D d, const real* taps, Index stride, hwy::HWY_NAMESPACE::Vec<D> (&tap)[9]) {
   namespace hn = hwy::HWY_NAMESPACE;
   constexpr int lanes = static_cast<int>(hn::MaxLanes(D())), at_once = lanes > 9 ? 9 : lanes;
   const auto mask = hn::FirstN(d, at_once);
@@ -62,7 +63,7 @@ HWY_INLINE HWY_ATTR void load_taps(D d, const real* taps, Index step, hwy::HWY_N
     hn::Vec<D> rows[lanes];
 #pragma GCC unroll 16
     for (int row = 0; row < lanes; ++row) {
-      const real* from = taps + row * step + first;
+      const real* from = taps + row * stride + first;
       rows[row] = at_once < lanes ? hn::MaskedLoad(mask, d, from) : hn::LoadU(d, from);
     }
     transpose(d, rows);
@@ -71,7 +72,7 @@ HWY_INLINE HWY_ATTR void load_taps(D d, const real* taps, Index step, hwy::HWY_N
   }
   if constexpr (9 % at_once != 0) {  // one is left of nine
     HWY_ALIGN real last[lanes];
-    for (int row = 0; row < lanes; ++row) last[row] = taps[row * step + 8];
+    for (int row = 0; row < lanes; ++row) last[row] = taps[row * stride + 8];
     tap[8] = hn::LoadU(d, last);
   }
 }

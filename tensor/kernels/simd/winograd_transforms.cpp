@@ -1,4 +1,4 @@
-// Compiled once for each instruction set that Highway knows; the best one that the processor has is chosen at run time.
+// The transforms of Winograd's convolution: small constant matrices from both sides, a vector of channels at a time.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tensor/kernels/simd/winograd_transforms.cpp"
 #include <hwy/foreach_target.h>
@@ -7,8 +7,8 @@
 // clang-format on
 
 #include "tensor/kernels/simd/microkernel.h"
-#include "tensor/kernels/simd/transpose-inl.h"
 #include "tensor/kernels/simd/operands-inl.h"
+#include "tensor/kernels/simd/transpose-inl.h"
 #include "tensor/kernels/simd/winograd_transforms.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -27,11 +27,12 @@ HWY_INLINE HWY_ATTR Vec times(double value, Vec v) { return hn::Mul(factor(value
 HWY_INLINE HWY_ATTR Vec plus(Vec sum, double value, Vec v) { return hn::MulAdd(factor(value), v, sum); }
 HWY_INLINE HWY_ATTR Vec minus(Vec sum, double value, Vec v) { return hn::NegMulAdd(factor(value), v, sum); }
 
-// The points of evaluation are 0, r, -r, 2r, -2r and infinity with r^2 = 1/2, where [Lavin16] has r = 1: the
-// transforms' factors lie nearer to one another, and the errors are half as large.
+// The polynomials are evaluated at the points 0, r, -r, 2r, -2r and infinity with r^2 = 1/2 instead of the paper's r = 1:
+// the factors of the transforms are closer to one another, and the errors half as large.
 constexpr double r = 0.70710678118654752440;
 
-// B^T x, [Lavin16] eq. 16 with these points: six numbers to six.
+// B^T x with these points: six numbers to six.
+// [Lavin16] eq. 16
 HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[6], Vec (&y)[6]) {
   const Vec even = minus(x[4], 2, x[2]), odd = minus(x[3], 2, x[1]);
   const Vec even2 = minus(x[4], 0.5, x[2]), odd2 = minus(x[3], 0.5, x[1]);
@@ -43,8 +44,8 @@ HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[6], Vec (&y)[6]) {
   y[5] = minus(hn::Add(x[1], x[5]), 2.5, x[3]);
 }
 
-// The same for a tile of which only two outputs are wanted: F(2, 3) does without the points 2r and -2r. It is scaled so
-// that F(4, 3)'s weights serve.
+// The same for a tile with two outputs along this axis: F(2, 3) needs no points 2r and -2r. It is scaled so that it can
+// use F(4, 3)'s weights.
 HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[4], Vec (&y)[4]) {
   const Vec even = times(-1.5, x[2]), odd = times(1.5 * r, x[1]);
   y[0] = minus(x[0], 2, x[2]);
@@ -107,9 +108,9 @@ HWY_INLINE HWY_ATTR void weight_gradient_line(const Vec (&x)[6], Vec (&y)[3]) {
   y[2] = plus(x[5], 1.0 / 3, hn::Sub(sum2, sum));
 }
 
-// A transform in two directions: `line` down the columns, then along the rows. `load_element(row, column)` gives the
-// InRows x InColumns elements, `store_element(v, row, column)` takes OutRows x OutColumns. The loops are unrolled, so
-// that what lies between stays in registers as far as they go.
+// Applies `line` along the columns, then along the rows. load_element(row, column) returns the InRows x InColumns inputs;
+// store_element(v, row, column) stores the OutRows x OutColumns results. The loops are unrolled to keep the intermediate
+// values in registers as far as possible.
 template <int InRows, int InColumns, int OutRows, int OutColumns, class Load, class Line, class Store>
 HWY_INLINE HWY_ATTR void both_ways(Load load_element, Line line, Store store_element) {
   Vec middle[OutRows][InColumns];
@@ -131,71 +132,71 @@ HWY_INLINE HWY_ATTR void both_ways(Load load_element, Line line, Store store_ele
   }
 }
 
-// Where a line's point stands among six: the four of F(2, 3) are 0, r, -r and infinity.
+// The index of a line's point among the six; the four points of F(2, 3) are 0, r, -r and infinity.
 template <int Points>
 constexpr int point(int i) {
   return Points == 4 && i == 3 ? 5 : i;
 }
-// For a tile of `Rows` x `Columns` outputs: how many points a line has, and the offset of a place.
+// A tile of `Rows` x `Columns` outputs: the number of points along each axis, and the offset of an element.
 template <int Rows, int Columns>
-struct Size {
+struct TileSize {
   static constexpr int high = Rows + 2, wide = Columns + 2;
-  static Index place(int row, int column, Index stride) {
+  static Index element_offset(int row, int column, Index stride) {
     return (point<high>(row) * 6 + point<wide>(column)) * stride;
   }
 };
 
-template <class Units, int Rows, int Columns>
-HWY_ATTR void input(const real* const* pixels, Index channel, typename Units::Unit* v, Index stride) {
-  using S = Size<Rows, Columns>;
+template <class Operands, int Rows, int Columns>
+HWY_ATTR void input(const real* const* pixels, Index channel, typename Operands::Operand* v, Index stride) {
+  using S = TileSize<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     both_ways<S::high, S::wide, S::high, S::wide>(
         [&](int row, int column) HWY_ATTR { return load(pixels[row * 6 + column] + channel + lane); },
         [](const auto& x, auto& y) HWY_ATTR { input_line(x, y); },
         [&](Vec x, int row, int column)
-            HWY_ATTR { Units::store_row(Lanes(), x, v + S::place(row, column, stride), lane); });
+            HWY_ATTR { Operands::store_row(Lanes(), x, v + S::element_offset(row, column, stride), lane); });
   }
 }
 
 template <int Rows, int Columns>
 HWY_ATTR void output(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
                      Index channel) {
-  using S = Size<Rows, Columns>;
+  using S = TileSize<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     const Vec shift = bias != nullptr ? load(bias + channel + lane) : hn::Zero(Lanes());
-    both_ways<S::high, S::wide, Rows, Columns>([&](int row, int column)
-                                                   HWY_ATTR { return load(m + S::place(row, column, stride) + lane); },
-                                               [](const auto& x, auto& y) HWY_ATTR { output_line(x, y); },
-                                               [&](Vec x, int row, int column) HWY_ATTR {
-                                                 real* y = pixels[row * 4 + column] + channel + lane;
-                                                 store(hn::Add(x, accumulate ? load(y) : shift), y);
-                                               });
+    both_ways<S::high, S::wide, Rows, Columns>(
+        [&](int row, int column) HWY_ATTR { return load(m + S::element_offset(row, column, stride) + lane); },
+        [](const auto& x, auto& y) HWY_ATTR { output_line(x, y); },
+        [&](Vec x, int row, int column) HWY_ATTR {
+          real* y = pixels[row * 4 + column] + channel + lane;
+          store(hn::Add(x, accumulate ? load(y) : shift), y);
+        });
   }
 }
 
 template <int Rows, int Columns>
 HWY_ATTR void gradient(const real* const* pixels, Index channel, real* d, Index stride) {
-  using S = Size<Rows, Columns>;
+  using S = TileSize<Rows, Columns>;
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     both_ways<Rows, Columns, S::high, S::wide>(
         [&](int row, int column) HWY_ATTR { return load(pixels[row * 4 + column] + channel + lane); },
         [](const auto& x, auto& y) HWY_ATTR { gradient_line(x, y); },
-        [&](Vec x, int row, int column) HWY_ATTR { store(x, d + S::place(row, column, stride) + lane); });
+        [&](Vec x, int row, int column) HWY_ATTR { store(x, d + S::element_offset(row, column, stride) + lane); });
   }
 }
 
-HWY_ATTR void weight(const real* taps, Index step, bool turned, real* u, Index stride) {
+HWY_ATTR void weight(const real* taps, Index taps_stride, bool rotated, real* u, Index stride) {
   for (Index lane = 0; lane < channel_block; lane += lanes) {
     Vec tap[9];
-    load_taps(Lanes(), taps + lane * step, step, tap);
-    const auto store_place = [&](Vec x, int row, int column)
-                                 HWY_ATTR { store(x, u + (row * 6 + column) * stride + lane); };
-    if (turned) {
+    load_taps(Lanes(), taps + lane * taps_stride, taps_stride, tap);
+    const auto store_element_of_u = [&](Vec x, int row, int column)
+                                        HWY_ATTR { store(x, u + (row * 6 + column) * stride + lane); };
+    if (rotated) {
       both_ways<3, 3, 6, 6>([&](int row, int column) HWY_ATTR { return tap[8 - row * 3 - column]; }, weight_line,
-                            store_place);
+                            store_element_of_u);
     } else {
       both_ways<3, 3, 6, 6>([&](int row, int column) HWY_ATTR { return tap[row * 3 + column]; }, weight_line,
-                            store_place);
+                            store_element_of_u);
     }
   }
 }
@@ -209,21 +210,21 @@ HWY_ATTR void weight_gradient(const real* s, Index stride, real* taps) {
   }
 }
 
-template <class Units>
-WinogradMicro::Transforms<typename Units::Unit> inputs() {
-  return {{{input<Units, 4, 4>, input<Units, 4, 2>}, {input<Units, 2, 4>, input<Units, 2, 2>}}};
+template <class Operands>
+WinogradTransforms::TileTransform<typename Operands::Operand> inputs() {
+  return {{{input<Operands, 4, 4>, input<Operands, 4, 2>}, {input<Operands, 2, 4>, input<Operands, 2, 2>}}};
 }
 
 }  // namespace
 
-WinogradMicro describe_winograd() {
-  WinogradMicro micro{.input = inputs<RealUnits>(),
-                      .output = {{output<4, 4>, output<4, 2>}, {output<2, 4>, output<2, 2>}},
-                      .gradient = {{{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}}},
-                      .weight = weight,
-                      .weight_gradient = weight_gradient};
+WinogradTransforms describe_winograd_transforms() {
+  WinogradTransforms micro{.input = inputs<RealOperands>(),
+                           .output = {{output<4, 4>, output<4, 2>}, {output<2, 4>, output<2, 2>}},
+                           .gradient = {{{gradient<4, 4>, gradient<4, 2>}, {gradient<2, 4>, gradient<2, 2>}}},
+                           .weight = weight,
+                           .weight_gradient = weight_gradient};
 #ifndef REVERIE_DOUBLE
-  micro.rounded_input = has_native_bfloat16() ? inputs<Bfloat16Units<true>>() : inputs<Bfloat16Units<false>>();
+  micro.rounded_input = has_native_bfloat16() ? inputs<Bfloat16Operands<true>>() : inputs<Bfloat16Operands<false>>();
 #endif
   return micro;
 }
@@ -234,10 +235,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-HWY_EXPORT(describe_winograd);
+HWY_EXPORT(describe_winograd_transforms);
 
-const WinogradMicro& winograd_micro() {
-  static const WinogradMicro micro = HWY_DYNAMIC_DISPATCH(describe_winograd)();
+const WinogradTransforms& winograd_transforms() {
+  static const WinogradTransforms micro = HWY_DYNAMIC_DISPATCH(describe_winograd_transforms)();
   return micro;
 }
 
