@@ -5,7 +5,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "nn/pieces.h"
+#include "nn/chunks.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -46,12 +46,12 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
   const real v_scale = static_cast<real>(1 / (1 - std::pow(options_.beta2, k)));
   const real eps = static_cast<real>(options_.eps), momentum = static_cast<real>(options_.momentum);
   const real gain = updates == 1 ? 1 : 0;  // sgd: the first step sets m = g
-  for_each_piece(parameters_, [&](const Piece& piece) {
-    const Index begin = piece.begin, end = piece.end;
-    real* p = parameters_[piece.tensor].data();
-    const real* g = gradients[piece.tensor].data();
-    real* m = m_.empty() ? nullptr : m_[piece.tensor].data();
-    real* v = v_.empty() ? nullptr : v_[piece.tensor].data();
+  for_each_chunk(parameters_, [&](const Chunk& chunk) {
+    const Index begin = chunk.begin, end = chunk.end;
+    real* p = parameters_[chunk.tensor].data();
+    const real* g = gradients[chunk.tensor].data();
+    real* m = m_.empty() ? nullptr : m_[chunk.tensor].data();
+    real* v = v_.empty() ? nullptr : v_[chunk.tensor].data();
     if (adaptive) {
 #pragma omp simd
       for (Index j = begin; j < end; ++j) {
@@ -71,14 +71,14 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
 #pragma omp simd
       for (Index j = begin; j < end; ++j) p[j] -= lr * (scale * g[j] + l2 * p[j]);
     }
-    for (Ema& average : averages) average.update(p, piece, updates);
+    for (Ema& average : averages) average.update(p, chunk, updates);
   });
 }
 
 double global_norm(const TensorList& gradients) {
-  std::vector<double> squares(pieces_of(gradients).size());
-  for_each_piece(gradients, [&](const Piece& piece) {
-    squares[piece.number] = square_sum(gradients[piece.tensor].data(), piece);
+  std::vector<double> squares(chunks_of(gradients).size());
+  for_each_chunk(gradients, [&](const Chunk& chunk) {
+    squares[chunk.number] = square_sum(gradients[chunk.tensor].data(), chunk);
   });
   return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
@@ -90,17 +90,17 @@ double Ema::effective(double rate, bool warmup, Index update) {
   return warmup ? std::min(rate, (1 + s) / (10 + s)) : rate;
 }
 
-void Ema::update(const real* parameter, const Piece& piece, Index update) {
+void Ema::update(const real* parameter, const Chunk& chunk, Index update) {
   const double rate = effective(rate_, warmup_, update);
   const real keep = static_cast<real>(rate), take = static_cast<real>(1 - rate);  // 1 - keep would lose digits
-  real* e = average_[piece.tensor].data();
+  real* e = average_[chunk.tensor].data();
 #pragma omp simd
-  for (Index j = piece.begin; j < piece.end; ++j) e[j] = keep * e[j] + take * parameter[j];
+  for (Index j = chunk.begin; j < chunk.end; ++j) e[j] = keep * e[j] + take * parameter[j];
 }
 
 void Ema::update(const ParameterStore& parameters, Index update) {
   const TensorList values = parameters.values();
-  for_each_piece(values, [&](const Piece& piece) { this->update(values[piece.tensor].data(), piece, update); });
+  for_each_chunk(values, [&](const Chunk& chunk) { this->update(values[chunk.tensor].data(), chunk, update); });
 }
 
 double Ema::share_of_start(double rate, bool warmup, Index updates) {

@@ -2,7 +2,7 @@
 #include <span>
 #include <string>
 
-#include "nn/pieces.h"
+#include "nn/chunks.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -15,8 +15,8 @@ class Ema {
       : rate_(rate), warmup_(warmup), average_(parameters.clone_values()) {}
   /// `update`: how many updates the parameters have had, this one included.
   void update(const ParameterStore& parameters, Index update);
-  /// The same for a piece of one of them.
-  void update(const real* parameter, const Piece& piece, Index update);
+  /// The same for a chunk of one of them.
+  void update(const real* parameter, const Chunk& chunk, Index update);
   TensorList& average() { return average_; }
   const TensorList& average() const { return average_; }
   double rate() const { return rate_; }
