@@ -51,11 +51,11 @@ Var embedding(const Var& table, std::span<const Index> indices) {
 Var dropout_mask(const Var& x, const Tensor& mask, double p) {
   if (!(p >= 0 && p < 1)) throw Error("dropout: expects a probability 0 <= p < 1, got ", p);
   require_shape("dropout", "the mask", mask.shape(), x.shape());
-  const auto keep = [scale = real(1 / (1 - p))](real x, real mask) { return x * (mask * scale); };
+  const auto masked = [scale = real(1 / (1 - p))](real x, real mask) { return x * (mask * scale); };
   Tensor y = Tensor::uninitialized(x.shape());
-  kernels::map(y, keep, x.value(), mask);
+  kernels::map(y, masked, x.value(), mask);
   return record("dropout_mask", std::move(y), {x},
-                [mask, keep](Gradients& g) { pointwise_gradient(g, 0, keep, g.output(), mask); });
+                [mask, masked](Gradients& g) { pointwise_gradient(g, 0, masked, g.output(), mask); });
 }
 
 // Row i is drawn with sample key.sample + i, so that the mask does not depend on which samples share a shard.

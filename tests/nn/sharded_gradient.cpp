@@ -18,7 +18,7 @@ TEST_CASE(
   for (int again = 0; again < 2; ++again) {
     gradient.compute(9, [&](Tape& tape, Index begin, Index end) {  // shards 0 to 4, in accumulators 0, 1, 2, 0, 1
       const Var p = tape.parameter(first.value(), 0), q = tape.parameter(last.value(), 1);
-      const real count = static_cast<real>(end - begin);
+      const real count = end - begin;
       return begin < 2 ? sum(p) * count : sum(q) * count;
     });
     REQUIRE(gradient.value().size() == 3);
