@@ -15,7 +15,7 @@ namespace {
 struct Output {
   std::string out, name, source, licence;
 
-  void save(Dataset& set) const {
+  void save(StoredSet& set) const {
     if (!name.empty()) set.name = name;
     if (!source.empty()) set.source = source;
     if (!licence.empty()) set.licence = licence;

@@ -46,7 +46,7 @@ std::string in_words(const Config::Diffusion& diffusion) {
 
 }  // namespace
 
-std::string describe(const Dataset& data) {
+std::string describe(const StoredSet& data) {
   const auto* images = dynamic_cast<const ImageSet*>(&data);
   const auto* points = dynamic_cast<const PointSet*>(&data);
   std::string text = images ? line("image set", data.size(), " images of ", images->height, "x", images->width, ", ",

@@ -1,15 +1,15 @@
 #pragma once
 #include <string>
 
-#include "data/dataset.h"
 #include "data/state_dict.h"
+#include "data/stored_set.h"
 #include "diffusion/model/checkpoint.h"
 #include "diffusion/evaluation/classifier.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
 /// What is in a data set, in some lines: kind, shape, origin, classes, range of the values.
-std::string describe(const Dataset& data);
+std::string describe(const StoredSet& data);
 std::string describe(const Classifier& classifier);
 /// What is in a state dict; with `all`, every tensor's name, type and shape too.
 std::string describe(const StateDict& dict, bool all);

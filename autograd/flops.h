@@ -3,7 +3,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Floating-point operations of a recorded operation: of computing its result, and the gradients that are wanted.
+/// The floating-point operations of a recorded operation: forward for its result, backward for the gradients needed.
 struct Flops {
   double forward = 0, backward = 0;
   double total() const { return forward + backward; }
@@ -13,9 +13,9 @@ struct Flops {
   }
 };
 
-/// By the operation's formula, whatever its kernel does to get there (Winograd's, which multiplies less, counts the
-/// same): an addition, multiplication, division, comparison or elementary function is one each, a multiply-add two; a
-/// product's bias and attention's softmax are not counted. Throws Error for an operation that the table lacks.
+/// Counts by the operation's formula, whatever its kernel does (Winograd multiplies less, but counts the same). An
+/// addition, multiplication, division, comparison or elementary function counts 1, a multiply-add 2. The bias of a
+/// matrix product and the softmax of attention are not counted. Throws Error for an operation that the table lacks.
 Flops flops(const Record& record);
 
 }  // namespace reverie::inline REVERIE_PRECISION

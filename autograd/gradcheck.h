@@ -7,7 +7,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The largest disagreement that a gradient check found: |analytic - numeric| / (1 + |numeric|), and where it was.
+/// The largest error |analytic - numeric| / (1 + |numeric|) of a gradient check, and the element where it occurred.
 struct GradcheckResult {
   double error = 0;
   int input = -1;
@@ -15,9 +15,9 @@ struct GradcheckResult {
   double analytic = 0, numeric = 0;
 };
 
-/// Compares the gradient that the tape gives with central differences, for y = f(inputs) contracted with a random
-/// covector u (never with ones, which hide what cancels in a sum): d(sum u y)/dx against (F(x+h) - F(x-h)) / 2h. In
-/// double precision a right gradient is within 1e-7 for functions of size one.
+/// Compares the tape's gradient of F(x) = sum(u f(x)) with central differences (F(x+h) - F(x-h)) / 2h. The covector u
+/// is random: with ones, errors could cancel in the sum. In double, a correct gradient of a function of order one is
+/// within 1e-7.
 GradcheckResult gradcheck(const std::function<Var(std::span<const Var>)>& f, std::span<const Tensor> inputs,
                           double h = 1e-5);
 

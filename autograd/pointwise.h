@@ -4,7 +4,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// dL/dx[i] (+)= f(in[i]...) of an operation's input, from tensors of its size.
+/// dL/dx[i] (+)= f(in[i]...) for one input x of an operation; all tensors have x's size.
 template <class F, class... In>
 void pointwise_gradient(Gradients& g, int input, F f, const In&... in) {
   g.compute(input, [&](Tensor& dx, bool accumulate) {

@@ -16,45 +16,43 @@ bool all_finite(const Tensor& x) {
 
 }  // namespace
 
-Var remade(Var y, Remake remake) {
-  if (y.tape() != nullptr) y.remake_ = std::make_shared<const Remake>(std::move(remake));
+Var recomputable(Var y, Recompute recompute) {
+  if (y.tape() != nullptr) y.recompute_ = std::make_shared<const Recompute>(std::move(recompute));
   return y;
 }
 
-int Gradients::node_of(int input) const {
-  return tape_.nodes_[node_].record.inputs[input].node;
-}
+int Gradients::node_of(int input) const { return tape_.nodes_[node_].record.inputs[input].node; }
 
-Tensor* Gradients::started(int input) {
+Tensor* Gradients::existing(int input) {
   const int node = node_of(input);
   if (node < 0 || !tape_.gradients_[node].defined()) return nullptr;
   Tensor& gradient = tape_.gradients_[node];
-  if (!gradient.unique()) gradient = gradient.clone();  // shared by `give`
+  if (!gradient.unique()) gradient = gradient.clone();  // shared by `add`
   return &gradient;
 }
 
-Tensor* Gradients::wanted(int input) {
-  if (Tensor* gradient = started(input)) return gradient;
+Tensor* Gradients::gradient(int input) {
+  if (Tensor* sum = existing(input)) return sum;
   const Record::Input& x = tape_.nodes_[node_].record.inputs[input];
   if (x.node < 0) return nullptr;
   return &(tape_.gradients_[x.node] = Tensor::zeros(x.shape));
 }
 
 void Gradients::compute(int input, const std::function<void(Tensor& dx, bool accumulate)>& compute) {
-  if (!wants(input)) return;
-  if (Tensor* sum = started(input)) return compute(*sum, true);
+  if (!needs(input)) return;
+  if (Tensor* sum = existing(input)) return compute(*sum, true);
   const std::vector<Record::Input>& inputs = tape_.nodes_[node_].record.inputs;
   Tensor dx = Tensor::uninitialized(inputs[input].shape);
   compute(dx, false);
-  give(input, std::move(dx));
+  add(input, std::move(dx));
 }
 
-void Gradients::give(int input, Tensor gradient) {
+void Gradients::add(int input, Tensor gradient) {
   const Record& record = tape_.nodes_[node_].record;
   const Record::Input& x = record.inputs[input];
   if (x.node < 0) return;
   require_shape(record.op, "a gradient", gradient.shape(), x.shape);
-  if (Tensor* sum = started(input)) {
+  if (Tensor* sum = existing(input)) {
     kernels::accumulate(
         *sum, [](real g) { return g; }, gradient);
   } else {
@@ -64,7 +62,7 @@ void Gradients::give(int input, Tensor gradient) {
 
 Var Tape::leaf(const char* op, Tensor value, Index slot) {
   nodes_.push_back({{op, {}, value.shape(), slot}, nullptr});
-  return Var(std::move(value), this, static_cast<int>(nodes_.size()) - 1);
+  return Var(std::move(value), this, std::ssize(nodes_) - 1);
 }
 
 Var Tape::variable(Tensor value) { return leaf("variable", std::move(value), -1); }
@@ -78,38 +76,37 @@ Var Tape::parameter(const Tensor& value, Index slot) {
 
 Var Tape::append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward) {
   if (check_ == Check::finite && !all_finite(y)) throw NotFiniteError("the result of ", op, " is not finite");
-  bool wanted = false;
+  bool needed = false;
   Record record{op, {}, y.shape(), -1};
   record.inputs.reserve(inputs.size());
   for (const Var& x : inputs) {
     record.inputs.push_back({x.node(), x.shape()});
-    wanted = wanted || x.needs_gradient();
+    needed = needed || x.needs_gradient();
   }
-  const int node = wanted ? static_cast<int>(nodes_.size()) : -1;
-  if (wanted) nodes_.push_back({std::move(record), std::move(backward)});
+  const int node = needed ? std::ssize(nodes_) : -1;
+  if (needed) nodes_.push_back({std::move(record), std::move(backward)});
   if (observer_) observer_(TapeEvent::computed, node);
   return Var(std::move(y), this, node);
 }
 
 void Tape::backward(const Var& loss, std::span<Tensor> slot_gradients) {
-  if (loss.size() != 1) throw ShapeError("backward: the loss has shape ", loss.shape(), ", wants a single number");
+  if (loss.size() != 1) throw ShapeError("backward: expects a loss of a single number, got the shape ", loss.shape());
   backward(loss, Tensor::full(loss.shape(), 1), slot_gradients);
 }
 
 void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradients) {
-  if (y.tape() != this || !y.needs_gradient())
-    throw Error("backward: the result does not depend on anything on this tape");
+  if (y.tape() != this || !y.needs_gradient()) throw Error("backward: the result depends on nothing on this tape");
   if (!gradients_.empty()) throw Error("backward: this tape has already been consumed");
   require_shape("backward", "the covector", dy.shape(), y.shape());
   gradients_.resize(nodes_.size());
   const auto for_slots = [&](auto body) {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    for (Index i = 0; i < std::ssize(nodes_); ++i) {
       const Index slot = nodes_[i].record.slot;
       if (slot >= 0 && slot < std::ssize(slot_gradients)) body(slot_gradients[slot], i);
     }
   };
-  // A parameter's gradient is added to the caller's tensor, not to one of its own.
-  for_slots([&](Tensor& slot, std::size_t i) { gradients_[i] = std::move(slot); });
+  // Parameters' gradients are added to the caller's tensors directly.
+  for_slots([&](Tensor& slot, Index i) { gradients_[i] = std::move(slot); });
   Tensor& first = gradients_[y.node()];  // defined only if y is itself a parameter
   if (first.defined()) {
     if (!first.unique()) first = first.clone();
@@ -118,35 +115,35 @@ void Tape::backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradi
   } else {
     first = dy;
   }
-  for (std::size_t i = nodes_.size(); i-- > 0;) {
+  for (int i = std::ssize(nodes_); i-- > 0;) {
     Node& node = nodes_[i];
-    if (!node.backward) continue;  // a leaf keeps its gradient
-    if (observer_) observer_(TapeEvent::backward_begins, static_cast<int>(i));
+    if (!node.backward) continue;  // a leaf: its gradient stays
+    if (observer_) observer_(TapeEvent::backward_begins, i);
     if (gradients_[i].defined()) {
-      Gradients gradients(*this, static_cast<int>(i), std::move(gradients_[i]));
+      Gradients gradients(*this, i, std::move(gradients_[i]));
       node.backward(gradients);
       if (check_ == Check::finite) check_gradients(node.record);
     }
     gradients_[i] = {};
-    node.backward = nullptr;  // frees what the operation kept
-    if (observer_) observer_(TapeEvent::backward_ends, static_cast<int>(i));
+    node.backward = nullptr;  // frees the saved tensors
+    if (observer_) observer_(TapeEvent::backward_ends, i);
   }
-  for_slots([&](Tensor& slot, std::size_t i) {
+  for_slots([&](Tensor& slot, Index i) {
     if (gradients_[i].defined() && !gradients_[i].unique()) gradients_[i] = gradients_[i].clone();
     slot = gradients_[i];
   });
 }
 
-std::vector<Index> Tape::free_kept() {
-  if (!gradients_.empty()) throw Error("free_kept: this tape has already been consumed");
+std::vector<Index> Tape::free_saved_tensors() {
+  if (!gradients_.empty()) throw Error("free_saved_tensors: this tape has already been consumed");
   gradients_.resize(nodes_.size());
-  std::vector<Index> kept(nodes_.size());
-  for (std::size_t i = nodes_.size(); i-- > 0;) {
+  std::vector<Index> bytes(nodes_.size());
+  for (Index i = std::ssize(nodes_); i-- > 0;) {
     const Index before = memory_use().live_bytes;
     nodes_[i].backward = nullptr;
-    kept[i] = before - memory_use().live_bytes;
+    bytes[i] = before - memory_use().live_bytes;
   }
-  return kept;
+  return bytes;
 }
 
 void Tape::check_gradients(const Record& record) const {

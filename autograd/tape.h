@@ -12,18 +12,18 @@ namespace reverie::inline REVERIE_PRECISION {
 
 class Tape;
 
-/// Makes a tensor again that was computed before, to the same bits.
-using Remake = std::function<Tensor()>;
+/// Computes a tensor again that was computed before, to the same bits.
+using Recompute = std::function<Tensor()>;
 
-/// A tensor, the tape that it is on (or none) and its place there. Without a tape nothing is recorded: the same code
-/// then only computes. A Var whose gradient nobody wants (data, noise) has a tape but no place.
+/// A tensor and, if there is a tape, its node there. Without a tape the same code only computes and records nothing. A
+/// Var whose gradient is not needed (data, noise) has a tape, but no node.
 class Var {
  public:
   Var() = default;
   Var(Tensor value) : value_(std::move(value)) {}  // NOLINT: a tensor is a Var without a tape
 
   const Tensor& value() const { return value_; }
-  /// The tensor, for whoever may write to it; what stays still tells its shape and its place on the tape.
+  /// Moves the tensor out so that the caller may overwrite it; the Var keeps its shape and its position on the tape.
   Tensor take_value() { return std::move(value_); }
   const Shape& shape() const { return value_.shape(); }
   int rank() const { return value_.rank(); }
@@ -32,54 +32,55 @@ class Var {
   real item() const { return value_.item(); }
   Tape* tape() const { return tape_; }
   bool needs_gradient() const { return node_ >= 0; }
-  int node() const { return node_; }  ///< place on the tape, -1 for none
+  int node() const { return node_; }  ///< position on the tape, -1 for none
 
  private:
   friend class Tape;
-  friend class Kept;
-  friend Var remade(Var y, Remake remake);
+  friend class SavedTensor;
+  friend Var recomputable(Var y, Recompute recompute);
   Var(Tensor value, Tape* tape, int node) : value_(std::move(value)), tape_(tape), node_(node) {}
 
   Tensor value_;
   Tape* tape_ = nullptr;
   int node_ = -1;
-  std::shared_ptr<const Remake> remake_;
+  std::shared_ptr<const Recompute> recompute_;
 };
 
-/// y, with a way to make its value again: backward functions that need it then don't keep it. For results that take
-/// less time to compute twice than memory to keep, from what is kept anyway. Without a tape nobody keeps anything.
-Var remade(Var y, Remake remake);
+/// Returns y with a way to compute it again, so that backward functions that need y do not save it. For results that
+/// are cheap to recompute from tensors that are saved anyway.
+Var recomputable(Var y, Recompute recompute);
 
-/// What a backward function keeps of an input: the tensor, or the way to make it again.
-class Kept {
+/// An input that a backward function needs: it saves the tensor or, if the input is recomputable, recomputes it.
+class SavedTensor {
  public:
-  explicit Kept(const Var& x) : remake_(x.remake_) {
-    if (!remake_) value_ = x.value();
+  explicit SavedTensor(const Var& x) : recompute_(x.recompute_) {
+    if (!recompute_) value_ = x.value();
   }
-  Tensor value() const { return remake_ ? (*remake_)() : value_; }
-
-  bool is_remade() const { return remake_ != nullptr; }
+  Tensor value() const { return recompute_ ? (*recompute_)() : value_; }
+  bool is_recomputed() const { return recompute_ != nullptr; }
 
  private:
   Tensor value_;
-  std::shared_ptr<const Remake> remake_;
+  std::shared_ptr<const Recompute> recompute_;
 };
 
-/// What the backward function of an operation y = f(x_0, x_1, ...) sees: dL/dy, and where dL/dx_i has to be added.
+/// The argument of the backward function of y = f(x_0, x_1, ...): it reads dL/dy and adds to each dL/dx_i.
+/// Adds, because a value that is used twice, as x in y = g(x) + h(x), gets a gradient from each use, and the chain rule
+/// sums them: dL/dx = dL/dg g'(x) + dL/dh h'(x). An operation sees only its own use.
 class Gradients {
  public:
-  const Tensor& output() const { return output_; }
-  /// Whether anybody wants dL/dx_i.
-  bool wants(int input) const { return node_of(input) >= 0; }
-  /// Where to add dL/dx_i (zeros when first asked for), or null if nobody wants it.
-  Tensor* wanted(int input);
-  /// The same, but null where nothing has been added yet.
-  Tensor* started(int input);
-  /// dL/dx_i by compute(dx, accumulate), which adds to dx or, where nothing has been added yet, writes all of it.
+  const Tensor& output() const { return output_; }  ///< dL/dy
+  /// Whether dL/dx_i is needed.
+  bool needs(int input) const { return node_of(input) >= 0; }
+  /// dL/dx_i, to add to (zeros at first); null if it is not needed.
+  Tensor* gradient(int input);
+  /// The same, but also null while nothing has been added to it.
+  Tensor* existing(int input);
+  /// Calls compute(dx, accumulate), which adds to dL/dx_i or, if nothing has been added yet, overwrites it.
   void compute(int input, const std::function<void(Tensor& dx, bool accumulate)>& compute);
-  /// Adds `gradient` to dL/dx_i: where nothing was there yet, by sharing its memory.
-  void give(int input, Tensor gradient);
-  /// dL/dy itself, to be given on; others may hold it too, so that only a `unique` one may be written to.
+  /// Adds `gradient` to dL/dx_i. If nothing has been added yet, dL/dx_i shares its memory.
+  void add(int input, Tensor gradient);
+  /// Moves dL/dy out, to pass it on. Write to it only if it is `unique`: other nodes may share it.
   Tensor take_output() { return std::move(output_); }
 
  private:
@@ -93,69 +94,68 @@ class Gradients {
 
 using Backward = std::function<void(Gradients&)>;
 
-/// A NaN or an infinity, and where it came from.
+/// Thrown for a NaN or an infinity; names the operation that produced it.
 struct NotFiniteError : Error {
   using Error::Error;
 };
 
-/// One recorded operation, as the tape tells of it.
+/// The description of one recorded operation.
 struct Record {
   struct Input {
-    int node;  ///< -1: no gradient wanted
+    int node;  ///< -1: needs no gradient
     Shape shape;
   };
   const char* op;
   std::vector<Input> inputs;
   Shape output;
-  Index slot = -1;  ///< of a parameter
+  Index slot = -1;  ///< a parameter's slot; -1 for anything else
 };
 
-/// What a tape is doing: an operation has been computed, and stands at `node` (-1: its result is a constant, of which
-/// nothing is recorded); or `backward` turns to a node, and leaves it, what it kept freed.
+/// An operation has been computed, as node `node` (-1: its result is a constant and is not recorded); or `backward`
+/// enters a node, or leaves it with its saved tensors freed.
 enum class TapeEvent { computed, backward_begins, backward_ends };
 using TapeObserver = std::function<void(TapeEvent event, int node)>;
 
-/// The record of one forward pass. Append order is topological order, so `backward` walks it from the end, without
-/// recursion, and frees each operation's captured tensors as soon as they have served. A tape is made for one training
-/// step (of one shard), used once and by one thread.
+/// The record of one forward pass. Operations are appended in the order they run, which is a topological order, so
+/// `backward` walks it from the end, without recursion, and frees each operation's saved tensors once they have been
+/// used. Make a tape for one training step of one shard; use it once, from one thread.
 class Tape {
  public:
-  /// `finite`: every result and every gradient is looked at, and the first that has a NaN or an infinity throws
-  /// NotFiniteError, naming the operation. Slow: for explaining a step that has already gone wrong.
+  /// `finite`: checks every result and every gradient, and throws NotFiniteError at the first NaN or infinity. Slow:
+  /// for explaining a step that has already gone wrong.
   enum class Check { none, finite };
   explicit Tape(Check check = Check::none) : check_(check) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// A tensor whose gradient nobody wants; what is computed from it and parameters is recorded here.
+  /// A tensor that needs no gradient. What is computed from it and from parameters is still recorded.
   Var constant(Tensor value) { return Var(std::move(value), this, -1); }
-  /// A leaf whose gradient the tape's `gradient` tells after `backward`.
+  /// A leaf with a gradient: read it with `gradient` after `backward`.
   Var variable(Tensor value);
-  /// A parameter: a leaf whose gradient is added to slot_gradients[slot] of `backward`. Asking again gives the same
-  /// leaf.
+  /// A parameter: a leaf whose gradient `backward` adds to slot_gradients[slot]. The same slot gives the same leaf.
   Var parameter(const Tensor& value, Index slot);
-  /// `observer` is told of everything that happens from now on: for timing.
+  /// Calls `observer` for every event from now on, for timing.
   void observe(TapeObserver observer) { observer_ = std::move(observer); }
-  /// From now on parameters are constants: for gradients with respect to `variable`s alone.
+  /// Treats parameters as constants from now on, for gradients with respect to `variable`s alone.
   void freeze_parameters() { frozen_ = true; }
 
-  /// Appends y = op(inputs); free function `record` below is how operations call it.
+  /// Appends y = op(inputs). Operations call it through the function `record` below.
   Var append(const char* op, Tensor y, std::span<const Var> inputs, Backward backward);
 
-  /// Adds dL/dp of every parameter to its slot, where L is `loss`, a single number. A slot without a tensor gets one
-  /// when there is something to add: in the middle of `backward`, when what the forward pass kept is on its way out.
-  /// Consumes the tape. If it throws, the slots have lost their tensors.
+  /// Adds dL/dp of every parameter to its slot, where L is `loss`, a single number. An empty slot gets a tensor when
+  /// its gradient is first added to; by then `backward` has freed part of the saved tensors. Consumes the tape. If it
+  /// throws, the slots have lost their tensors.
   void backward(const Var& loss, std::span<Tensor> slot_gradients = {});
   /// The same for L = sum(y * dy), with a covector `dy` of y's shape.
   void backward(const Var& y, const Tensor& dy, std::span<Tensor> slot_gradients);
-  /// After `backward`: dL/dx of a `variable`; zeros if L does not depend on it.
+  /// Returns dL/dx of a `variable` after `backward`: zeros if L does not depend on it.
   Tensor gradient(const Var& variable) const;
 
   std::vector<Record> records() const;
-  /// How many bytes of tensors each node keeps for `backward`, a tensor that several keep counted for the first of
-  /// them. Not by a formula: what the operations captured is freed, last first, and the memory that comes back counted.
-  /// Consumes the tape; tensors that somebody else holds (the caller's Vars, the parameters) are free of charge.
-  std::vector<Index> free_kept();
+  /// Returns how many bytes each node's saved tensors take; a tensor saved by several nodes counts for the first. It
+  /// frees them, last node first, and measures the memory that comes back, so tensors that are also held elsewhere (by
+  /// the caller, as parameters) count nothing. Consumes the tape.
+  std::vector<Index> free_saved_tensors();
 
  private:
   friend class Gradients;
@@ -174,8 +174,8 @@ class Tape {
   std::unordered_map<Index, Var> parameters_;
 };
 
-/// The result of an operation: recorded on the inputs' tape if they have one, merely wrapped if not. Every operation
-/// ends with this call; what its backward function captures is what the operation keeps in memory.
+/// Returns the result of an operation: recorded if an input is on a tape, else only wrapped. Every operation ends with
+/// this call. The tensors that `backward` captures are the memory that the operation saves.
 Var record(const char* op, Tensor y, std::span<const Var> inputs, Backward backward);
 Var record(const char* op, Tensor y, std::initializer_list<Var> inputs, Backward backward);
 

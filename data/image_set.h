@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include "data/dataset.h"
+#include "data/stored_set.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -13,7 +13,7 @@ std::uint8_t to_pixel(real value);
 
 /// Images, reverie's own file for them: HDF5 with dataset `images` (uint8, N,H,W,C, compressed), optional `labels`,
 /// optional `captions` (UTF-8 strings, N), optional `masks` (uint8, N,H,W). All of it is held in memory.
-struct ImageSet : Dataset {
+struct ImageSet : StoredSet {
   Index count = 0, height = 0, width = 0, channels = 0;
   std::vector<std::uint8_t> images;   ///< N,H,W,C
   std::vector<std::string> captions;  ///< one an image, or none at all

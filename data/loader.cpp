@@ -22,7 +22,11 @@ void mirror(Tensor image) {
 
 Loader::Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip)
     : dataset_(dataset), batch_size_(batch_size), seed_(seed), flip_(flip) {
-  if (batch_size < 1) throw UsageError("loader: a batch of ", batch_size, " samples; wants at least 1");
+  const Index size = dataset.size(), labels = std::ssize(dataset.labels);
+  if (size < 1) throw UsageError("loader: the dataset has no samples");
+  if (labels != 0 && labels != size)
+    throw UsageError("loader: the dataset has ", labels, " labels for ", size, " samples");
+  if (batch_size < 1) throw UsageError("loader: expects a batch size of at least 1, got ", batch_size);
   if (flip && dataset.sample_shape().rank() != 3) throw UsageError("loader: only images can be flipped, not points");
 }
 

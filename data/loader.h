@@ -13,8 +13,9 @@ class Loader {
     std::vector<Index> labels;   ///< empty if the dataset has none
   };
 
-  /// The dataset must outlive the loader. With `flip`, every image is mirrored left to right with probability 1/2.
-  /// Throws UsageError for a batch size below 1, or if points are to be flipped.
+  /// The dataset must outlive the loader. With `flip`, each image is mirrored left to right with probability 1/2.
+  /// Throws UsageError for a batch size below 1, an empty dataset, labels that are not one per sample, or flipped
+  /// points.
   Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip = false);
 
   /// Remembers the order of the epoch: not for several threads at once.

@@ -1,10 +1,10 @@
 #pragma once
-#include "data/dataset.h"
+#include "data/stored_set.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
 /// Points in the plane, for toy models: an HDF5 file with dataset `points` (real, N,2).
-struct PointSet : Dataset {
+struct PointSet : StoredSet {
   Tensor points;  ///< [N,2]
 
   /// Throws Error for a file that is no point set, and for points that are not finite.

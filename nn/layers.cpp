@@ -8,19 +8,18 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 Tensor timestep_embedding(std::span<const double> t, Index dim, double max_period) {
-  if (dim < 2) throw ShapeError("timestep_embedding: dim is ", dim, ", wants at least 2");
+  if (dim < 2) throw ShapeError("timestep_embedding: expects dim of at least 2, got ", dim);
   const Index half = dim / 2;
   std::vector<double> frequencies;
-  for (Index i = 0; i < half; ++i)
-    frequencies.push_back(std::exp(-std::log(max_period) * static_cast<double>(i) / static_cast<double>(half)));
-  Tensor embedding = Tensor::zeros({static_cast<Index>(t.size()), dim});
+  for (Index i = 0; i < half; ++i) frequencies.push_back(std::exp(-std::log(max_period) * i / half));
+  Tensor embedding = Tensor::zeros({std::ssize(t), dim});
   real* row = embedding.data();
   const auto fill = [&](double time, auto sin_cos) {
 #pragma omp simd
     for (Index i = 0; i < half; ++i) {
       const kernels::SinCos value = sin_cos(time * frequencies[i]);
-      row[i] = static_cast<real>(value.cos);
-      row[half + i] = static_cast<real>(value.sin);
+      row[i] = value.cos;
+      row[half + i] = value.sin;
     }
     row += dim;
   };

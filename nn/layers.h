@@ -2,7 +2,7 @@
 #include "autograd/ops.h"
 #include "nn/parameter.h"
 
-/// Layers are plain structs that hold references to their parameters; calling one records its operations.
+/// Layers are plain structs with references to their parameters. Calling a layer records its operations.
 namespace reverie::inline REVERIE_PRECISION {
 
 /// y = x W^T + b.  x: [..., in], W: [out, in], b: [out].
@@ -11,7 +11,7 @@ struct Linear {
   Linear(const Scope& scope, Index in, Index out)
       : weight(scope.add("weight", {out, in}, uniform_fan_in(in))),
         bias(scope.add("bias", {out}, uniform_fan_in(in))) {}
-  /// With a start of its own for the weight; the bias starts at zero.
+  /// With another initialisation of the weight; the bias starts at zero.
   Linear(const Scope& scope, Index in, Index out, const Init& init)
       : weight(scope.add("weight", {out, in}, init)), bias(scope.add("bias", {out}, zeros())) {}
   Var operator()(const Var& x) const { return linear(x, weight.on(x), bias.on(x)); }
@@ -24,7 +24,7 @@ struct Conv2d {
   Conv2d(const Scope& scope, Index in, Index out, Index kernel, const Conv2dOptions& options = {})
       : Conv2d(scope, in, out, kernel, options, uniform_fan_in(in / options.groups * kernel * kernel),
                uniform_fan_in(in / options.groups * kernel * kernel)) {}
-  /// With a start of its own.
+  /// With other initialisations.
   Conv2d(const Scope& scope, Index in, Index out, Index kernel, const Conv2dOptions& options, const Init& weight_init,
          const Init& bias_init = zeros())
       : weight(scope.add("weight", {out, in / options.groups, kernel, kernel}, weight_init)),
@@ -33,20 +33,22 @@ struct Conv2d {
   Var operator()(const Var& x) const { return conv2d(x, weight.on(x), bias.on(x), options); }
 };
 
-/// x: [N,...,C]. Groups of channels are normalised over all positions of a sample.                              [Wu18]
+/// Normalises groups of channels over all positions of a sample. x: [N,...,C].
+/// [Wu18]
 struct GroupNorm {
   Parameter &weight, &bias;
   Index groups;
   GroupNorm(const Scope& scope, Index channels, Index groups = 32)
       : weight(scope.add("weight", {channels}, ones())), bias(scope.add("bias", {channels}, zeros())), groups(groups) {}
   Var operator()(const Var& x) const { return group_norm(x, weight.on(x), bias.on(x), groups); }
-  /// silu of it; `modulation`: [N,2C], scale and then shift, or none.
+  /// silu of the result; `modulation`: [N,2C], first scale, then shift, or none.
   Var then_silu(const Var& x, const Var& modulation = {}) const {
     return group_norm_silu(x, weight.on(x), bias.on(x), groups, modulation);
   }
 };
 
-/// x: [..., C], normalised over the last axis.                                                                   [Ba16]
+/// Normalises over the last axis. x: [..., C].
+/// [Ba16]
 struct LayerNorm {
   Parameter &weight, &bias;
   double eps;
@@ -55,7 +57,7 @@ struct LayerNorm {
   Var operator()(const Var& x) const { return layer_norm(x, weight.on(x), bias.on(x), eps); }
 };
 
-/// Rows of a learned table [count, channels] by number; starts from N(0, 1) if nothing else is said.
+/// Looks up rows of a learned table [count, channels]. It starts from N(0, 1) unless `init` says otherwise.
 struct Embedding {
   Parameter& weight;
   Embedding(const Scope& scope, Index count, Index channels, const Init& init = gaussian())
@@ -64,24 +66,25 @@ struct Embedding {
   Var operator()(std::span<const Index> indices, const Var& on) const { return embedding(weight.on(on), indices); }
 };
 
-/// How a forward pass is meant: in training, dropout draws its masks from `dropout`.
+/// Training or evaluation. In training, dropout draws its masks with the key `dropout`.
 struct Mode {
   bool training = false;
   RandomKey dropout = {.stream = Stream::dropout};
 };
 
-/// Sets elements to 0 with probability p and scales the rest by 1/(1-p); nothing outside of training. [Srivastava14]
+/// In training, sets elements to 0 with probability p and scales the others by 1/(1-p); else does nothing.
+/// [Srivastava14]
 struct Dropout {
   double p;
-  Index id;  ///< tells a network's dropout layers apart
+  Index id;  ///< of the layer, so that no two layers of a network draw the same mask
   Var operator()(const Var& x, const Mode& mode) const {
     return mode.training && p > 0 ? dropout(x, p, mode.dropout.with_channel(id)) : x;
   }
 };
 
-/// Sinusoidal embedding of N times: cosines first, then sines, of t max_period^(-i/h), i = 0..h-1, h = dim/2; a zero
-/// pads an odd dim. [N,dim], computed in double.                                                       [Vaswani17]
-/// sec. 3.5, [Ho20]
+/// Returns the sinusoidal embedding of N times, [N,dim], computed in double: cosines, then sines, of
+/// t max_period^(-i/h), i = 0..h-1, h = dim/2. If dim is odd, the last element is 0.
+/// [Vaswani17] sec. 3.5, [Ho20]
 Tensor timestep_embedding(std::span<const double> t, Index dim, double max_period = 10000);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -5,7 +5,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "nn/pieces.h"
+#include "nn/chunks.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -25,7 +25,7 @@ std::span<const char* const> optimizer_names() { return names; }
 Optimizer::Optimizer(OptimizerOptions options, const ParameterStore& parameters)
     : options_(std::move(options)), parameters_(parameters.values()) {
   if (std::find(std::begin(names), std::end(names), options_.name) == std::end(names)) {
-    throw UsageError("unknown optimizer \"", options_.name, "\"; there are adamw, adam and sgd");
+    throw UsageError("unknown optimizer \"", options_.name, "\"; expects adamw, adam or sgd");
   }
   if (options_.name != "sgd" || options_.momentum != 0) m_ = zeros_like(parameters_);
   if (options_.name != "sgd") v_ = zeros_like(parameters_);
@@ -35,29 +35,29 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
                      std::span<Ema> averages) {
   ++updates;
   const bool decoupled = options_.name == "adamw", adaptive = options_.name != "sgd";
-  const real lr = static_cast<real>(learning_rate), scale = static_cast<real>(gradient_scale);
-  const real decay = static_cast<real>(decoupled ? 1 - learning_rate * options_.weight_decay : 1);
-  const real l2 = static_cast<real>(decoupled ? 0 : options_.weight_decay);
-  const double k = static_cast<double>(updates);
-  const real beta1 = static_cast<real>(options_.beta1), take1 = static_cast<real>(1 - options_.beta1);
-  const real beta2 = static_cast<real>(options_.beta2), take2 = static_cast<real>(1 - options_.beta2);
+  const real lr = learning_rate, scale = gradient_scale;
+  const real decay = decoupled ? 1 - learning_rate * options_.weight_decay : 1;
+  const real l2 = decoupled ? 0 : options_.weight_decay;
+  const double k = updates;
+  const real beta1 = options_.beta1, one_minus_beta1 = 1 - options_.beta1;
+  const real beta2 = options_.beta2, one_minus_beta2 = 1 - options_.beta2;
   // [Kingma15] alg. 1: m_hat = m / (1 - beta1^k), v_hat = v / (1 - beta2^k)
-  const real m_scale = static_cast<real>(1 / (1 - std::pow(options_.beta1, k)));
-  const real v_scale = static_cast<real>(1 / (1 - std::pow(options_.beta2, k)));
-  const real eps = static_cast<real>(options_.eps), momentum = static_cast<real>(options_.momentum);
-  const real gain = updates == 1 ? 1 : 0;  // sgd: the first step sets m = g
-  for_each_piece(parameters_, [&](const Piece& piece) {
-    const Index begin = piece.begin, end = piece.end;
-    real* p = parameters_[piece.tensor].data();
-    const real* g = gradients[piece.tensor].data();
-    real* m = m_.empty() ? nullptr : m_[piece.tensor].data();
-    real* v = v_.empty() ? nullptr : v_[piece.tensor].data();
+  const real m_scale = 1 / (1 - std::pow(options_.beta1, k));
+  const real v_scale = 1 / (1 - std::pow(options_.beta2, k));
+  const real eps = options_.eps, momentum = options_.momentum;
+  const real gain = updates == 1 ? 1 : 0;  // sgd: the first update sets m = g
+  for_each_chunk(parameters_, [&](const Chunk& chunk) {
+    const Index begin = chunk.begin, end = chunk.end;
+    real* p = parameters_[chunk.tensor].data();
+    const real* g = gradients[chunk.tensor].data();
+    real* m = m_.empty() ? nullptr : m_[chunk.tensor].data();
+    real* v = v_.empty() ? nullptr : v_[chunk.tensor].data();
     if (adaptive) {
 #pragma omp simd
       for (Index j = begin; j < end; ++j) {
         const real grad = scale * g[j] + l2 * p[j];
-        m[j] = beta1 * m[j] + take1 * grad;
-        v[j] = beta2 * v[j] + take2 * grad * grad;
+        m[j] = beta1 * m[j] + one_minus_beta1 * grad;
+        v[j] = beta2 * v[j] + one_minus_beta2 * grad * grad;
         p[j] = decay * p[j] - lr * (m_scale * m[j]) / (std::sqrt(v_scale * v[j]) + eps);
       }
     } else if (m != nullptr) {
@@ -71,14 +71,14 @@ void Optimizer::step(const TensorList& gradients, double learning_rate, double g
 #pragma omp simd
       for (Index j = begin; j < end; ++j) p[j] -= lr * (scale * g[j] + l2 * p[j]);
     }
-    for (Ema& average : averages) average.update(p, piece, updates);
+    for (Ema& average : averages) average.update(p, chunk, updates);
   });
 }
 
 double global_norm(const TensorList& gradients) {
-  std::vector<double> squares(pieces_of(gradients).size());
-  for_each_piece(gradients, [&](const Piece& piece) {
-    squares[piece.number] = square_sum(gradients[piece.tensor].data(), piece);
+  std::vector<double> squares(chunks_of(gradients).size());
+  for_each_chunk(gradients, [&](const Chunk& chunk) {
+    squares[chunk.number] = square_sum(gradients[chunk.tensor].data(), chunk);
   });
   return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
@@ -86,21 +86,21 @@ double global_norm(const TensorList& gradients) {
 double clip_factor(double norm, double limit) { return limit > 0 ? std::min(1.0, limit / (norm + 1e-6)) : 1.0; }
 
 double Ema::effective(double rate, bool warmup, Index update) {
-  const double s = static_cast<double>(update);
+  const double s = update;
   return warmup ? std::min(rate, (1 + s) / (10 + s)) : rate;
 }
 
-void Ema::update(const real* parameter, const Piece& piece, Index update) {
+void Ema::update(const real* parameter, const Chunk& chunk, Index update) {
   const double rate = effective(rate_, warmup_, update);
-  const real keep = static_cast<real>(rate), take = static_cast<real>(1 - rate);  // 1 - keep would lose digits
-  real* e = average_[piece.tensor].data();
+  const real r = rate, one_minus_r = 1 - rate;  // 1 - r in float would lose digits
+  real* e = average_[chunk.tensor].data();
 #pragma omp simd
-  for (Index j = piece.begin; j < piece.end; ++j) e[j] = keep * e[j] + take * parameter[j];
+  for (Index j = chunk.begin; j < chunk.end; ++j) e[j] = r * e[j] + one_minus_r * parameter[j];
 }
 
 void Ema::update(const ParameterStore& parameters, Index update) {
   const TensorList values = parameters.values();
-  for_each_piece(values, [&](const Piece& piece) { this->update(values[piece.tensor].data(), piece, update); });
+  for_each_chunk(values, [&](const Chunk& chunk) { this->update(values[chunk.tensor].data(), chunk, update); });
 }
 
 double Ema::share_of_start(double rate, bool warmup, Index updates) {
@@ -111,11 +111,11 @@ double Ema::share_of_start(double rate, bool warmup, Index updates) {
 
 double LearningRate::operator()(Index step) const {
   if (decay != "constant" && decay != "cosine") {
-    throw UsageError("unknown learning-rate decay \"", decay, "\"; there are constant and cosine");
+    throw UsageError("unknown learning-rate decay \"", decay, "\"; expects constant or cosine");
   }
-  if (step < warmup_steps) return base * static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
+  if (step < warmup_steps) return base * (step + 1) / warmup_steps;
   if (decay == "constant" || total_steps <= warmup_steps) return base;
-  const double done = static_cast<double>(step - warmup_steps) / static_cast<double>(total_steps - warmup_steps);
+  const double done = double(step - warmup_steps) / (total_steps - warmup_steps);
   const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(done, 1.0)));
   return base * (final_fraction + (1 - final_fraction) * cosine);
 }

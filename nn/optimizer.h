@@ -2,25 +2,25 @@
 #include <span>
 #include <string>
 
-#include "nn/pieces.h"
+#include "nn/chunks.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// An exponential moving average of the parameters: e = r e + (1 - r) p after every update, starting at the parameters.
-/// With warm-up r is at most (1 + s)/(10 + s) at update s: an average of rate 0.995 would else hold 5% of the random
-/// start after 600 steps, enough to spoil every sample.
+/// An exponential moving average (EMA) of the parameters: e = r e + (1 - r) p after every update, from e = p at the
+/// start. With warm-up, r is at most (1 + s)/(10 + s) at update s. Without it, an average of rate 0.995 would still be
+/// 5% random initialisation after 600 steps, enough to spoil every sample.
 class Ema {
  public:
   Ema(double rate, bool warmup, const ParameterStore& parameters)
       : rate_(rate), warmup_(warmup), average_(parameters.clone_values()) {}
-  /// `update`: how many updates the parameters have had, this one included.
+  /// `update`: the number of updates of the parameters so far, including this one.
   void update(const ParameterStore& parameters, Index update);
-  /// The same for a piece of one of them.
-  void update(const real* parameter, const Piece& piece, Index update);
+  /// The same for a chunk of one parameter.
+  void update(const real* parameter, const Chunk& chunk, Index update);
   TensorList& average() { return average_; }
   const TensorList& average() const { return average_; }
   double rate() const { return rate_; }
-  /// How much of the start is left in the average after this many updates.
+  /// The weight of the initial parameters in the average after this many updates.
   static double share_of_start(double rate, bool warmup, Index updates);
 
  private:
@@ -33,21 +33,21 @@ class Ema {
 struct OptimizerOptions {
   std::string name = "adamw";  ///< adamw, adam or sgd
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double momentum = 0;      ///< of sgd
-  double weight_decay = 0;  ///< adamw: p *= 1 - lr wd before the step; adam, sgd: wd p is added to the gradient
+  double momentum = 0;      ///< sgd only
+  double weight_decay = 0;  ///< adamw: p *= 1 - lr wd before the update; adam, sgd: adds wd p to the gradient
 };
 
-/// AdamW [Loshchilov19], Adam [Kingma15] and SGD with momentum, with PyTorch's conventions.
+/// AdamW, Adam and SGD with momentum, in PyTorch's conventions.
+/// [Loshchilov19], [Kingma15]
 class Optimizer {
  public:
   Optimizer(OptimizerOptions options, const ParameterStore& parameters);
 
-  /// One update of every parameter with the gradient times `gradient_scale` (what clipping asks for), and of the moving
-  /// averages, in one pass over memory.
+  /// Updates every parameter with the gradient times `gradient_scale` (from clipping), then the moving averages, in one
+  /// pass over memory.
   void step(const TensorList& gradients, double learning_rate, double gradient_scale = 1, std::span<Ema> averages = {});
 
-  // The state, for checkpoints: moments by name ("m", "v"; empty lists where the optimizer has none) and updates so
-  // far.
+  // The state, for checkpoints: moments by name ("m", "v"; empty lists if the optimizer has none), number of updates.
   TensorList& moment(const std::string& name) { return name == "m" ? m_ : v_; }
   const TensorList& moment(const std::string& name) const { return name == "m" ? m_ : v_; }
   Index updates = 0;
@@ -61,13 +61,13 @@ class Optimizer {
 /// The names of all optimizers.
 std::span<const char* const> optimizer_names();
 
-/// sqrt of the sum of squares over all tensors, the same bits for any number of threads.
+/// The square root of the sum of squares over all tensors; the same bits for any number of threads.
 double global_norm(const TensorList& gradients);
-/// The factor that brings a gradient of this norm to at most `limit` (0: no limit), as PyTorch has it.
+/// The factor that clips a gradient of this norm to at most `limit` (0: no limit), computed as in PyTorch.
 double clip_factor(double norm, double limit);
 
-/// The learning rate as a function of the step: a linear warm-up from 0, then constant or half a cosine down to
-/// `final_fraction` of the base rate at the last step.
+/// The learning rate as a function of the training step: a linear warm-up from 0, then constant, or half a cosine down
+/// to `final_fraction` of the base rate at the last training step.
 struct LearningRate {
   double base = 1e-3;
   Index warmup_steps = 0;

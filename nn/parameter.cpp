@@ -15,7 +15,7 @@ Init ones() {
 Init gaussian(double deviation) {
   return [deviation](const RandomKey& key, Tensor& value) {
     fill_normal(key, value.values());
-    for (real& v : value.values()) v *= static_cast<real>(deviation);
+    for (real& v : value.values()) v *= real(deviation);
   };
 }
 
@@ -23,11 +23,9 @@ static Init uniform(double bound) {
   return [bound](const RandomKey& key, Tensor& value) { fill_uniform(key, -bound, bound, value.values()); };
 }
 
-Init uniform_fan_in(Index fan_in) { return uniform(1 / std::sqrt(static_cast<double>(fan_in))); }
+Init uniform_fan_in(Index fan_in) { return uniform(1 / std::sqrt(double(fan_in))); }
 
-Init xavier_uniform(Index fan_in, Index fan_out) {
-  return uniform(std::sqrt(6 / static_cast<double>(fan_in + fan_out)));
-}
+Init xavier_uniform(Index fan_in, Index fan_out) { return uniform(std::sqrt(6.0 / (fan_in + fan_out))); }
 
 Scope ParameterStore::root() { return Scope(*this, ""); }
 
@@ -63,7 +61,7 @@ TensorList ParameterStore::zeros_like() const {
 }
 
 TensorList ParameterStore::exchange(TensorList values) {
-  if (values.size() != size()) throw ShapeError("parameters: ", values.size(), " tensors given for ", size());
+  if (values.size() != size()) throw ShapeError("parameters: expects ", size(), " tensors, got ", values.size());
   for (const Parameter& p : parameters_) {
     require_shape("parameters", p.name.c_str(), values[p.slot].shape(), p.value.shape());
   }
@@ -73,7 +71,7 @@ TensorList ParameterStore::exchange(TensorList values) {
 
 Parameter& ParameterStore::add(const std::string& name, const Shape& shape, const Init& init) {
   if (find(name) != nullptr) throw Error("parameters: the name ", name, " is taken");
-  const Index slot = static_cast<Index>(size());
+  const Index slot = size();
   Parameter& p = parameters_.emplace_back(Parameter{name, Tensor::uninitialized(shape), slot});
   init(RandomKey{.seed = seed_, .stream = Stream::init}.with_channel(slot), p.value);
   return p;

@@ -12,24 +12,25 @@ namespace reverie::inline REVERIE_PRECISION {
 /// Tensors in the order of a store's parameters: gradients, moments, moving averages.
 using TensorList = std::vector<Tensor>;
 
-/// How a parameter starts.
+/// Initialises a parameter.
 using Init = std::function<void(const RandomKey&, Tensor&)>;
 Init zeros();
 Init ones();
 /// N(0, deviation^2).
 Init gaussian(double deviation = 1);
-/// U(-1/sqrt(fan_in), 1/sqrt(fan_in)), PyTorch's default for linear and convolution layers, weights and biases alike.
+/// U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default for weights and biases of linear and convolution layers.
 Init uniform_fan_in(Index fan_in);
-/// U(-b, b), b = sqrt(6 / (fan_in + fan_out)): keeps variances alike forward and backward. [Glorot10] eq. 16
+/// U(-b, b), b = sqrt(6 / (fan_in + fan_out)): preserves the variance both forward and backward.
+/// [Glorot10] eq. 16
 Init xavier_uniform(Index fan_in, Index fan_out);
 
-/// A named tensor that is learned. Its name is its name in PyTorch's state dict, its shape PyTorch's.
+/// A named tensor that is learned, with its name and shape in PyTorch's state dict.
 struct Parameter {
   std::string name;
   Tensor value;
-  Index slot;  ///< its place in the store, and in every TensorList
+  Index slot;  ///< its index in the store and in every TensorList
 
-  /// The parameter as a Var on the tape that `x` is on (none: a plain value).
+  /// The parameter as a Var on the tape of `x`; a plain value if x has none.
   Var on(const Var& x) const { return x.tape() ? x.tape()->parameter(value, slot) : Var(value); }
 };
 
@@ -38,7 +39,7 @@ class Scope;
 /// All parameters of a network. A parameter cannot exist outside a store.
 class ParameterStore {
  public:
-  /// `seed` decides how the parameters start.
+  /// `seed` determines the initial values.
   explicit ParameterStore(std::uint64_t seed = 0) : seed_(seed) {}
   ParameterStore(const ParameterStore&) = delete;  // layers hold references into it
   ParameterStore& operator=(const ParameterStore&) = delete;
@@ -47,17 +48,17 @@ class ParameterStore {
   const std::deque<Parameter>& all() const { return parameters_; }
   std::size_t size() const { return parameters_.size(); }
   Index element_count() const;
-  /// Null if there is none of this name.
+  /// Looks up by name; null if there is none.
   const Parameter* find(const std::string& name) const;
 
   TensorList values() const;  ///< handles, sharing the data
   TensorList clone_values() const;
   TensorList zeros_like() const;
-  /// Puts other tensors in the place of the values (and gives back what was there): how moving averages are sampled
-  /// from. Throws ShapeError if they don't fit.
+  /// Replaces the values and returns the old ones: for sampling with a moving average. Throws ShapeError if the shapes
+  /// don't fit.
   TensorList exchange(TensorList values);
-  /// As long as the result lives, kernels keep what they make of the weights (until it has been used `uses` times, if
-  /// that is known); nobody may change the values meanwhile.
+  /// While the result lives, kernels cache their packed weights, each until it has been used `uses` times (0: no
+  /// limit). Don't change the values meanwhile.
   kernels::PackedWeights keep_packed(Index uses = 0) const { return kernels::PackedWeights(values(), uses); }
 
  private:
@@ -68,7 +69,7 @@ class ParameterStore {
   std::deque<Parameter> parameters_;
 };
 
-/// A place in the tree of names: `scope / "out_layers" / 3` adds parameters called "out_layers.3.weight".
+/// A prefix of parameter names: layers built from `scope / "out_layers" / 3` add "out_layers.3.weight".
 class Scope {
  public:
   Scope operator/(const std::string& name) const { return Scope(store_, path_.empty() ? name : path_ + "." + name); }
@@ -86,7 +87,7 @@ class Scope {
   std::string path_;
 };
 
-/// Puts other values in a store for as long as it lives.
+/// Replaces the values of a store while it lives.
 class WithValues {
  public:
   WithValues(ParameterStore& store, const TensorList& values) : store_(store), saved_(store.exchange(values)) {}

@@ -5,45 +5,45 @@
 #include <numeric>
 #include <utility>
 
-#include "nn/pieces.h"
+#include "nn/chunks.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
-ShardedGradient::ShardedGradient(const ParameterStore& parameters, Index shard_size, Index lanes)
-    : parameters_(parameters), shard_size_(shard_size), most_lanes_(lanes) {}
+ShardedGradient::ShardedGradient(const ParameterStore& parameters, Index shard_size, Index accumulators)
+    : parameters_(parameters), shard_size_(shard_size), max_accumulators_(accumulators) {}
 
 void ShardedGradient::compute(Index batch_size,
                               const std::function<Var(Tape& tape, Index first, Index last)>& shard_loss) {
-  const Index shards = (batch_size + shard_size_ - 1) / shard_size_, lanes = std::min(most_lanes_, shards);
+  const Index shards = (batch_size + shard_size_ - 1) / shard_size_, count = std::min(max_accumulators_, shards);
   const TensorList weights = parameters_.values();
-  std::vector<TensorList> gradients(static_cast<std::size_t>(lanes), TensorList(weights.size()));
+  std::vector<TensorList> accumulators(count, TensorList(weights.size()));
   sum_.clear();
-  const auto kept = parameters_.keep_packed(shards);
-  parallel_tasks(lanes, [&](Index lane) {
-    for (Index s = lane; s < shards; s += lanes) {
+  const auto packed = parameters_.keep_packed(shards);
+  parallel_tasks(count, [&](Index a) {
+    for (Index shard = a; shard < shards; shard += count) {
       Tape tape;
-      const Index first = s * shard_size_;
-      tape.backward(shard_loss(tape, first, std::min(first + shard_size_, batch_size)), gradients[lane]);
+      const Index first = shard * shard_size_, last = std::min(first + shard_size_, batch_size);
+      tape.backward(shard_loss(tape, first, last), accumulators[a]);
     }
   });
   sum_.resize(weights.size());
-  for (std::size_t i = 0; i < sum_.size(); ++i) {  // the first lane that has a parameter's gradient, if any
-    for (TensorList& lane : gradients) {
-      if (!sum_[i].defined()) sum_[i] = std::exchange(lane[i], {});
+  for (Index i = 0; i < std::ssize(sum_); ++i) {  // start from the first accumulator with a gradient for parameter i
+    for (TensorList& accumulator : accumulators) {
+      if (!sum_[i].defined()) sum_[i] = std::exchange(accumulator[i], {});
     }
     if (!sum_[i].defined()) sum_[i] = Tensor::zeros(weights[i].shape());
   }
-  std::vector<double> squares(pieces_of(sum_).size());
-  for_each_piece(sum_, [&](const Piece& piece) {
-    real* sum = sum_[piece.tensor].data();
-    for (const TensorList& lane : gradients) {
-      if (!lane[piece.tensor].defined()) continue;
-      const real* g = lane[piece.tensor].data();
+  std::vector<double> squares(chunks_of(sum_).size());
+  for_each_chunk(sum_, [&](const Chunk& chunk) {
+    real* sum = sum_[chunk.tensor].data();
+    for (const TensorList& accumulator : accumulators) {
+      if (!accumulator[chunk.tensor].defined()) continue;
+      const real* g = accumulator[chunk.tensor].data();
 #pragma omp simd
-      for (Index i = piece.begin; i < piece.end; ++i) sum[i] += g[i];
+      for (Index i = chunk.begin; i < chunk.end; ++i) sum[i] += g[i];
     }
-    squares[piece.number] = square_sum(sum, piece);
+    squares[chunk.number] = square_sum(sum, chunk);
   });
   norm_ = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }

@@ -27,7 +27,7 @@ TransformerBlock::TransformerBlock(const Scope& scope, Index width, Index heads,
 }
 
 Var TransformerBlock::operator()(const Var& z, const Var& condition) const {
-  const std::vector<Var> m = modulation_(condition);  // shift, scale and gate of either half
+  const std::vector<Var> m = modulation_(condition);  // shift, scale and gate, for attention and for the perceptron
   const Var qkv = qkv_(modulated_norm(z, m[0], m[1]));
   const Var attended = z + m[2] * projection_(attention_qkv(qkv, heads_, QkvOrder::q_then_k_then_v));
   return attended + m[5] * second_(gelu_tanh(first_(modulated_norm(attended, m[3], m[4]))));

@@ -3,11 +3,12 @@
 
 #include "nn/layers.h"
 
-/// Blocks of transformers whose norms are steered by a condition (the time, the class).                     [Peebles23]
+/// Transformer blocks with norms that are modulated by a condition (the time, the class).
+/// [Peebles23]
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What a condition says of a block, as parts that broadcast over the tokens: condition [N,D] -> `parts` of [N,1,D].
-/// Starts at zero, whatever the condition.
+/// Computes shifts, scales and gates from a condition, which broadcast over the tokens: [N,D] -> `parts` of [N,1,D].
+/// They start at zero for every condition.
 class Modulation {
  public:
   Modulation(const Scope& scope, Index width, Index parts) : linear_(scope / 1, width, parts * width, zeros()) {}
@@ -20,9 +21,10 @@ class Modulation {
 /// LN(z) (1 + scale) + shift; the norm has no weights, eps 1e-6. z: [N,T,D], shift and scale: [N,1,D].
 Var modulated_norm(const Var& z, const Var& shift, const Var& scale);
 
-/// A transformer block with adaLN-zero: z += gate attention(LN(z) (1 + scale) + shift), then the same with a
-/// perceptron of two layers in place of attention. The gates start at zero, so that the block starts as the identity.
-/// z: [N,T,D], condition: [N,D] -> [N,T,D].                                                     [Peebles23] sec. 3.2
+/// A transformer block with adaLN-zero: z += gate attention(LN(z) (1 + scale) + shift), then the same with a two-layer
+/// perceptron instead of attention. The gates start at zero, so the block starts as the identity.
+/// z: [N,T,D], condition: [N,D] -> [N,T,D].
+/// [Peebles23] sec. 3.2
 class TransformerBlock {
  public:
   /// Throws ShapeError if `width` does not divide into `heads`.
@@ -35,7 +37,8 @@ class TransformerBlock {
   Modulation modulation_;
 };
 
-/// A linear layer that starts as transformers do: weights Xavier-uniform, bias zero.                       [Glorot10]
+/// A linear layer with a transformer's initialisation: weights Xavier-uniform, bias zero.
+/// [Glorot10]
 inline Linear xavier_linear(const Scope& scope, Index in, Index out) {
   return Linear(scope, in, out, xavier_uniform(in, out));
 }

@@ -8,7 +8,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// y = f(x) where the slope is easiest told by x: keeps x.
+// y = f(x) with a slope that is simplest as a function of x: saves x.
 template <class F, class Slope>
 Var by_input(const char* op, const Var& x, F f, Slope slope) {
   Tensor y = Tensor::uninitialized(x.shape());
@@ -19,7 +19,7 @@ Var by_input(const char* op, const Var& x, F f, Slope slope) {
   });
 }
 
-// y = f(x) where the slope is easiest told by y: keeps y.
+// y = f(x) with a slope that is simplest as a function of y: saves y.
 template <class F, class Slope>
 Var by_output(const char* op, const Var& x, F f, Slope slope) {
   Tensor y = Tensor::uninitialized(x.shape());
@@ -66,7 +66,8 @@ Var sigmoid(const Var& x) {
       "sigmoid", x, [](real x) { return kernels::sigmoid(x); }, [](real y) { return y * (1 - y); });
 }
 
-// silu(x) = x s(x).   silu' = s (1 + x (1 - s))                                                            [Elfwing17]
+// silu(x) = x s(x).   silu' = s (1 + x (1 - s))
+// [Elfwing17]
 Var silu(const Var& x) {
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::silu_forward(x.value(), y);
@@ -75,14 +76,16 @@ Var silu(const Var& x) {
   });
 }
 
-// gelu(x) = x Phi(x).   gelu' = Phi + x phi                                                               [Hendrycks16]
+// gelu(x) = x Phi(x).   gelu' = Phi + x phi
+// [Hendrycks16]
 Var gelu(const Var& x) {
   return by_input(
       "gelu", x, [](real x) { return x * kernels::normal_cdf(x); },
       [](real x) { return kernels::normal_cdf(x) + x * kernels::normal_pdf(x); });
 }
 
-// x (1 + tanh u) / 2,  u = sqrt(2/pi) (x + 0.044715 x^3).   u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2)        [Hendrycks16]
+// x (1 + tanh u) / 2,  u = sqrt(2/pi) (x + 0.044715 x^3).   u' = sqrt(2/pi) (1 + 3 * 0.044715 x^2)
+// [Hendrycks16]
 Var gelu_tanh(const Var& x) {
   return by_input(
       "gelu_tanh", x,
@@ -93,7 +96,7 @@ Var gelu_tanh(const Var& x) {
       });
 }
 
-// The comparison is written so that a NaN passes on and isn't turned into 0.
+// Written so that a NaN stays a NaN instead of becoming 0.
 Var relu(const Var& x) {
   return by_input(
       "relu", x, [](real x) { return x < 0 ? real(0) : x; }, [](real x) { return real(x > 0); });
@@ -112,7 +115,7 @@ Var normal_cdf(const Var& x) {
 }
 
 Var clamp(const Var& x, double low, double high) {
-  const real a = static_cast<real>(low), b = static_cast<real>(high);
+  const real a = low, b = high;
   return by_input(
       "clamp", x, [a, b](real x) { return x < a   ? a
                                           : x > b ? b

@@ -13,10 +13,10 @@ Tensor apply(const char* name, Binary op, const Tensor& a, const Tensor& b) {
   return y;
 }
 
-// dL/dx of an operand that was stretched: the gradient at y's shape, summed over the stretched axes.
-void give_reduced(Gradients& g, int input, const Shape& shape, Tensor wide) {
-  if (wide.shape() == shape) return g.give(input, std::move(wide));
-  if (Tensor* dx = g.wanted(input)) kernels::reduce_add(wide, *dx);
+// dL/dx of an operand that was broadcast: the gradient in y's shape, summed over the broadcast axes.
+void add_reduced(Gradients& g, int input, const Shape& shape, Tensor wide) {
+  if (wide.shape() == shape) return g.add(input, std::move(wide));
+  if (Tensor* dx = g.gradient(input)) kernels::reduce_add(wide, *dx);
 }
 
 Tensor scaled(const Tensor& x, real factor) {
@@ -30,8 +30,8 @@ Tensor scaled(const Tensor& x, real factor) {
 
 static Var sum(Tensor y, const Var& a, const Var& b) {
   return record("add", std::move(y), {a, b}, [sa = a.shape(), sb = b.shape()](Gradients& g) {
-    give_reduced(g, 0, sa, g.output());
-    give_reduced(g, 1, sb, g.take_output());
+    add_reduced(g, 0, sa, g.output());
+    add_reduced(g, 1, sb, g.take_output());
   });
 }
 
@@ -48,8 +48,8 @@ Var operator+(const Var& a, Var&& b) {
 Var operator-(const Var& a, const Var& b) {
   return record("sub", apply("sub", Binary::sub, a.value(), b.value()), {a, b},
                 [sa = a.shape(), sb = b.shape()](Gradients& g) {
-                  if (g.wants(1)) give_reduced(g, 1, sb, scaled(g.output(), -1));
-                  give_reduced(g, 0, sa, g.take_output());
+                  if (g.needs(1)) add_reduced(g, 1, sb, scaled(g.output(), -1));
+                  add_reduced(g, 0, sa, g.take_output());
                 });
 }
 
@@ -57,8 +57,8 @@ Var operator-(const Var& a, const Var& b) {
 Var operator*(const Var& a, const Var& b) {
   return record("mul", apply("mul", Binary::mul, a.value(), b.value()), {a, b},
                 [a = a.value(), b = b.value()](Gradients& g) {
-                  if (g.wants(0)) give_reduced(g, 0, a.shape(), apply("mul", Binary::mul, g.output(), b));
-                  if (g.wants(1)) give_reduced(g, 1, b.shape(), apply("mul", Binary::mul, g.output(), a));
+                  if (g.needs(0)) add_reduced(g, 0, a.shape(), apply("mul", Binary::mul, g.output(), b));
+                  if (g.needs(1)) add_reduced(g, 1, b.shape(), apply("mul", Binary::mul, g.output(), a));
                 });
 }
 
@@ -67,17 +67,18 @@ Var operator/(const Var& a, const Var& b) {
   Tensor y = apply("div", Binary::div, a.value(), b.value());
   return record("div", y, {a, b}, [sa = a.shape(), b = b.value(), y](Gradients& g) {
     const Tensor da = apply("div", Binary::div, g.output(), b);
-    if (g.wants(1)) give_reduced(g, 1, b.shape(), scaled(apply("mul", Binary::mul, da, y), -1));
-    if (g.wants(0)) give_reduced(g, 0, sa, da);
+    if (g.needs(1)) add_reduced(g, 1, b.shape(), scaled(apply("mul", Binary::mul, da, y), -1));
+    if (g.needs(0)) add_reduced(g, 0, sa, da);
   });
 }
 
-// y = scale x + shift, with numbers: the one operation behind all arithmetic of a Var and a number.
+// y = scale x + shift: the operation behind all arithmetic of a Var and a number.
 static Var affine(const Var& x, double scale, double shift) {
+  const real s = scale, t = shift;
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::map(
-      y, [s = static_cast<real>(scale), t = static_cast<real>(shift)](real x) { return s * x + t; }, x.value());
-  return record("affine", std::move(y), {x}, [s = static_cast<real>(scale)](Gradients& g) {
+      y, [s, t](real x) { return s * x + t; }, x.value());
+  return record("affine", std::move(y), {x}, [s](Gradients& g) {
     pointwise_gradient(
         g, 0, [s](real dy) { return s * dy; }, g.output());
   });

@@ -51,8 +51,8 @@ Var attention(const Var& q, const Var& k, const Var& v, Index heads) {
                 [q = q.value(), k = k.value(), v = v.value(), y, log_sum, heads](Gradients& g) {
                   kernels::attention_backward(q.extent(2) / heads, heads_of(q, heads), heads_of(k, heads),
                                               heads_of(v, heads), heads_of(y, heads), log_sum,
-                                              heads_of(g.output(), heads), true, heads_of(g.wanted(0), heads),
-                                              heads_of(g.wanted(1), heads), heads_of(g.wanted(2), heads));
+                                              heads_of(g.output(), heads), true, heads_of(g.gradient(0), heads),
+                                              heads_of(g.gradient(1), heads), heads_of(g.gradient(2), heads));
                 });
 }
 

@@ -15,7 +15,7 @@ std::vector<Tensor> case_inputs(const OpCase& op_case, std::uint64_t seed) {
   std::vector<Tensor> inputs;
   for (const CaseInput& input : op_case.inputs) {
     inputs.push_back(Tensor::uninitialized(input.shape));
-    const RandomKey key{.seed = seed, .stream = Stream::probe, .channel = static_cast<std::uint32_t>(inputs.size())};
+    const RandomKey key = RandomKey{.seed = seed, .stream = Stream::probe}.with_channel(std::ssize(inputs));
     fill_uniform(key, input.low, input.high, inputs.back().values());
   }
   return inputs;

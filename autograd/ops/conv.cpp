@@ -8,16 +8,16 @@ namespace {
 
 kernels::ConvShape conv_shape(const Var& x, const Var& weight, const Var& bias, const Conv2dOptions& o) {
   if (x.rank() != 4 || weight.rank() != 4) {
-    throw ShapeError("conv2d: input ", x.shape(), " and weight ", weight.shape(),
-                     ", wants [N,H,W,I] and [O,I/groups,kH,kW]");
+    throw ShapeError("conv2d: expects input [N,H,W,I] and weight [O,I/groups,kH,kW], got ", x.shape(), " and ",
+                     weight.shape());
   }
   if (o.stride < 1 || o.padding < 0 || o.groups < 1)
-    throw ShapeError("conv2d: stride and groups must be positive, padding not negative");
+    throw ShapeError("conv2d: expects stride and groups of at least 1 and padding of at least 0");
   const kernels::ConvShape s{x.extent(0),      x.extent(1),      x.extent(2), x.extent(3), weight.extent(0),
                              weight.extent(2), weight.extent(3), o.stride,    o.padding,   o.groups};
   if (s.in_channels != weight.extent(1) * o.groups) {
-    throw ShapeError("conv2d: input ", x.shape(), " has ", s.in_channels, " channels, weight ", weight.shape(),
-                     " wants ", weight.extent(1) * o.groups, o.groups > 1 ? concat(" in ", o.groups, " groups") : "");
+    throw ShapeError("conv2d: weight ", weight.shape(), o.groups > 1 ? concat(" in ", o.groups, " groups") : "",
+                     " expects input [N,H,W,", weight.extent(1) * o.groups, "], got ", x.shape());
   }
   if (s.out_channels % o.groups != 0)
     throw ShapeError("conv2d: ", s.out_channels, " output channels do not divide into ", o.groups, " groups");
@@ -36,26 +36,27 @@ Var conv2d(const Var& x, const Var& weight, const Var& bias, const Conv2dOptions
   const kernels::ConvShape s = conv_shape(x, weight, bias, options);
   Tensor y = Tensor::uninitialized(s.y());
   kernels::conv2d_forward(s, x.value(), weight.value(), bias.value().defined() ? &bias.value() : nullptr, y);
-  return record("conv2d", std::move(y), {x, weight, bias}, [s, x = Kept(x), weight = weight.value()](Gradients& g) {
-    g.compute(1, [&](Tensor& dw, bool accumulate) {
-      kernels::conv2d_backward_weight(s, x.value(), g.output(), accumulate, dw);
-    });
-    g.compute(
-        0, [&](Tensor& dx, bool accumulate) { kernels::conv2d_backward_data(s, weight, g.output(), accumulate, dx); });
-    if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
-  });
+  return record("conv2d", std::move(y), {x, weight, bias},
+                [s, x = SavedTensor(x), weight = weight.value()](Gradients& g) {
+                  g.compute(1, [&](Tensor& dw, bool accumulate) {
+                    kernels::conv2d_backward_weight(s, x.value(), g.output(), accumulate, dw);
+                  });
+                  g.compute(0, [&](Tensor& dx, bool accumulate) {
+                    kernels::conv2d_backward_data(s, weight, g.output(), accumulate, dx);
+                  });
+                  if (Tensor* db = g.gradient(2)) kernels::reduce_add(g.output(), *db);
+                });
 }
 
-// The transpose of the convolution that leads from y to x: its forward is that one's data gradient, and the other way
-// round.
+// The transpose of the convolution that maps y to x: its forward is that convolution's data gradient, and vice versa.
 Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const ConvTranspose2dOptions& o) {
   if (x.rank() != 4 || weight.rank() != 4 || x.extent(3) != weight.extent(0)) {
-    throw ShapeError("conv_transpose2d: input ", x.shape(), " and weight ", weight.shape(),
-                     ", wants [N,H,W,I] and [I,O,kH,kW]");
+    throw ShapeError("conv_transpose2d: expects input [N,H,W,I] and weight [I,O,kH,kW], got ", x.shape(), " and ",
+                     weight.shape());
   }
   if (o.stride < 1 || o.padding < 0 || o.output_padding < 0 || o.output_padding >= o.stride) {
-    throw ShapeError("conv_transpose2d: stride ", o.stride, ", padding ", o.padding, ", output padding ",
-                     o.output_padding, "; the last must be smaller than the stride");
+    throw ShapeError("conv_transpose2d: expects stride >= 1, padding >= 0 and 0 <= output padding < stride, got ",
+                     o.stride, ", ", o.padding, " and ", o.output_padding);
   }
   const Index height = (x.extent(1) - 1) * o.stride - 2 * o.padding + weight.extent(2) + o.output_padding;
   const Index width = (x.extent(2) - 1) * o.stride - 2 * o.padding + weight.extent(3) + o.output_padding;
@@ -71,14 +72,14 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
   kernels::conv2d_backward_data(s, weight.value(), x.value(), biased, y);
   return record(
       "conv_transpose2d", std::move(y), {x, weight, bias}, [s, x = x.value(), weight = weight.value()](Gradients& g) {
-        if (g.wants(0)) {
+        if (g.needs(0)) {
           Tensor dx = Tensor::uninitialized(s.y());
           kernels::conv2d_forward(s, g.output(), weight, nullptr, dx);
-          g.give(0, std::move(dx));
+          g.add(0, std::move(dx));
         }
         g.compute(
             1, [&](Tensor& dw, bool accumulate) { kernels::conv2d_backward_weight(s, g.output(), x, accumulate, dw); });
-        if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
+        if (Tensor* db = g.gradient(2)) kernels::reduce_add(g.output(), *db);
       });
 }
 

@@ -7,32 +7,31 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// y_n = table_index(n).   dtable_k = sum of dy_n over all n with index(n) = k.   Keeps the indices.
+// y_n = table_index(n).   dtable_k = sum of dy_n over all n with index(n) = k.   Saves the indices.
 Var embedding(const Var& table, std::span<const Index> indices, const Shape& index_shape) {
-  if (table.rank() != 2) throw ShapeError("embedding: the table is ", table.shape(), ", wants [K,C]");
-  const Index count = static_cast<Index>(indices.size()), rows = table.extent(0), channels = table.extent(1);
+  if (table.rank() != 2) throw ShapeError("embedding: expects a table [K,C], got ", table.shape());
+  const Index count = std::ssize(indices), rows = table.extent(0), channels = table.extent(1);
   if (index_shape.size() != count)
     throw ShapeError("embedding: ", count, " indices do not fill the shape ", index_shape);
   for (const Index index : indices) {
     if (index < 0 || index >= rows) {
-      throw Error("embedding: index ", index, " is not in the table ", table.shape(), ", wants 0 to ", rows - 1);
+      throw Error("embedding: expects indices from 0 to ", rows - 1, ", got ", index);
     }
   }
   std::vector<Index> extents(index_shape.begin(), index_shape.end());
   extents.push_back(channels);
   Tensor y = Tensor::uninitialized(Shape(extents));
   for (Index n = 0; n < count; ++n) {
-    std::copy_n(table.value().data() + indices[n] * channels, channels,
-                y.data() + n * channels);
+    std::copy_n(table.value().data() + indices[n] * channels, channels, y.data() + n * channels);
   }
   return record(
       "embedding", std::move(y), {table}, [indices = std::vector(indices.begin(), indices.end())](Gradients& g) {
-        Tensor* dtable = g.wanted(0);
+        Tensor* dtable = g.gradient(0);
         if (dtable == nullptr) return;
         const Index channels = dtable->extent(1);
-        // Tasks share the channels, not the indices: two of these may name one row, whose sum keeps its order this way.
-        const Index grain =
-            std::max<Index>(16, kernels::elementwise_grain / std::max<Index>(1, static_cast<Index>(indices.size())));
+        // Each task takes some channels of all rows. If tasks took rows, equal indices would make the order of a sum
+        // vary.
+        const Index grain = std::max<Index>(16, kernels::elementwise_grain / std::max<Index>(1, std::ssize(indices)));
         parallel_for(channels, grain, [&](Index begin, Index end) {
           const real* dy = g.output().data();
           for (std::size_t n = 0; n < indices.size(); ++n, dy += channels) {
@@ -45,28 +44,28 @@ Var embedding(const Var& table, std::span<const Index> indices, const Shape& ind
 }
 
 Var embedding(const Var& table, std::span<const Index> indices) {
-  return embedding(table, indices, {static_cast<Index>(indices.size())});
+  return embedding(table, indices, {std::ssize(indices)});
 }
 
-// y = x mask / (1 - p).   dx = dy mask / (1 - p).   Keeps the mask.
+// y = x mask / (1 - p).   dx = dy mask / (1 - p).   Saves the mask.
 Var dropout_mask(const Var& x, const Tensor& mask, double p) {
-  if (!(p >= 0 && p < 1)) throw Error("dropout: the probability is ", p, ", wants 0 <= p < 1");
+  if (!(p >= 0 && p < 1)) throw Error("dropout: expects a probability 0 <= p < 1, got ", p);
   require_shape("dropout", "the mask", mask.shape(), x.shape());
-  const auto keep = [scale = static_cast<real>(1 / (1 - p))](real x, real mask) { return x * (mask * scale); };
+  const auto masked = [scale = real(1 / (1 - p))](real x, real mask) { return x * (mask * scale); };
   Tensor y = Tensor::uninitialized(x.shape());
-  kernels::map(y, keep, x.value(), mask);
+  kernels::map(y, masked, x.value(), mask);
   return record("dropout_mask", std::move(y), {x},
-                [mask, keep](Gradients& g) { pointwise_gradient(g, 0, keep, g.output(), mask); });
+                [mask, masked](Gradients& g) { pointwise_gradient(g, 0, masked, g.output(), mask); });
 }
 
-// Row i is drawn from sample key.sample + i, so that it does not matter which rows share a shard.
+// Row i is drawn with sample key.sample + i, so that the mask does not depend on which samples share a shard.
 Var dropout(const Var& x, double p, const RandomKey& key) {
   if (p == 0) return x;
   if (x.rank() < 1) throw ShapeError("dropout: a scalar has no axis of samples");
   Tensor mask = Tensor::uninitialized(x.shape());
   parallel_tasks(x.extent(0), [&](Index i) {
     Tensor row = mask.rows(i, i + 1);
-    fill_uniform(key.with_sample(key.sample + i), -p, 1 - p, row.values());  // its sign is the same in float and double
+    fill_uniform(key.with_sample(key.sample + i), -p, 1 - p, row.values());  // the sign is the same in float and double
     for (real& value : row.values()) value = real(value >= 0);
   });
   return dropout_mask(x, mask, p);

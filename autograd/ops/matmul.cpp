@@ -11,7 +11,7 @@ using enum Trans;
 // Y_b = A_b B_b.   dA_b = dY_b B_b^T,  dB_b = A_b^T dY_b
 Var batched_matmul(const Var& a, const Var& b) {
   if (a.rank() != 3 || b.rank() != 3 || a.extent(0) != b.extent(0) || a.extent(2) != b.extent(1)) {
-    throw ShapeError("batched_matmul: shapes ", a.shape(), " and ", b.shape(), ", wants [B,m,k] and [B,k,n]");
+    throw ShapeError("batched_matmul: expects [B,m,k] and [B,k,n], got ", a.shape(), " and ", b.shape());
   }
   const Index batch = a.extent(0), m = a.extent(1), k = a.extent(2), n = b.extent(2);
   Tensor y = Tensor::uninitialized({batch, m, n});
@@ -20,12 +20,12 @@ Var batched_matmul(const Var& a, const Var& b) {
   });
   return record("batched_matmul", std::move(y), {a, b}, [a = a.value(), b = b.value(), batch, m, k, n](Gradients& g) {
     const real* dy = g.output().data();
-    if (Tensor* da = g.wanted(0)) {
+    if (Tensor* da = g.gradient(0)) {
       parallel_tasks(batch, [&, da = da->data()](Index i) {
         gemm(no, yes, m, k, n, 1, dy + i * m * n, n, b.data() + i * k * n, n, 1, da + i * m * k, k);
       });
     }
-    if (Tensor* db = g.wanted(1)) {
+    if (Tensor* db = g.gradient(1)) {
       parallel_tasks(batch, [&, db = db->data()](Index i) {
         gemm(yes, no, k, n, m, 1, a.data() + i * m * k, k, dy + i * m * n, n, 1, db + i * k * n, n);
       });
@@ -36,22 +36,22 @@ Var batched_matmul(const Var& a, const Var& b) {
 // Y = A B.   dA = dY B^T,  dB = A^T dY
 Var matmul(const Var& a, const Var& b) {
   if (a.rank() != 2 || b.rank() != 2 || a.extent(1) != b.extent(0)) {
-    throw ShapeError("matmul: shapes ", a.shape(), " and ", b.shape(), ", wants [m,k] and [k,n]");
+    throw ShapeError("matmul: expects [m,k] and [k,n], got ", a.shape(), " and ", b.shape());
   }
   const Index m = a.extent(0), k = a.extent(1), n = b.extent(1);
   Tensor y = Tensor::uninitialized({m, n});
   parallel_gemm(no, no, m, n, k, 1, a.value().data(), k, b.value().data(), n, 0, y.data(), n);
   return record("matmul", std::move(y), {a, b}, [a = a.value(), b = b.value(), m, k, n](Gradients& g) {
     const real* dy = g.output().data();
-    if (Tensor* da = g.wanted(0)) parallel_gemm(no, yes, m, k, n, 1, dy, n, b.data(), n, 1, da->data(), k);
-    if (Tensor* db = g.wanted(1)) parallel_gemm(yes, no, k, n, m, 1, a.data(), k, dy, n, 1, db->data(), n);
+    if (Tensor* da = g.gradient(0)) parallel_gemm(no, yes, m, k, n, 1, dy, n, b.data(), n, 1, da->data(), k);
+    if (Tensor* db = g.gradient(1)) parallel_gemm(yes, no, k, n, m, 1, a.data(), k, dy, n, 1, db->data(), n);
   });
 }
 
-// Y = X W^T + b, rows of X being all leading axes.   dX = dY W,  dW = dY^T X,  db = sum of dY's rows
+// Y = X W^T + b; the rows of X are all its leading axes.   dX = dY W,  dW = dY^T X,  db = sum of the rows of dY
 Var linear(const Var& x, const Var& weight, const Var& bias) {
   if (weight.rank() != 2 || x.rank() < 1 || x.extent(-1) != weight.extent(1)) {
-    throw ShapeError("linear: input ", x.shape(), " does not fit weight ", weight.shape(), " [out,in]");
+    throw ShapeError("linear: expects input [...,in] and weight [out,in], got ", x.shape(), " and ", weight.shape());
   }
   const Index out = weight.extent(0), in = weight.extent(1), rows = x.shape().product(0, x.rank() - 1);
   if (bias.value().defined()) require_shape("linear", "the bias", bias.shape(), {out});
@@ -59,15 +59,17 @@ Var linear(const Var& x, const Var& weight, const Var& bias) {
   Tensor y = Tensor::uninitialized(x.shape().with(-1, out));
   kernels::linear_forward(s, x.value().data(), weight.value(), bias.value().defined() ? &bias.value() : nullptr,
                           y.data());
-  return record("linear", std::move(y), {x, weight, bias}, [x = Kept(x), weight = weight.value(), s](Gradients& g) {
-    const real* dy = g.output().data();
-    g.compute(
-        0, [&](Tensor& dx, bool accumulate) { kernels::linear_backward_data(s, weight, dy, accumulate, dx.data()); });
-    g.compute(1, [&](Tensor& dw, bool accumulate) {
-      kernels::linear_backward_weight(s, x.value().data(), dy, accumulate, dw);
-    });
-    if (Tensor* db = g.wanted(2)) kernels::reduce_add(g.output(), *db);
-  });
+  return record("linear", std::move(y), {x, weight, bias},
+                [x = SavedTensor(x), weight = weight.value(), s](Gradients& g) {
+                  const real* dy = g.output().data();
+                  g.compute(0, [&](Tensor& dx, bool accumulate) {
+                    kernels::linear_backward_data(s, weight, dy, accumulate, dx.data());
+                  });
+                  g.compute(1, [&](Tensor& dw, bool accumulate) {
+                    kernels::linear_backward_weight(s, x.value().data(), dy, accumulate, dw);
+                  });
+                  if (Tensor* db = g.gradient(2)) kernels::reduce_add(g.output(), *db);
+                });
 }
 
 OpCases matmul_cases() {

@@ -25,13 +25,13 @@ Var row_norm(const char* op, kernels::Centre centre, const Var& x, const Var& we
   Tensor mean = Tensor::uninitialized(rows), rstd = Tensor::uninitialized(rows), y = Tensor::uninitialized(x.shape());
   kernels::row_norm_forward(centre, x.value(), w, b, eps, mean, rstd, y);
   return record(op, std::move(y), {x, weight, bias}, [centre, x = x.value(), w, mean, rstd](Gradients& g) {
-    kernels::row_norm_backward(centre, x, w, mean, rstd, g.output(), g.wanted(0), g.wanted(1), g.wanted(2));
+    kernels::row_norm_backward(centre, x, w, mean, rstd, g.output(), g.gradient(0), g.gradient(1), g.gradient(2));
   });
 }
 
 // Group norm and what may follow it: what its backward function needs, and whoever wants y again.
 struct GroupNormCall {
-  Kept x;
+  SavedTensor x;
   Tensor weight, bias, modulation;
   Index groups;
   bool silu;
@@ -50,10 +50,10 @@ struct GroupNormCall {
     const Tensor value = x.value();
     Tensor dy = g.take_output();
     if (!dy.unique()) dy = dy.clone();
-    Tensor* sum = g.started(0);  // else dx takes dy's place
-    kernels::group_norm_backward(input(value), moments, dy, sum == nullptr && g.wants(0) ? &dy : sum, g.wanted(1),
-                                 g.wanted(2), g.wanted(3));
-    if (sum == nullptr) g.give(0, std::move(dy));
+    Tensor* sum = g.existing(0);  // else dx takes dy's place
+    kernels::group_norm_backward(input(value), moments, dy, sum == nullptr && g.needs(0) ? &dy : sum, g.gradient(1),
+                                 g.gradient(2), g.gradient(3));
+    if (sum == nullptr) g.add(0, std::move(dy));
   }
 };
 
@@ -67,9 +67,9 @@ Var group_norm_and(const char* op, const Var& x, const Var& weight, const Var& b
   if (modulation.value().defined())
     require_shape(op, "the modulation", modulation.shape(), {x.extent(0), 2 * channels});
   const auto call = std::make_shared<const GroupNormCall>(
-      GroupNormCall{Kept(x), per_channel(op, "weight", weight, channels, 1), per_channel(op, "bias", bias, channels, 0),
+      GroupNormCall{SavedTensor(x), per_channel(op, "weight", weight, channels, 1), per_channel(op, "bias", bias, channels, 0),
                     modulation.value(), groups, silu, kernels::group_norm_moments(x.value(), groups, eps)});
-  return remade(record(op, call->y(), {x, weight, bias, modulation}, [call](Gradients& g) { call->backward(g); }),
+  return recomputable(record(op, call->y(), {x, weight, bias, modulation}, [call](Gradients& g) { call->backward(g); }),
                 [call] { return call->y(); });
 }
 

@@ -7,26 +7,26 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// y = scale * sum over the axes;   dx = scale * dy, stretched.
+// y = scale * sum over the axes.   dx = scale * dy, broadcast to x's shape.
 Var scaled_sum(const char* op, const Var& x, std::span<const int> axes, bool keepdims, bool divide) {
-  Shape kept = x.shape();
-  for (const int axis : axes) kept = kept.with(axis, 1);
-  std::vector<Index> left;
+  Shape with_ones = x.shape();  // the summed axes have extent 1
+  for (const int axis : axes) with_ones = with_ones.with(axis, 1);
+  std::vector<Index> remaining;
   for (int axis = 0; axis < x.rank(); ++axis) {
     bool reduced = false;
     for (const int a : axes) reduced = reduced || x.shape().axis(a) == axis;
-    if (!reduced) left.push_back(x.extent(axis));
+    if (!reduced) remaining.push_back(x.extent(axis));
   }
-  const real scale = divide ? static_cast<real>(kept.size()) / static_cast<real>(x.size()) : real(1);
-  Tensor y = Tensor::zeros(kept);
+  const real scale = divide ? real(with_ones.size()) / real(x.size()) : real(1);
+  Tensor y = Tensor::zeros(with_ones);
   kernels::reduce_add(x.value(), y);
   if (divide)
     kernels::map(
         y, [scale](real y) { return scale * y; }, y);
-  return record(op, keepdims ? y : y.reshape(Shape(left)), {x}, [kept, scale](Gradients& g) {
-    Tensor* dx = g.wanted(0);
+  return record(op, keepdims ? y : y.reshape(Shape(remaining)), {x}, [with_ones, scale](Gradients& g) {
+    Tensor* dx = g.gradient(0);
     if (dx == nullptr) return;
-    Tensor dy = Tensor::uninitialized(kept);
+    Tensor dy = Tensor::uninitialized(with_ones);
     kernels::map(
         dy, [scale](real dy) { return scale * dy; }, g.output());
     kernels::broadcast_add(dy, *dx);
@@ -34,7 +34,7 @@ Var scaled_sum(const char* op, const Var& x, std::span<const int> axes, bool kee
 }
 
 std::vector<int> axes_from(const Var& x, int first) {
-  std::vector<int> axes(static_cast<std::size_t>(x.rank() - first));
+  std::vector<int> axes(x.rank() - first);
   std::iota(axes.begin(), axes.end(), first);
   return axes;
 }
@@ -64,7 +64,7 @@ OpCases reduce_cases() {
   const CaseInput image{{2, 3, 4, 5}};
   return {{"sum", "all", {image}, [](In in) { return sum(in[0]); }},
           {"sum", "height and width", {image}, over(sum_axes, {1, 2}, false)},
-          {"sum", "height and width, kept", {image}, over(sum_axes, {1, 2}, true)},
+          {"sum", "height and width, keepdims", {image}, over(sum_axes, {1, 2}, true)},
           {"sum", "samples", {image}, over(sum_axes, {0}, false)},
           {"mean", "all", {image}, [](In in) { return mean(in[0]); }},
           {"mean", "channels", {image}, over(mean_axes, {-1}, false)},

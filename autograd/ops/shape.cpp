@@ -6,7 +6,7 @@
 #include "tensor/kernels/elementwise.h"
 #include "tensor/parallel.h"
 
-// Operations that only move numbers: their backward passes move the gradient the other way. None keeps a tensor.
+// Operations that only move data: backward moves the gradient the other way. None saves a tensor.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -14,13 +14,13 @@ Var reshaped(const Var& x, Tensor y) {
   const Shape shape = y.shape();
   const Var result = record("reshape", std::move(y), {x}, [shape = x.shape()](Gradients& g) {
     Tensor dx = g.take_output().reshape(shape);
-    g.give(0, std::move(dx));
+    g.add(0, std::move(dx));
   });
-  const Kept kept(x);
-  return kept.is_remade() ? remade(result, [kept, shape] { return kept.value().reshape(shape); }) : result;
+  const SavedTensor input(x);
+  return input.is_recomputed() ? recomputable(result, [=] { return input.value().reshape(shape); }) : result;
 }
 
-// y's axis i is x's axes[i].
+// Axis i of y is axis axes[i] of x.
 Tensor permuted(const Tensor& x, std::span<const int> axes) {
   const int rank = x.rank();
   std::array<Index, Shape::max_rank> extents{}, strides{};  // of y's axes: their extents, and their strides in x
@@ -29,17 +29,17 @@ Tensor permuted(const Tensor& x, std::span<const int> axes) {
     extents[i] = x.extent(axis);
     strides[i] = x.shape().product(axis + 1, rank);
   }
-  Tensor y = Tensor::uninitialized(Shape(std::span(extents.data(), static_cast<std::size_t>(rank))));
+  Tensor y = Tensor::uninitialized(Shape(std::span(extents).first(rank)));
   if (rank == 0 || y.size() == 0) {
     y.copy_from(x);
     return y;
   }
-  const auto last = static_cast<std::size_t>(rank - 1);
+  const int last = rank - 1;
   const Index length = extents[last], stride = strides[last];
   parallel_for(y.size() / length, std::max<Index>(1, kernels::elementwise_grain / length), [&](Index begin, Index end) {
     for (Index line = begin; line < end; ++line) {
       Index rest = line, offset = 0;
-      for (std::size_t axis = last; axis-- > 0;) {
+      for (int axis = last; axis-- > 0;) {
         offset += rest % extents[axis] * strides[axis];
         rest /= extents[axis];
       }
@@ -55,8 +55,8 @@ Tensor permuted(const Tensor& x, std::span<const int> axes) {
   return y;
 }
 
-// Calls body(run of `wide`, run of `narrow`, length) for all contiguous runs of `narrow`, which lies in `wide` at
-// position `first` of `axis`.
+// Calls body(run of `wide`, run of `narrow`, length) for all contiguous runs of `narrow`, which is part of `wide` from
+// index `first` of `axis` on.
 template <class Wide, class Narrow, class Body>
 void for_runs(Wide& wide, Narrow& narrow, int axis, Index first, Body body) {
   const Index inner = wide.shape().product(axis + 1, wide.rank()), run = narrow.extent(axis) * inner;
@@ -68,6 +68,8 @@ void for_runs(Wide& wide, Narrow& narrow, int axis, Index first, Body body) {
                  }
                });
 }
+
+void copy_run(const real* from, Index n, real* to) { std::copy_n(from, n, to); }
 
 // to[i] += from[i]
 void add_run(const real* from, Index n, real* to) {
@@ -83,24 +85,24 @@ Var reshape(const Var& x, const Shape& shape) { return reshaped(x, x.value().res
 Var permute(const Var& x, std::initializer_list<int> axes) {
   std::vector<int> forward, inverse(axes.size(), -1);
   for (const int axis : axes) {
-    const bool in_rank = static_cast<int>(axes.size()) == x.rank() && axis >= -x.rank() && axis < x.rank();
+    const bool in_rank = std::ssize(axes) == x.rank() && axis >= -x.rank() && axis < x.rank();
     const int known = in_rank ? x.shape().axis(axis) : 0;
     if (!in_rank || inverse[known] >= 0) break;
-    inverse[known] = static_cast<int>(forward.size());
+    inverse[known] = std::ssize(forward);
     forward.push_back(known);
   }
-  if (static_cast<int>(forward.size()) != x.rank() || axes.size() != forward.size()) {
-    throw ShapeError("permute: ", x.shape(), " wants each of its ", x.rank(), " axes once");
+  if (std::ssize(forward) != x.rank() || axes.size() != forward.size()) {
+    throw ShapeError("permute: expects each of the ", x.rank(), " axes of ", x.shape(), " once");
   }
   return record("permute", permuted(x.value(), forward), {x},
-                [inverse](Gradients& g) { g.give(0, permuted(g.output(), inverse)); });
+                [inverse](Gradients& g) { g.add(0, permuted(g.output(), inverse)); });
 }
 
 Var concat(std::span<const Var> parts, int axis) {
-  if (parts.empty()) throw ShapeError("concat: nothing to put together");
+  if (parts.empty()) throw ShapeError("concat: expects at least one tensor");
   const Shape& shape = parts[0].shape();
   axis = shape.axis(axis);
-  std::vector<Index> starts{0};  // where each part begins, and where the last one ends
+  std::vector<Index> starts{0};  // the start of each part, and the end of the last
   for (const Var& part : parts) {
     if (part.rank() != shape.rank() || part.shape().with(axis, 0) != shape.with(axis, 0)) {
       throw ShapeError("concat: ", part.shape(), " does not fit ", shape, " along axis ", axis);
@@ -110,13 +112,13 @@ Var concat(std::span<const Var> parts, int axis) {
   Tensor y = Tensor::uninitialized(shape.with(axis, starts.back()));
   for (std::size_t i = 0; i < parts.size(); ++i) {
     for_runs(y, parts[i].value(), axis, starts[i],
-             [](real* wide, const real* part, Index n) { std::copy_n(part, n, wide); });
+             [](real* wide, const real* part, Index n) { copy_run(part, n, wide); });
   }
   return record("concat", std::move(y), parts, [starts, axis](Gradients& g) {
-    for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
-      g.compute(static_cast<int>(i), [&](Tensor& dx, bool accumulate) {
+    for (int i = 0; i + 1 < std::ssize(starts); ++i) {
+      g.compute(i, [&](Tensor& dx, bool accumulate) {
         for_runs(g.output(), dx, axis, starts[i], [accumulate](const real* wide, real* part, Index n) {
-          accumulate ? add_run(wide, n, part) : static_cast<void>(std::copy_n(wide, n, part));
+          accumulate ? add_run(wide, n, part) : copy_run(wide, n, part);
         });
       });
     }
@@ -128,12 +130,12 @@ Var concat(std::initializer_list<Var> parts, int axis) { return concat(std::span
 Var slice(const Var& x, int axis, Index first, Index last) {
   axis = x.shape().axis(axis);
   if (first < 0 || last < first || last > x.extent(axis)) {
-    throw ShapeError("slice: ", x.shape(), " has no positions ", first, " to ", last, " along axis ", axis);
+    throw ShapeError("slice: ", x.shape(), " has no range [", first, ", ", last, ") along axis ", axis);
   }
   Tensor y = Tensor::uninitialized(x.shape().with(axis, last - first));
-  for_runs(x.value(), y, axis, first, [](const real* wide, real* part, Index n) { std::copy_n(wide, n, part); });
+  for_runs(x.value(), y, axis, first, [](const real* wide, real* part, Index n) { copy_run(wide, n, part); });
   return record("slice", std::move(y), {x}, [axis, first](Gradients& g) {
-    if (Tensor* dx = g.wanted(0)) {
+    if (Tensor* dx = g.gradient(0)) {
       for_runs(*dx, g.output(), axis, first, [](real* wide, const real* part, Index n) { add_run(part, n, wide); });
     }
   });
@@ -153,7 +155,7 @@ OpCases shape_cases() {
              return reshape(in[0], {4, -1});
            }},
           {"reshape",
-           "of a value with two readers",
+           "of a value that is used twice",
            {{{2, 3}}},
            [](std::span<const Var> in) {
              return concat({reshape(in[0], {3, 2}), reshape(in[0], {3, 2})}, 0);
@@ -165,7 +167,7 @@ OpCases shape_cases() {
              return permute(in[0], {0, 3, 1, 2});
            }},
           {"permute",
-           "last axis kept",
+           "last axis in place",
            {{{2, 3, 4, 2}}},
            [](std::span<const Var> in) {
              return permute(in[0], {1, 0, -2, 3});

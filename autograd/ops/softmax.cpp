@@ -9,49 +9,48 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// y_k = e^x_k / sum_j e^x_j.   dx = y (dy - sum y dy).   Keeps y.
+// y_k = e^x_k / sum_j e^x_j.   dx = y (dy - sum y dy).   Saves y.
 Var softmax(const Var& x, int axis) {
   axis = x.shape().axis(axis);
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::softmax_forward(x.value(), axis, y);
   return record("softmax", y, {x}, [y, axis](Gradients& g) {
-    if (Tensor* dx = g.wanted(0)) kernels::softmax_backward(y, g.output(), axis, *dx);
+    if (Tensor* dx = g.gradient(0)) kernels::softmax_backward(y, g.output(), axis, *dx);
   });
 }
 
-// y_k = x_k - log sum_j e^x_j.   dx = dy - e^y sum dy.   Keeps y.
+// y_k = x_k - log sum_j e^x_j.   dx = dy - e^y sum dy.   Saves y.
 Var log_softmax(const Var& x, int axis) {
   axis = x.shape().axis(axis);
   Tensor y = Tensor::uninitialized(x.shape());
   kernels::log_softmax_forward(x.value(), axis, y);
   return record("log_softmax", y, {x}, [y, axis](Gradients& g) {
-    if (Tensor* dx = g.wanted(0)) kernels::log_softmax_backward(y, g.output(), axis, *dx);
+    if (Tensor* dx = g.gradient(0)) kernels::log_softmax_backward(y, g.output(), axis, *dx);
   });
 }
 
-// L = -(1/N) sum_n log p_n,target(n),  p = softmax(logits).   dlogits = dL (p - [k = target]) / N.   Keeps log p.
+// L = -(1/N) sum_n log p_n,target(n),  p = softmax(logits).   dlogits = dL (p - [k = target]) / N.   Saves log p.
 Var cross_entropy(const Var& logits, std::span<const Index> targets) {
-  if (logits.rank() != 2 || logits.extent(0) == 0 || logits.extent(0) != static_cast<Index>(targets.size())) {
-    throw ShapeError("cross_entropy: logits ", logits.shape(), " with ", targets.size(),
-                     " targets, wants [N,K] with N targets");
+  if (logits.rank() != 2 || logits.extent(0) == 0 || logits.extent(0) != std::ssize(targets)) {
+    throw ShapeError("cross_entropy: expects logits [N,K] and N targets, got ", logits.shape(), " and ", targets.size(),
+                     " targets");
   }
   const Index rows = logits.extent(0), classes = logits.extent(1);
   for (const Index target : targets) {
     if (target < 0 || target >= classes) {
-      throw Error("cross_entropy: target ", target, " is not a class, wants 0 to ", classes - 1);
+      throw Error("cross_entropy: expects targets from 0 to ", classes - 1, ", got ", target);
     }
   }
   Tensor log_p = Tensor::uninitialized(logits.shape());
   kernels::log_softmax_forward(logits.value(), 1, log_p);
   double loss = 0;
-  for (Index n = 0; n < rows; ++n)
-    loss -= static_cast<double>(log_p[n * classes + targets[n]]);
-  return record("cross_entropy", Tensor::scalar(static_cast<real>(loss / static_cast<double>(rows))), {logits},
+  for (Index n = 0; n < rows; ++n) loss -= log_p[n * classes + targets[n]];
+  return record("cross_entropy", Tensor::scalar(loss / rows), {logits},
                 [log_p, targets = std::vector(targets.begin(), targets.end())](Gradients& g) {
-                  Tensor* dx = g.wanted(0);
+                  Tensor* dx = g.gradient(0);
                   if (dx == nullptr) return;
                   const Index rows = log_p.extent(0), classes = log_p.extent(1);
-                  const real scale = g.output().item() / static_cast<real>(rows);
+                  const real scale = g.output().item() / rows;
                   kernels::accumulate(
                       *dx, [scale](real log_p) { return scale * kernels::fast_exp(log_p); }, log_p);
                   for (Index n = 0; n < rows; ++n) (*dx)[n * classes + targets[n]] -= scale;

@@ -248,8 +248,8 @@ Samples generate(const DiffusionModel& model, const SampleRequest& request,
   return samples;
 }
 
-std::unique_ptr<Dataset> Samples::as_dataset() const {
-  std::unique_ptr<Dataset> set;
+std::unique_ptr<StoredSet> Samples::as_dataset() const {
+  std::unique_ptr<StoredSet> set;
   if (x.rank() == 4) {
     set = std::make_unique<ImageSet>(ImageSet::from(x));
   } else {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/stored_set.h"
 #include "diffusion/formulations/formulation.h"
 #include "diffusion/model/config.h"
 #include "diffusion/networks/table.h"
@@ -72,7 +72,7 @@ struct Samples {
   Index evaluations = 0;                 ///< of the network for each sample; a guided one counts both its questions
 
   /// As an image set (rounded to 8 bits) or a point set.
-  std::unique_ptr<Dataset> as_dataset() const;
+  std::unique_ptr<StoredSet> as_dataset() const;
 };
 /// The x_T that DDIM with eta = 0 leads back from to the samples x_0 [N, sample_shape]: as the request says in steps,
 /// clamping and labels, unguided. The more steps, the nearer. Give it to `generate` as the request's start. Progress as

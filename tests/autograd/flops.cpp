@@ -9,13 +9,13 @@ using namespace reverie;
 
 namespace {
 
-/// Inputs of which the gradient is wanted: all that are given, unless `constants` says how many of the first aren't.
-Flops of_last(std::span<const Shape> shapes, std::size_t constants, const std::function<Var(std::span<const Var>)>& f) {
+/// The cost of the last operation of f. The first `constants` inputs need no gradient, the others do.
+Flops of_last(std::span<const Shape> shapes, Index constants, const std::function<Var(std::span<const Var>)>& f) {
   Tape tape;
   std::vector<Var> inputs;
   for (const Shape& shape : shapes) {
     const Tensor x = Tensor::full(shape, 0.5);
-    inputs.push_back(inputs.size() < constants ? tape.constant(x) : tape.variable(x));
+    inputs.push_back(std::ssize(inputs) < constants ? tape.constant(x) : tape.variable(x));
   }
   f(inputs);
   return flops(tape.records().back());
@@ -23,7 +23,7 @@ Flops of_last(std::span<const Shape> shapes, std::size_t constants, const std::f
 
 }  // namespace
 
-TEST_CASE("every operation with a check case has a line in the table of costs, and another is named") {
+TEST_CASE("every operation with a check case has a row in the table of costs; the error for any other names it") {
   for (const OpCase& op_case : op_cases()) {
     Tape tape;
     std::vector<Var> inputs;
@@ -37,16 +37,16 @@ TEST_CASE("every operation with a check case has a line in the table of costs, a
   CHECK(contains(error_of([] { flops({"mystery", {}, {}, -1}); }), "mystery"));
 }
 
-TEST_CASE("convolution: 2 x outputs x weights of an output, once for each product") {
+TEST_CASE("convolution: 2 x outputs x weights per output, for each of its products") {
   // 28 x 28 pixels, 3 x 3, 32 channels to 64: 2 * 2 * 784 * 64 * 9 * 32
   const std::vector<Shape> shapes = {{2, 28, 28, 32}, {64, 32, 3, 3}, {64}};
   const auto f = [](std::span<const Var> in) { return conv2d(in[0], in[1], in[2], {.padding = 1}); };
   CHECK(of_last(shapes, 0, f).forward == 57802752);
   CHECK(of_last(shapes, 0, f).backward == 2 * 57802752);
-  CHECK(of_last(shapes, 1, f).backward == 57802752);  // nobody wants the image's gradient
+  CHECK(of_last(shapes, 1, f).backward == 57802752);  // the image needs no gradient
 }
 
-TEST_CASE("groups and strides divide a convolution's cost; the transposed one costs what its transpose costs") {
+TEST_CASE("groups and strides divide a convolution's cost; a transposed convolution costs as much as its transpose") {
   const auto grouped = [](std::span<const Var> in) {
     return conv2d(in[0], in[1], {}, {.stride = 2, .padding = 1, .groups = 2});
   };

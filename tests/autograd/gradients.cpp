@@ -7,9 +7,9 @@
 
 using namespace reverie;
 
-#ifdef REVERIE_DOUBLE  // differences in float tell nothing
+#ifdef REVERIE_DOUBLE  // differences in float are too inexact
 
-TEST_CASE("every operation's gradient is that of central differences") {
+TEST_CASE("the gradient of every operation agrees with central differences") {
   for (const OpCase& op_case : op_cases()) {
     CAPTURE(op_case.op);
     CAPTURE(op_case.label);
@@ -22,27 +22,27 @@ TEST_CASE("every operation's gradient is that of central differences") {
   }
 }
 
-TEST_CASE("a wrong gradient is found") {
+TEST_CASE("a wrong gradient is detected") {
   const auto wrong_square = [](std::span<const Var> in) {
     const Tensor x = in[0].value();
     return record("wrong", square(Var(x)).value(), {in[0]}, [x](Gradients& g) {
-      g.give(0, (Var(x) * Var(g.output())).value());  // x dy, without the factor 2
+      g.add(0, (Var(x) * Var(g.output())).value());  // x dy, without the factor 2
     });
   };
   CHECK(gradcheck(wrong_square, std::vector<Tensor>{Tensor::from({3}, {1, 2, 3})}).error > 0.1);
 }
 
-TEST_CASE("gradients contract with a random covector: a sum that cancels does not hide an error") {
-  // The gradient of sum(softmax(x)) is zero whatever the backward function does right in one direction only.
+TEST_CASE("gradients are contracted with a random covector, so that errors that cancel in a sum are detected") {
+  // The gradient of sum(softmax(x)) is zero: with a covector of ones, this backward function would pass.
   const auto wrong_softmax = [](std::span<const Var> in) {
-    return record("wrong", softmax(Var(in[0].value())).value(), {in[0]}, [](Gradients& g) { g.wanted(0)->fill(0); });
+    return record("wrong", softmax(Var(in[0].value())).value(), {in[0]}, [](Gradients& g) { g.gradient(0)->fill(0); });
   };
   CHECK(gradcheck(wrong_softmax, std::vector<Tensor>{Tensor::from({1, 3}, {0.1, 0.2, 0.3})}).error > 1e-3);
 }
 
 #endif
 
-TEST_CASE("a case records the operation that it is named after") {
+TEST_CASE("a check case records the operation it is named after") {
   for (const OpCase& op_case : op_cases()) {
     Tape tape;
     std::vector<Var> inputs;

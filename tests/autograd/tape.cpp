@@ -14,7 +14,7 @@ TEST_CASE("a Var without a tape only computes") {
   CHECK(y.value()[0] == doctest::Approx(2));
 }
 
-TEST_CASE("what is computed from constants alone is not recorded, but stays on the tape") {
+TEST_CASE("a result of constants alone is not recorded, but has the tape") {
   Tape tape;
   const Var x = tape.constant(Tensor::from({2}, {1, 2}));
   const Var y = square(x);
@@ -24,15 +24,15 @@ TEST_CASE("what is computed from constants alone is not recorded, but stays on t
   CHECK((y * p).needs_gradient());
 }
 
-TEST_CASE("fan-out adds up: d(x x + x)/dx = 2x + 1") {
+TEST_CASE("the gradients of all uses add up: d(x x + x)/dx = 2x + 1") {
   Tape tape;
   const Var x = tape.variable(Tensor::from({3}, {1, -2, 0.5}));
   tape.backward(sum(x * x + x));
   for (Index i = 0; i < 3; ++i) CHECK(tape.gradient(x)[i] == doctest::Approx(2 * x.value()[i] + 1));
 }
 
-TEST_CASE("a gradient that is handed on is never shared between two owners") {
-  Tape tape;  // both a and b get dL/dy of a + b; c, used twice, must not change it for them
+TEST_CASE("a gradient that is passed on is copied before anything is added to it") {
+  Tape tape;  // a and b share dL/dy of a + b; the second use of a must not change it for b
   const Var a = tape.variable(Tensor::from({2}, {1, 2})), b = tape.variable(Tensor::from({2}, {3, 4}));
   const Var y = a + b;
   tape.backward(sum(y * 2 + a * 10));
@@ -40,7 +40,7 @@ TEST_CASE("a gradient that is handed on is never shared between two owners") {
   CHECK(tape.gradient(b)[0] == doctest::Approx(2));
 }
 
-TEST_CASE("parameters: one leaf however often they are used, gradients added to their slots") {
+TEST_CASE("a parameter is one leaf however often it is used; its gradient is added to its slot") {
   Tape tape;
   const Tensor value = Tensor::from({2}, {1, 2});
   std::vector<Tensor> slots = {Tensor::full({2}, 100)};
@@ -50,20 +50,20 @@ TEST_CASE("parameters: one leaf however often they are used, gradients added to 
   CHECK(slots[0][1] == doctest::Approx(104));
 }
 
-TEST_CASE("a parameter that is itself what is asked about has the covector added") {
+TEST_CASE("backward from a parameter itself adds the covector to its slot") {
   std::vector<Tensor> slots = {Tensor::full({2}, 1)};
   Tape tape;
   tape.backward(tape.parameter(Tensor::full({2}, 3), 0), Tensor::full({2}, 4), slots);
   CHECK(slots[0][1] == 5);
 }
 
-TEST_CASE("a slot without a tensor gets one, of its own, when there is something to add") {
+TEST_CASE("an empty slot gets a tensor of its own when a gradient is added") {
   std::vector<Tensor> slots(4);
   for (const real expected : {real(2), real(4)}) {
     Tape tape;
     const Var p = tape.parameter(Tensor::full({2}, 2), 0), q = tape.parameter(Tensor::full({2}, 5), 1);
-    tape.parameter(Tensor::full({2}, 7), 2);  // in no result
-    tape.backward(sum((p + q) * 2), slots);   // a sum's operands share their gradient
+    tape.parameter(Tensor::full({2}, 7), 2);  // unused
+    tape.backward(sum((p + q) * 2), slots);   // the operands of a sum share their gradient
     CHECK(slots[0][1] == expected);
     CHECK(slots[1][0] == expected);
     CHECK(slots[0].data() != slots[1].data());
@@ -72,14 +72,14 @@ TEST_CASE("a slot without a tensor gets one, of its own, when there is something
   }
 }
 
-TEST_CASE("variables that the result does not depend on have a gradient of zeros") {
+TEST_CASE("a variable that the result does not depend on has a gradient of zeros") {
   Tape tape;
   const Var x = tape.variable(Tensor::from({1}, {1})), other = tape.variable(Tensor::from({2}, {1, 2}));
   tape.backward(sum(x));
   CHECK(tape.gradient(other)[1] == 0);
 }
 
-TEST_CASE("backward frees what operations kept") {
+TEST_CASE("backward frees the saved tensors") {
   const Index before = memory_use().live_bytes;
   Tape tape;
   Tensor big = Tensor::full({1000}, 0.5);
@@ -89,11 +89,11 @@ TEST_CASE("backward frees what operations kept") {
     for (int i = 0; i < 20; ++i) x = sigmoid(x);
     tape.backward(sum(x));
   }
-  // The leaf's gradient is all that is left.
-  CHECK(memory_use().live_bytes - before <= static_cast<Index>(1000 * sizeof(real)));
+  constexpr Index gradient_bytes = 1000 * sizeof(real);  // only the leaf's gradient is left
+  CHECK(memory_use().live_bytes - before <= gradient_bytes);
 }
 
-TEST_CASE("misuse is named") {
+TEST_CASE("wrong use throws an error that names it") {
   Tape tape, other;
   const Var x = tape.variable(Tensor::from({2}, {1, 2}));
   CHECK_THROWS_WITH_AS(tape.backward(x), doctest::Contains("single number"), ShapeError);
@@ -104,7 +104,7 @@ TEST_CASE("misuse is named") {
   CHECK_THROWS_WITH_AS(tape.backward(loss), doctest::Contains("consumed"), Error);
 }
 
-TEST_CASE("a checking tape names the operation that made the first NaN or infinity, forward and backward") {
+TEST_CASE("a checking tape names the operation that produced the first NaN or infinity, forward and backward") {
   Tape forward(Tape::Check::finite);
   const Var x = forward.variable(Tensor::from({2}, {1, 0}));
   CHECK_THROWS_WITH_AS(log(x), "the result of log is not finite", NotFiniteError);

@@ -25,7 +25,46 @@ ImageSet ramps(Index count) {
   return set;
 }
 
+// A dataset without a file: sample i is the point (i, i^2), computed when a batch needs it.
+struct Parabola : Dataset {
+  Index size() const override { return 10; }
+  Shape sample_shape() const override { return {2}; }
+  Tensor batch(std::span<const Index> indices) const override {
+    Tensor points = Tensor::uninitialized({std::ssize(indices), 2});
+    for (Index i = 0; i < points.extent(0); ++i) {
+      const real x = static_cast<real>(indices[i]);
+      points[2 * i] = x;
+      points[2 * i + 1] = x * x;
+    }
+    return points;
+  }
+};
+
 }  // namespace
+
+TEST_CASE("loader: deals a dataset made on the fly, with labels if it has them") {
+  Parabola set;
+  const auto batch = Loader(set, 25, 3).batch(1);
+  CHECK(batch.x0.shape() == Shape{25, 2});
+  CHECK(batch.labels.empty());
+  for (Index i = 0; i < 25; ++i) {
+    const real x = static_cast<real>(batch.indices[i]);
+    CHECK(batch.x0[2 * i] == x);
+    CHECK(batch.x0[2 * i + 1] == x * x);
+  }
+  set.class_names = {"even", "odd"};
+  for (Index i = 0; i < set.size(); ++i) set.labels.push_back(i % 2);
+  const auto labelled = Loader(set, 25, 3).batch(1);
+  CHECK(labelled.indices == batch.indices);
+  for (Index i = 0; i < 25; ++i) CHECK(labelled.labels[i] == labelled.indices[i] % 2);
+}
+
+TEST_CASE("loader: expects samples, and one label for each if there are any") {
+  Parabola set;
+  set.labels = {0, 0, 0};
+  CHECK_THROWS_WITH_AS(Loader(set, 2, 1), "loader: the dataset has 3 labels for 10 samples", UsageError);
+  CHECK_THROWS_WITH_AS(Loader(ramps(0), 2, 1), "loader: the dataset has no samples", UsageError);
+}
 
 TEST_CASE("loader: each epoch deals every sample once, across batches and in another order") {
   const ImageSet set = ramps(10);

@@ -33,7 +33,7 @@ std::string one_row_png(int width, char depth, char colour_type, const std::stri
                         const std::string& chunks = "") {
   const std::string raw = "\0"s + row;
   uLongf size = compressBound(raw.size());
-  std::string packed_weight(size, '\0');
+  std::string packed(size, '\0');
   compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(raw.data()), raw.size());
   packed.resize(size);
   return "\x89PNG\r\n\x1a\n" +

@@ -8,7 +8,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Moves every parameter away from its start, so that none is zero.
+/// Replaces every parameter's initial value by a random one, so that none is zero.
 inline void stir(ParameterStore& store, double size = 0.5) {
   for (const Parameter& p : store.all()) {
     Tensor value = p.value;
@@ -16,8 +16,8 @@ inline void stir(ParameterStore& store, double size = 0.5) {
   }
 }
 
-/// The largest |analytic - numeric| / (1 + |numeric|) over the gradients of a layer in its inputs and in its
-/// parameters, contracted with a random covector. `stride`: looks at every stride-th element only, for large layers.
+/// The largest error |analytic - numeric| / (1 + |numeric|) of a layer's gradients with respect to its inputs and
+/// parameters, contracted with a random covector. `stride`: checks only every stride-th element, for large layers.
 inline double layer_gradient_error(ParameterStore& store, std::vector<Tensor> inputs,
                                    const std::function<Var(std::span<const Var>)>& layer, Index stride = 1,
                                    double h = 1e-5) {
@@ -36,20 +36,20 @@ inline double layer_gradient_error(ParameterStore& store, std::vector<Tensor> in
   const auto contracted = [&] {
     const Tensor value = layer(off_tape).value();
     double sum = 0;
-    for (Index i = 0; i < value.size(); ++i) sum += static_cast<double>(value[i]) * static_cast<double>(u[i]);
+    for (Index i = 0; i < value.size(); ++i) sum += double{value[i]} * u[i];
     return sum;
   };
   double worst = 0;
   for (std::size_t i = 0; i < points.size(); ++i) {
     for (Index j = 0; j < points[i].size(); j += stride) {
       const real x = points[i][j];
-      points[i][j] = x + static_cast<real>(h);
+      points[i][j] = x + real(h);
       const double above = contracted();
-      points[i][j] = x - static_cast<real>(h);
+      points[i][j] = x - real(h);
       const double below = contracted();
       points[i][j] = x;
       const double numeric = (above - below) / (2 * h);
-      const double error = std::abs(static_cast<double>(gradients[i][j]) - numeric) / (1 + std::abs(numeric));
+      const double error = std::abs(gradients[i][j] - numeric) / (1 + std::abs(numeric));
       if (!(error <= worst)) worst = error;
     }
   }

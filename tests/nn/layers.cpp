@@ -18,9 +18,9 @@ using In = std::span<const Var>;
 
 }  // namespace
 
-#ifdef REVERIE_DOUBLE  // differences in float tell nothing
+#ifdef REVERIE_DOUBLE  // differences in float are too inexact
 
-TEST_CASE("every layer's gradient, in its input and in its parameters, is that of central differences") {
+TEST_CASE("the gradients of every layer, with respect to input and parameters, agree with central differences") {
   ParameterStore store;
   const Scope root = store.root();
   SUBCASE("Linear") {
@@ -86,7 +86,9 @@ TEST_CASE("every layer's gradient, in its input and in its parameters, is that o
 
 #endif
 
-TEST_CASE("dropout outside of training is the identity; in training it keeps the mean and repeats with its key") {
+TEST_CASE(
+    "dropout is the identity outside training; in training it preserves the mean, and a key gives the same mask "
+    "again") {
   const Dropout layer{0.3, 0};
   const Tensor x = Tensor::full({100, 100}, 1);
   CHECK(layer(x, Mode{}).value().data() == x.data());
@@ -112,13 +114,13 @@ TEST_CASE("the timestep embedding: cosines first, then sines, frequencies from 1
   const Tensor f = timestep_embedding(far, 64);
   for (Index i = 0; i < 64; ++i) {  // a float's rounding of values up to 1
     for (const Index row : {0, 1}) {
-      const double angle = far[row] * std::pow(10000.0, static_cast<double>(-(i % 32)) / 32);
+      const double angle = far[row] * std::pow(10000.0, -double(i % 32) / 32);
       CHECK(std::abs(f[row * 64 + i] - (i < 32 ? std::cos(angle) : std::sin(angle))) < (row == 0 ? 1e-6 : 1e-7));
     }
   }
 }
 
-TEST_CASE("a fresh residual block is its skip path, a fresh attention block the identity") {
+TEST_CASE("a new residual block is its skip path, a new attention block the identity") {
   ParameterStore store;
   const ResidualBlock block(store.root() / "a", {.in = 32, .out = 32, .embedding = 8});
   const AttentionBlock attention(store.root() / "b", 32, 4, QkvOrder::head_by_head);

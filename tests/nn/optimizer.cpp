@@ -17,7 +17,7 @@ struct Setting {
 
 }  // namespace
 
-TEST_CASE("Adam's first step is the learning rate in the gradient's sign, whatever its size [Kingma15] sec. 2.1") {
+TEST_CASE("Adam's first update is the learning rate times the sign of the gradient [Kingma15] sec. 2.1") {
   Setting s;
   Optimizer(OptimizerOptions{.name = "adam"}, s.store).step(s.gradient, 0.1);
   CHECK(s.p.value[0] == doctest::Approx(0.9));
@@ -25,7 +25,8 @@ TEST_CASE("Adam's first step is the learning rate in the gradient's sign, whatev
   CHECK(s.p.value[2] == 1);
 }
 
-TEST_CASE("AdamW's decay is decoupled: without a gradient p shrinks by lr wd; Adam's goes through the moments") {
+TEST_CASE(
+    "AdamW's weight decay is decoupled: without a gradient, p shrinks by lr wd; Adam's passes through the moments") {
   Setting s, t;
   const TensorList none = {Tensor::zeros({3})};
   Optimizer(OptimizerOptions{.name = "adamw", .weight_decay = 0.1}, s.store).step(none, 0.5);
@@ -47,7 +48,7 @@ TEST_CASE("sgd: p -= lr m, m = momentum m + g, m = g at first") {
   CHECK(without.moment("m").empty());
 }
 
-TEST_CASE("every optimizer finds the minimum of a parabola") {
+TEST_CASE("every optimizer finds the minimum of a quadratic") {
   for (const char* name : optimizer_names()) {
     Setting s;
     Optimizer optimizer({.name = name, .momentum = 0.5}, s.store);
@@ -61,7 +62,7 @@ TEST_CASE("every optimizer finds the minimum of a parabola") {
   CHECK_THROWS_AS(Optimizer(OptimizerOptions{.name = "lion"}, s.store), UsageError);
 }
 
-TEST_CASE("clipping: long gradients come to the limit, short ones stay") {
+TEST_CASE("clipping scales gradients with a norm above the limit, and no others") {
   const TensorList gradient = {Tensor::from({2}, {3, 0}), Tensor::from({1}, {4})};
   CHECK(global_norm(gradient) == doctest::Approx(5));
   CHECK(5 * clip_factor(5, 1) == doctest::Approx(1));
@@ -69,7 +70,7 @@ TEST_CASE("clipping: long gradients come to the limit, short ones stay") {
   CHECK(clip_factor(1e9, 0) == 1);
 }
 
-TEST_CASE("the moving average follows its recursion; warm-up forgets the start") {
+TEST_CASE("the moving average follows its recursion; with warm-up it forgets the initial values") {
   Setting s;
   Ema plain(0.9, false, s.store), warm(0.9, true, s.store);
   s.p.value.fill(2);
@@ -82,7 +83,7 @@ TEST_CASE("the moving average follows its recursion; warm-up forgets the start")
   CHECK(Ema::share_of_start(0.995, true, 600) < 1e-6);
 }
 
-TEST_CASE("the learning rate warms up, stays or falls like a cosine") {
+TEST_CASE("the learning rate warms up, then stays constant or falls like a cosine") {
   const LearningRate constant{.base = 2, .warmup_steps = 4};
   CHECK(constant(0) == doctest::Approx(0.5));
   CHECK(constant(3) == doctest::Approx(2));

@@ -21,7 +21,7 @@ TEST_CASE("scopes name parameters as PyTorch does; slots count up") {
   CHECK_THROWS_WITH_AS(Linear(store.root() / "out" / 2, 3, 3), doctest::Contains("out.2.weight is taken"), Error);
 }
 
-TEST_CASE("the start depends on the seed and the parameter alone, and is bounded by the fan-in") {
+TEST_CASE("initial values depend on the seed and the parameter alone, and are bounded by the fan-in") {
   ParameterStore a(1), b(1), c(2);
   const Linear la(a.root(), 100, 50), lb(b.root(), 100, 50), lc(c.root(), 100, 50);
   CHECK(la.weight.value[17] == lb.weight.value[17]);
@@ -29,21 +29,21 @@ TEST_CASE("the start depends on the seed and the parameter alone, and is bounded
   double square = 0;
   for (const real w : la.weight.value.values()) {
     CHECK(std::abs(w) <= real(0.1));
-    square += static_cast<double>(w) * static_cast<double>(w);
+    square += double{w} * w;
   }
   CHECK(square / 5000 == doctest::Approx(0.01 / 3).epsilon(0.1));  // the variance of U(-0.1, 0.1)
 }
 
-TEST_CASE("a Xavier start has the variance 2 / (fan_in + fan_out) [Glorot10], a Gaussian one that of its deviation") {
+TEST_CASE("Xavier initialisation has variance 2 / (fan_in + fan_out) [Glorot10], Gaussian its deviation squared") {
   ParameterStore store(1);
   const Tensor xavier = store.root().add("a", {60, 100}, xavier_uniform(100, 60)).value;
   const Tensor gauss = store.root().add("b", {60, 100}, gaussian(0.02)).value;
-  const auto variance = [](const Tensor& x) { return static_cast<double>(mean(square(Var(x))).item()); };
+  const auto variance = [](const Tensor& x) { return double{mean(square(Var(x))).item()}; };
   CHECK(variance(xavier) == doctest::Approx(2.0 / 160).epsilon(0.05));
   CHECK(variance(gauss) == doctest::Approx(0.0004).epsilon(0.05));
 }
 
-TEST_CASE("other values can stand in for a while") {
+TEST_CASE("values can be replaced for a scope") {
   ParameterStore store;
   const Linear layer(store.root(), 2, 2);
   const real before = layer.weight.value[0];

@@ -9,15 +9,16 @@
 
 using namespace reverie;
 
-TEST_CASE("a batch's gradient is the sum of its shards', whoever has what; what nothing depends on has zeros") {
+TEST_CASE(
+    "the gradient of a batch is the sum over its shards; a parameter the loss does not depend on has gradient zero") {
   ParameterStore store;
   const Var first{store.root().add("first", {2}, zeros()).value}, last{store.root().add("last", {2}, zeros()).value};
   store.root().add("unused", {3}, zeros());
   ShardedGradient gradient(store, 2, 3);
   for (int again = 0; again < 2; ++again) {
-    gradient.compute(9, [&](Tape& tape, Index begin, Index end) {  // shards 0 to 4 of lanes 0, 1, 2, 0, 1
+    gradient.compute(9, [&](Tape& tape, Index begin, Index end) {  // shards 0 to 4, in accumulators 0, 1, 2, 0, 1
       const Var p = tape.parameter(first.value(), 0), q = tape.parameter(last.value(), 1);
-      const real count = static_cast<real>(end - begin);
+      const real count = end - begin;
       return begin < 2 ? sum(p) * count : sum(q) * count;
     });
     REQUIRE(gradient.value().size() == 3);

@@ -272,7 +272,7 @@ TEST_CASE("a 1x1 convolution is a linear layer on pixels") {
 TEST_CASE("bad shapes say what would fit") {
   const Tensor x = draw({1, 4, 4, 3}, 0);
   CHECK_THROWS_WITH_AS(conv2d(x, draw({64, 1, 3, 3}, 1), {}),
-                       "conv2d: input [1,4,4,3] has 3 channels, weight [64,1,3,3] wants 1", ShapeError);
+                       "conv2d: weight [64,1,3,3] expects input [N,H,W,1], got [1,4,4,3]", ShapeError);
   CHECK_THROWS_AS(conv2d(x, draw({64, 3, 5, 5}, 1), {}), ShapeError);
   CHECK_THROWS_AS(conv2d(x, draw({4, 3, 3, 3}, 1), draw({5}, 2)), ShapeError);
   CHECK_THROWS_AS(conv2d(x, draw({4, 3}, 1), {}), ShapeError);

@@ -1,4 +1,4 @@
-#include "data/dataset.h"
+#include "data/stored_set.h"
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ std::string attribute_or_nothing(const Hdf5File& file, const std::string& name) 
 
 }  // namespace
 
-void Dataset::save(const std::string& path) const {
+void StoredSet::save(const std::string& path) const {
   validate(path);
   write_atomically(path, [&](const std::string& temporary_path) {
     Hdf5File file = Hdf5File::create(temporary_path);
@@ -32,7 +32,7 @@ void Dataset::save(const std::string& path) const {
   });
 }
 
-void Dataset::read_labels(const Hdf5File& file, Index first) {
+void StoredSet::read_labels(const Hdf5File& file, Index first) {
   name = attribute_or_nothing(file, "name");
   source = attribute_or_nothing(file, "source");
   licence = attribute_or_nothing(file, "licence");
@@ -47,7 +47,7 @@ void Dataset::read_labels(const Hdf5File& file, Index first) {
   if (std::ssize(labels) > first) labels.resize(static_cast<std::size_t>(first));
 }
 
-void Dataset::validate_labels(const std::string& where) const {
+void StoredSet::validate_labels(const std::string& where) const {
   if (size() == 0) throw Error(where, ": has no samples");
   if (labels.empty()) {
     if (!class_names.empty()) throw Error(where, ": has ", class_names.size(), " class names, but no labels");
@@ -60,7 +60,7 @@ void Dataset::validate_labels(const std::string& where) const {
   }
 }
 
-std::unique_ptr<Dataset> load_dataset(const std::string& path, Index first) {
+std::unique_ptr<StoredSet> load_dataset(const std::string& path, Index first) {
   bool points = false;
   {
     const Hdf5File file = Hdf5File::open(path);
@@ -73,7 +73,7 @@ std::unique_ptr<Dataset> load_dataset(const std::string& path, Index first) {
   return std::make_unique<ImageSet>(ImageSet::load(path, first));
 }
 
-std::unique_ptr<Dataset> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed) {
+std::unique_ptr<StoredSet> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed) {
   constexpr std::string_view prefix = "toy:";
   constexpr Index points = 10'000;
   if (!file_or_toy.starts_with(prefix)) return load_dataset(file_or_toy);
