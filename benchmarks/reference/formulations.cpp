@@ -3,8 +3,8 @@
 
 #include "benchmarks/reference/kinds.h"
 #include "benchmarks/reference/setup.h"
-#include "diffusion/formulations/edm.h"
 #include "diffusion/evaluation/gaussian_oracle.h"
+#include "diffusion/formulations/edm.h"
 #include "diffusion/formulations/loss_weights.h"
 #include "diffusion/process/timestep_sampler.h"
 

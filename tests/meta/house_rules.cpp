@@ -1,76 +1,16 @@
-// The house rules, as tests on the sources themselves.
+// House rules, as tests on the sources themselves: external libraries, lengths of files, namespaces, citations,
+// packages, formatting.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <map>
-#include <regex>
-#include <set>
 
-#include "tests/helpers.h"
+#include "tests/meta/sources.h"
 
 using namespace reverie;
 namespace fs = std::filesystem;
 
-namespace {
-
-struct Source {
-  std::string path;  // from the project's root
-  std::string text;
-  std::string folder() const { return path.substr(0, path.find('/')); }
-};
-
-std::string root() { return std::getenv("REVERIE_SOURCE_ROOT"); }
-
-const std::vector<Source>& sources() {
-  static const std::vector<Source> all = [] {
-    std::vector<Source> list;
-    for (const char* folder : {"tensor", "autograd", "nn", "data", "diffusion", "apps", "tests", "benchmarks"}) {
-      for (const auto& entry : fs::recursive_directory_iterator(root() + "/" + folder)) {
-        const std::string suffix = entry.path().extension();
-        if (suffix == ".h" || suffix == ".cpp")
-          list.push_back({fs::relative(entry.path(), root()).string(), read_text(entry.path())});
-      }
-    }
-    return list;
-  }();
-  return all;
-}
-
-std::vector<std::string> matches(const std::string& text, const std::string& pattern) {
-  const std::regex regex(pattern);
-  std::vector<std::string> found;
-  for (std::sregex_iterator match(text.begin(), text.end(), regex), end; match != end; ++match)
-    found.push_back((*match)[1].str());
-  return found;
-}
-
-std::vector<std::string> includes(const Source& source) {
-  return matches(source.text, R"re(#include\s*[<"]([^>"]+)[>"])re");
-}
-
-}  // namespace
-
 TEST_CASE("there are sources to look at") { CHECK(sources().size() > 50); }
-
-TEST_CASE("a folder includes only folders to its left: tensor <- autograd <- nn <- diffusion <- apps; data beside") {
-  const std::map<std::string, std::set<std::string>> allowed{
-      {"tensor", {"tensor"}},
-      {"autograd", {"tensor", "autograd"}},
-      {"nn", {"tensor", "autograd", "nn"}},
-      {"data", {"tensor", "data"}},
-      {"diffusion", {"tensor", "autograd", "nn", "data", "diffusion"}},
-      {"apps", {"tensor", "autograd", "nn", "data", "diffusion", "apps"}},
-      {"benchmarks", {"tensor", "autograd", "nn", "data", "diffusion", "benchmarks"}}};
-  for (const Source& source : sources()) {
-    const auto rule = allowed.find(source.folder());
-    if (rule == allowed.end()) continue;  // tests may include everything
-    for (const std::string& include : includes(source)) {
-      const std::string folder = include.substr(0, include.find('/'));
-      if (!allowed.contains(folder) && folder != "tests") continue;  // a library's header
-      CHECK_MESSAGE(rule->second.contains(folder), source.path, " includes ", include);
-    }
-  }
-}
 
 TEST_CASE("an external library enters through one file, or the few that share its work") {
   const std::vector<std::pair<std::string, std::set<std::string>>> doors{
@@ -101,7 +41,7 @@ TEST_CASE("an external library enters through one file, or the few that share it
   }
 }
 
-TEST_CASE("files stay under 400 lines: a longer one wants a second room") {
+TEST_CASE("files stay under 400 lines: a split a longer one") {
   for (const Source& source : sources()) {
     const auto lines = std::count(source.text.begin(), source.text.end(), '\n');
     CHECK_MESSAGE(lines < 400, source.path, " has ", lines, " lines");
@@ -121,7 +61,8 @@ TEST_CASE("every paper that the sources cite is in diffusion/PAPERS.md") {
   const std::string key = R"(\[([A-Z][A-Za-z]+[0-9]{2}[a-z]?)\])";
   std::set<std::string> known;
   for (const std::string& line : matches(papers, R"(\n\| (\[[^\]]+\]) \|)"))
-    for (const std::string& name : matches(line, key)) CHECK_MESSAGE(known.insert(name).second, name, " stands twice");
+    for (const std::string& name : matches(line, key))
+      CHECK_MESSAGE(known.insert(name).second, name, " is listed twice");
   CHECK(known.size() > 10);
   for (const Source& source : sources()) {
     for (const std::string& cited : matches(source.text, key))
@@ -138,18 +79,28 @@ TEST_CASE("scripts/setup installs every library that the build asks for") {
       for (const std::string& name : matches(text, pattern)) {
         const auto package = of_package.find(name);
         const std::string wanted = package == of_package.end() ? " library " + name + "\n" : package->second;
-        CHECK_MESSAGE(contains(setup, wanted), file, " wants ", name);
+        CHECK_MESSAGE(contains(setup, wanted), file, " needs ", name);
       }
     }
   }
 }
 
-TEST_CASE("the links of the documents lead somewhere") {
-  for (const char* folder : {"", "docs", "data/sets"}) {
-    for (const auto& entry : fs::directory_iterator(root() + "/" + folder)) {
-      if (entry.path().extension() != ".md") continue;
-      for (const std::string& link : matches(read_text(entry.path()), R"(\]\(([^)#:]+)\))"))
-        CHECK_MESSAGE(fs::exists(entry.path().parent_path() / link), entry.path().string(), " links to ", link);
-    }
+TEST_CASE("every C++ file is formatted, where clang-format is installed") {
+  if (std::system("command -v clang-format > /dev/null") != 0) {
+    MESSAGE("skipped: clang-format is not installed; scripts/setup installs it");
+    return;
   }
+  const TemporaryFolder folder;
+  const std::string list = folder / "files", complaints = folder / "complaints";
+  std::string files;
+  for (const Source& source : sources()) files += source.path + "\n";
+  write_text(list, files);
+  const std::string command =
+      "cd '" + root() + "' && xargs clang-format --dry-run -Werror < '" + list + "' 2> '" + complaints + "'";
+  const bool formatted = std::system(command.c_str()) == 0;
+  std::set<std::string> unformatted;
+  for (const std::string& path : matches(read_text(complaints), R"((?:^|\n)([^:\n]+):\d+:\d+: error:)"))
+    unformatted.insert(path);
+  for (const std::string& path : unformatted) CHECK_MESSAGE(false, path, ": run clang-format -i on it");
+  CHECK_MESSAGE((formatted || !unformatted.empty()), read_text(complaints));
 }
