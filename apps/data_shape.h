@@ -4,7 +4,7 @@
 
 #include "apps/cli.h"
 #include "data/dataset.h"
-#include "diffusion/networks/table.h"
+#include "diffusion/model/config.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

@@ -38,7 +38,7 @@ std::string values_in_words(const PointSet& points) {
 }
 
 // What not every formulation has to choose.
-std::string in_words(const Config::Diffusion& diffusion) {
+std::string in_words(const DiffusionOptions& diffusion) {
   if (diffusion.formulation == "continuous") return " that predicts " + diffusion.prediction;
   if (diffusion.formulation != "chain") return "";
   return concat(" that predicts ", diffusion.prediction, ", loss ", diffusion.loss);
@@ -97,7 +97,7 @@ std::string describe(const StateDict& dict, bool all) {
 
 std::string describe(const Checkpoint& checkpoint, bool all) {
   const Config& config = checkpoint.config;
-  std::string text = line("checkpoint", "after step ", checkpoint.step, " of ", config.train.steps, ", format version ",
+  std::string text = line("checkpoint", "after step ", checkpoint.state.step, " of ", config.train.steps, ", format version ",
                           Checkpoint::version) +
                      line("data", config.data.train, ", samples of shape ", checkpoint.data.sample_shape, ", ",
                           checkpoint.data.class_names.size(), " classes") +
@@ -105,13 +105,13 @@ std::string describe(const Checkpoint& checkpoint, bool all) {
                           config.diffusion.formulation, in_words(config.diffusion)) +
                      line("chain", config.diffusion.schedule, ", ", config.diffusion.steps, " steps, variance ",
                           config.diffusion.variance);
-  for (const auto& [group, tensors] : checkpoint.tensors) {
+  for (const auto& [group, tensors] : checkpoint.state.tensors) {
     Index elements = 0;
     for (const auto& [name, tensor] : tensors) elements += tensor.size();
     text += line("tensors", std::left, std::setw(14), group, tensors.size(), " tensors, ", elements, " numbers");
   }
   if (all) {
-    for (const auto& [group, tensors] : checkpoint.tensors)
+    for (const auto& [group, tensors] : checkpoint.state.tensors)
       for (const auto& [name, tensor] : tensors) text += concat("  ", group, "/", name, "  ", tensor.shape(), "\n");
   }
   text += all ? "" : "  (--all lists the tensors)\n";

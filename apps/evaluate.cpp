@@ -73,7 +73,7 @@ void say(Progress& progress, const std::string& text) {
 
 void bound(const Options& options, const LoadedModel& loaded, const Dataset& data, Index count) {
   Progress progress;
-  const BoundEvaluation bound = evaluate_bound(loaded.model, data, count, options.seed,
+  const BoundEvaluation bound = evaluate_bound(loaded.model, data, count, options.seed, loaded.config.sample.clip,
                                                progress.reporter(concat("evaluating ", std::min(count, data.size()))));
   if (!options.out.empty()) write_text(options.out, step_table(bound));
   say(progress, concat("\nthe variational bound of ", bound.count, " images, +- its standard error (seed ",
@@ -100,7 +100,7 @@ struct Compared {
 
 Compared samples_of(const Options& options, const std::optional<LoadedModel>& loaded, Index draw) {
   if (!options.samples.empty()) return {open_dataset(options.samples, toy_held_out), "samples of " + options.samples};
-  SampleRequest request = default_request(loaded->model.config);
+  SampleRequest request = default_request(loaded->config);
   request.count = draw;
   request.seed = options.seed;
   Progress progress;
@@ -113,7 +113,7 @@ std::unique_ptr<Dataset> training_of(const Options& options, const std::optional
   if (!options.training.empty()) return open_dataset(options.training, toy_train);
   if (!loaded) return nullptr;
   try {
-    return open_dataset(loaded->model.config.data.train, toy_train);
+    return open_dataset(loaded->config.data.train, toy_train);
   } catch (const Error& error) {
     std::cerr << "warning: copies of training data are not looked for: " << error.what() << "\n";
     return nullptr;

@@ -39,14 +39,15 @@ void explain(const Options& options) {
   check_config(config);
   if (!options.dot.empty()) require_writable(options.dot);
   const auto data = options.data.samples(config);
-  Trainer trainer(config, *data);
-  const ParameterStore& parameters = trainer.model().network->parameters;
+  Trainer trainer(build_model(config, facts_of(*data)), *data, config.train);
+  const kernels::WithKernels scope(trainer.model().kernels());
+  const ParameterStore& parameters = trainer.model().network().parameters;
   TensorList gradients(parameters.size());
   const RecordedLoss shard = trainer.first_shard();
   const TapePlan plan = plan_tape(shard, gradients);
   if (!options.dot.empty()) write_text(options.dot, plan_graph(plan, parameters));
 
-  const Index batch = config.train.batch_size, size = std::min(shard_size(config, data->sample_shape()), batch);
+  const Index batch = config.train.batch_size, size = std::min(trainer.options().shard_size, batch);
   const Index shards = (batch + size - 1) / size;
   Flops all;
   for (const Flops& flops : plan.flops) all += flops;
@@ -76,7 +77,7 @@ void explain(const Options& options) {
   std::cout << times_text(plan, times) << "\nthe shard " << ms(times.whole.total()) << " = " << ms(times.whole.forward)
             << " + " << ms(times.whole.backward) << " (median " << ms(times.median.total()) << "), "
             << rate(all.total(), times.whole.total()) << "\na whole step " << ms(step) << " (" << shards
-            << (shards == 1 ? " shard, " : " shards, ") << config.train.lanes << " lanes, optimizer, averages); "
+            << (shards == 1 ? " shard, " : " shards, ") << config.train.accumulators << " gradient accumulators, optimizer, averages); "
             << rate(step_flops, step) << "\n";
 }
 

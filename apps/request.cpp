@@ -85,15 +85,15 @@ std::string sampler_list() {
     const auto add = [&](const std::string& what, const char* between) {
       heeds += (heeds.empty() ? "\n" : between) + what;
     };
-    for (const OptionInfo& parameter : sampler.parameters) add(concat(parameter.name, " ", parameter.value), ", ");
+    for (const OptionInfo& parameter : sampler.options) add(concat(parameter.name, " ", parameter.value), ", ");
     for (const char* type : sampler.solver_types) add(type, type == sampler.solver_types[0] ? ", " : " or ");
     text << help_entry(sampler.name, sampler.summary + heeds, 22);
   }
   return text.str();
 }
 
-SampleRequest request_of(const SamplingFlags& flags, const DiffusionModel& model, const LabelGuidance& classifier) {
-  SampleRequest request = default_request(model.config);
+SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, const LabelGuidance& classifier) {
+  SampleRequest request = default_request(loaded.config);
   request.classifier = classifier;
   request.seed = flags.seed;
   if (flags.sampler && *flags.sampler != request.sampler) {  // what was meant for another sampler is dropped
@@ -112,17 +112,17 @@ SampleRequest request_of(const SamplingFlags& flags, const DiffusionModel& model
   request.guidance = flags.guidance.value_or(request.guidance);
   request.guidance_rescale = flags.guidance_rescale.value_or(request.guidance_rescale);
   request.dynamic_threshold = flags.dynamic_threshold.value_or(request.dynamic_threshold);
-  if (!flags.label.empty()) request.label = class_number(flags.label, sample_classes(model, request));
+  if (!flags.label.empty()) request.label = class_number(flags.label, sample_classes(loaded.model, request));
   return request;
 }
 
 std::string in_words(const DiffusionModel& model, const SampleRequest& request) {
-  const Index chain = model.process.schedule.steps();
+  const Index chain = model.process().schedule.steps();
   std::string text =
       concat(request.sampler, " with ", request.steps > 0 ? request.steps : chain, " of ", chain, " steps");
   for (const auto& [name, value] : request.sampler_parameters) text += concat(", ", name, " ", value);
   if (!request.solver_type.empty()) text += ", " + request.solver_type;
-  if (find_sampler(request.sampler).sigma != nullptr && !request.sigmas.empty()) text += ", sigmas " + request.sigmas;
+  if (find_sampler(request.sampler).sigma && !request.sigmas.empty()) text += ", sigmas " + request.sigmas;
   for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", value);
   if (request.label >= 0) {
     text += ", class " + sample_classes(model, request)[request.label];

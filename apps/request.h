@@ -22,7 +22,7 @@ void add_sampling(CLI::App* command, SamplingFlags& flags);
 std::string sampler_list();
 
 /// The model's default request as the flags change it. Throws UsageError for a class that doesn't exist.
-SampleRequest request_of(const SamplingFlags& flags, const DiffusionModel& model, const LabelGuidance& classifier = {});
+SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, const LabelGuidance& classifier = {});
 /// How samples came about, for the user and for their file: "ddim with 50 of 1000 steps, seed 0".
 std::string in_words(const DiffusionModel& model, const SampleRequest& request);
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "diffusion/evaluation/comparison.h"
+#include "diffusion/training/resume.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -17,7 +18,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 Run::Run(Trainer& trainer, const Config& config, const Dataset* held_out, const RunFolder& folder, bool resumed)
     : trainer_(trainer),
-      config_(config.train),
+      config_(config),
       held_out_(held_out),
       folder_(folder),
       metrics_(folder.metrics(), resumed ? trainer.steps_done() : -1),
@@ -33,9 +34,9 @@ void Run::step() {
   ++since_logged_.steps;
   shown_loss_ = shown_loss_ ? 0.95 * *shown_loss_ + 0.05 * report.loss : report.loss;
   const auto steps = static_cast<double>(since_logged_.steps);
-  const double images_per_second = steps * static_cast<double>(config_.batch_size) / since_logged_.seconds;
+  const double images_per_second = steps * static_cast<double>(config_.train.batch_size) / since_logged_.seconds;
   progress_.update(share(), facts(*shown_loss_, images_per_second));
-  if (!due(config_.log_every)) return;
+  if (!due(config_.train.log_every)) return;
   std::vector<std::pair<std::string, double>> values = {{"loss", since_logged_.loss / steps}};
   for (std::size_t quarter = 0; quarter < 4; ++quarter) {  // of the noise range, loss_q1 the least noisy
     if (const auto mean = since_logged_.quartiles.mean(quarter))
@@ -58,7 +59,7 @@ void Run::validate() {
 }
 
 void Run::save() {
-  write_checkpoint(folder_.checkpoint(), trainer_.checkpoint());
+  write_checkpoint(folder_.checkpoint(), checkpoint_of(trainer_, config_));
   saved_step_ = trainer_.steps_done();
 }
 
@@ -73,7 +74,7 @@ void Run::finish() {
   progress_.note(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
                         folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics()));
   if (held_out_ == nullptr || samples.rank() != 4) return;
-  std::vector<Index> first(static_cast<std::size_t>(std::min(config_.validation_count, held_out_->size())));
+  std::vector<Index> first(static_cast<std::size_t>(std::min(config_.train.validation_count, held_out_->size())));
   std::iota(first.begin(), first.end(), Index{0});
   progress_.note(concat("mean brightness of the samples ", std::setprecision(3), mean_of(brightness(samples)),
                         ", of held-out data ", mean_of(brightness(held_out_->batch(first)))));
@@ -81,19 +82,20 @@ void Run::finish() {
 
 // From the same starting noise each time, so that pictures of different steps can be compared.
 Tensor Run::draw_samples(const std::string& path) {
-  const DiffusionModel& model = trainer_.model();
-  SampleRequest request = default_request(model.config);
-  request.count = config_.preview_count;
-  request.seed = static_cast<std::uint64_t>(config_.seed);
-  const WithValues averaged(model.network->parameters, trainer_.sampling_weights());
-  const Tensor samples = generate(model, request, progress_.reporter(at_step() + "  sampling")).x;
+  SampleRequest request = default_request(config_);
+  request.count = config_.train.preview_count;
+  request.seed = static_cast<std::uint64_t>(config_.train.seed);
+  Tensor samples;
+  trainer_.with_sampling_weights([&](const DiffusionModel& model) {
+    samples = generate(model, request, progress_.reporter(at_step() + "  sampling")).x;
+  });
   write_png(path, picture_of(samples));
   return samples;
 }
 
 void Run::stop(const std::string& command) {
   if (saved_step_ != trainer_.steps_done()) save();
-  progress_.note(concat("stopped after step ", saved_step_, " of ", config_.steps, ", saved in ", folder_.checkpoint(),
+  progress_.note(concat("stopped after step ", saved_step_, " of ", config_.train.steps, ", saved in ", folder_.checkpoint(),
                         "\nto go on: ", command));
 }
 

@@ -17,7 +17,7 @@ class Run {
   /// `held_out` may be null. `resumed`: the trainer comes from the folder's checkpoint; the metrics are cut back to it.
   Run(Trainer& trainer, const Config& config, const Dataset* held_out, const RunFolder& folder, bool resumed);
 
-  bool done() const { return trainer_.steps_done() >= config_.steps; }
+  bool done() const { return trainer_.steps_done() >= config_.train.steps; }
   /// Whether what is done every so many steps, and after the last one, is due now. `every` 0: never.
   bool due(Index every) const { return every > 0 && (trainer_.steps_done() % every == 0 || done()); }
 
@@ -33,13 +33,13 @@ class Run {
   std::string last_checkpoint() const;
 
  private:
-  double share() const { return static_cast<double>(trainer_.steps_done()) / static_cast<double>(config_.steps); }
-  std::string at_step() const { return concat("step ", trainer_.steps_done(), "/", config_.steps); }
+  double share() const { return static_cast<double>(trainer_.steps_done()) / static_cast<double>(config_.train.steps); }
+  std::string at_step() const { return concat("step ", trainer_.steps_done(), "/", config_.train.steps); }
   std::string facts(double loss, double images_per_second) const;
   Tensor draw_samples(const std::string& path);  ///< returns them
 
   Trainer& trainer_;
-  const Config::Train config_;
+  const Config config_;
   const Dataset* held_out_;
   const RunFolder folder_;
   Metrics metrics_;

@@ -78,13 +78,14 @@ void sample(Options options) {
     if (!path.empty()) require_writable(path);
   }
   LoadedModel loaded = load(options.checkpoint, options.weights);
-  if (suffix == ".png") require_picture(loaded.model.data.sample_shape);
-  if (!options.products.empty()) loaded.model.kernel_choice.operands = product_factors(options.products);
+  if (suffix == ".png") require_picture(loaded.model.facts().sample_shape);
+  if (!options.products.empty()) loaded.config.kernels.products = options.products;
+  loaded.model.set_kernels(kernel_choice_of(loaded.config));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
   LabelGuidance guidance;
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
   if (!options.encode.empty() && !options.flags.sampler) options.flags.sampler = "ddim";
-  SampleRequest request = request_of(options.flags, loaded.model, guidance);
+  SampleRequest request = request_of(options.flags, loaded, guidance);
   request.count = options.count;
   check_request(loaded.model, request);
 
@@ -105,7 +106,7 @@ void sample(Options options) {
   const std::string how =
       concat(loaded.origin, ", ", in_words(loaded.model, request)) +
       (options.encode.empty() ? "" : ", from " + options.encode) +
-      (loaded.model.kernel_choice.operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
+      (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
   if (suffix == ".png") {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
     write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));

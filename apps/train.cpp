@@ -1,4 +1,4 @@
-// reverie train: from a configuration to a trained model. What happens in a step is in diffusion/trainer.cpp.
+// reverie train: from a configuration to a trained model. What happens in a step is in diffusion/training/trainer.cpp.
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -8,6 +8,7 @@
 #include "apps/run.h"
 #include "diffusion/evaluation/evaluation.h"
 #include "diffusion/training/lint.h"
+#include "diffusion/training/resume.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -34,10 +35,9 @@ Config configuration(const Options& options, const RunFolder& folder, const std:
   return config;
 }
 
-std::string in_words(const DiffusionModel& model, const Dataset& data) {
-  return concat("training ", model.config.model.network, " with ", model.network->parameters.element_count(),
-                " parameters on ", data.size(), " samples of shape ", data.sample_shape(), " from ",
-                model.config.data.train);
+std::string in_words(const Config& config, const DiffusionModel& model, const Dataset& data) {
+  return concat("training ", config.model.network, " with ", model.network().parameters.element_count(),
+                " parameters on ", data.size(), " samples of shape ", data.sample_shape(), " from ", config.data.train);
 }
 
 void train(const Options& options, const std::string& program) {
@@ -54,11 +54,13 @@ void train(const Options& options, const std::string& program) {
     return;
   }
   if (options.folder.empty()) throw UsageError("train: --out is missing; try --out runs/NAME");
+  require_training_data(config);
   check_config(config);
 
   const auto data = open_dataset(config.data.train, toy_train);
   const auto held_out = config.data.validation.empty() ? nullptr : open_dataset(config.data.validation, toy_held_out);
-  Trainer trainer = checkpoint ? Trainer(config, *data, *checkpoint, folder.checkpoint()) : Trainer(config, *data);
+  Trainer trainer(build_model(config, facts_of(*data)), *data, config.train);
+  if (checkpoint) resume(trainer, config, *checkpoint, folder.checkpoint());
   if (held_out) require_fits(trainer.model(), *held_out, config.data.validation);
   check_request(trainer.model(), default_request(config));
   require_picture(data->sample_shape());
@@ -66,7 +68,7 @@ void train(const Options& options, const std::string& program) {
   make_folder(folder.path);
   write_text(folder.config(), config_text(config, true));
   for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << warning << "\n";
-  std::cout << in_words(trainer.model(), *data) << std::endl;
+  std::cout << in_words(config, trainer.model(), *data) << std::endl;
   if (options.resume) {
     std::cout << (checkpoint ? concat("going on after step ", trainer.steps_done())
                              : concat(folder.path, " has no checkpoint yet: starting from the beginning"))

@@ -8,7 +8,7 @@ LoadedModel load(const std::string& checkpoint_path, std::string weights) {
   if (weights.empty()) weights = rates.empty() ? "raw" : "ema";
   DiffusionModel model = model_of(checkpoint, weights, checkpoint_path);
   if (weights == "ema") weights = concat("ema:", rates.front());
-  return {std::move(model), concat(checkpoint_path, " (step ", checkpoint.step, ", weights ", weights, ")")};
+  return {std::move(model), checkpoint.config, concat(checkpoint_path, " (step ", checkpoint.state.step, ", weights ", weights, ")")};
 }
 
 void add_model(CLI::App* command, std::string& checkpoint_path, std::string& weights) {

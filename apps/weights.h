@@ -9,6 +9,7 @@ namespace reverie::inline REVERIE_PRECISION {
 /// A model to work with, and where it comes from.
 struct LoadedModel {
   DiffusionModel model;
+  Config config;
   std::string origin;  ///< "runs/demo/checkpoint.h5 (step 1500, weights ema:0.995)"
 };
 

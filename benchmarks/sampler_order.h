@@ -96,7 +96,7 @@ inline double sampler_error(const Solver& solver, const GaussianMixture& data, I
     const Observer observe = [&](Index step, const Tensor& x, const Tensor&) {
       if (step + 1 == steps) got = (std::sqrt(1 + to * to) * Var(x)).value();
     };
-    sampler.chain({.process = process, .model = chain_model(process, denoise), .options = options, .observe = observe},
+    sampler.chain({.process = process, .network = chain_network(process, denoise), .options = options, .observe = observe},
                   ((from / std::sqrt(1 + from * from)) * Var(Tensor::from({count, 1}, starts))).value());
     --asked;  // the step into 0
   }

@@ -39,7 +39,7 @@ void table(const std::string& checkpoint_path, const std::string& classifier_pat
   const Tensor real = judge.look_at(*data, 2000).features;
 
   std::printf("%s (step %d), %d samples against %d of %s:\n\n| sampler |", checkpoint_path.c_str(),
-              static_cast<int>(checkpoint.step), static_cast<int>(count), static_cast<int>(real.extent(0)),
+              static_cast<int>(checkpoint.state.step), static_cast<int>(count), static_cast<int>(real.extent(0)),
               data_path.c_str());
   for (const Index steps : step_counts) std::printf(" %d steps |", static_cast<int>(steps));
   std::printf(" evaluations |\n|---|");
@@ -49,7 +49,7 @@ void table(const std::string& checkpoint_path, const std::string& classifier_pat
     std::printf("| %s |", sampler.name);
     std::string evaluations;
     for (const Index steps : step_counts) {
-      SampleRequest request = default_request(model.config);
+      SampleRequest request = default_request(checkpoint.config);
       request.sampler = sampler.name;
       request.sampler_parameters.clear(), request.solver_type.clear();
       request.sigmas.clear(), request.sigma_parameters.clear();

@@ -91,7 +91,7 @@ std::vector<double> timed(Index steps, const std::function<void()>& call) {
 
 // By the operations' formulas, of all samples of a batch.
 double step_flops(const Trainer& trainer, const Config& config, bool forward) {
-  TensorList gradients(trainer.model().network->parameters.size());
+  TensorList gradients(trainer.model().network().parameters.size());
   Flops shard;
   for (const Flops& flops : plan_tape(trainer.first_shard(), gradients).flops) shard += flops;
   const double shards = static_cast<double>(config.train.batch_size) /
@@ -123,18 +123,19 @@ void measure(const Options& options) {
   }
   if (options.channels > 0) (images ? config.model.channels : config.model.hidden) = options.channels;
   const auto data = random_set(task.sample, config.train.batch_size);
-  config.train.shard_size = shard_size(config, data->sample_shape());
-  Trainer trainer(config, *data);
+  config.train = complete(config.train, data->sample_shape());
+  Trainer trainer(build_model(config, facts_of(*data)), *data, config.train);
+  const kernels::WithKernels scope(trainer.model().kernels());
 
   const Tensor x = normal({.seed = 2, .stream = Stream::probe}, task.sample.with(0, config.train.batch_size));
-  const Model model = trainer.model().unconditional();
+  const NetworkFunction model = trainer.model().with_labels({});
   const auto ask = [&] {
     parallel_for(x.extent(0), config.train.shard_size, [&](Index first, Index last) {
       model(x.rows(first, last), std::vector<double>(static_cast<std::size_t>(last - first), 500.0));
     });
   };
   std::optional<kernels::PackedWeights> kept;  // as a sampler has it, all its way
-  if (options.forward) kept.emplace(trainer.model().network->parameters.values());
+  if (options.forward) kept.emplace(trainer.model().network().parameters.values());
   const std::vector<double> times =
       timed(options.steps, [&] { options.forward ? ask() : static_cast<void>(trainer.step()); });
   const double median = times[times.size() / 2];

@@ -24,4 +24,11 @@ struct Dataset {
   virtual Tensor batch(std::span<const Index> indices) const = 0;
 };
 
+/// The facts about a dataset that a model is built for.
+struct DataFacts {
+  Shape sample_shape;                    ///< [H,W,C] or [C]
+  std::vector<std::string> class_names;  ///< empty if there are no classes
+};
+inline DataFacts facts_of(const Dataset& data) { return {data.sample_shape(), data.class_names}; }
+
 }  // namespace reverie::inline REVERIE_PRECISION

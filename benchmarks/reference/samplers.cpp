@@ -12,7 +12,7 @@ const Sampler& sampler_of(const Case& c) { return find_sampler(c.info().kind.sub
 SamplerOptions read_options(const Case& c) {
   const Sampler& sampler = sampler_of(c);
   OptionValues values;
-  for (const OptionInfo& parameter : sampler.parameters) {
+  for (const OptionInfo& parameter : sampler.options) {
     if (!c.has_param(parameter.name)) continue;
     const bool integer = std::string_view(parameter.name) == "order";
     values[parameter.name] = integer ? static_cast<double>(c.integer(parameter.name)) : c.number(parameter.name);
@@ -28,7 +28,7 @@ void run_sigma_sampler(Case& c) {
 
 void run_ddim_reverse(Case& c) {
   const Process process = read_process(c);
-  const Sampling sampling{.process = process, .model = read_wave(c), .options = {.clip = c.flag("clip")}};
+  const Sampling sampling{.process = process, .network = read_wave(c), .options = {.clip = c.flag("clip")}};
   c.output_image("sample", ddim_reverse(sampling, c.image("x0")));
 }
 
@@ -46,7 +46,7 @@ void run_chain_sampler(Case& c) {
   std::vector<Tensor> trajectory;
   const Tensor sample =
       sampler.sample({.process = process,
-                      .model = read_wave(c),
+                      .network = read_wave(c),
                       .options = options,
                       .noise = read_noise(c),
                       .observe = [&](Index, const Tensor& x, const Tensor&) { trajectory.push_back(x.clone()); }},

@@ -26,7 +26,7 @@ void run_respace(Case& c) {
 
 void run_sigmas(Case& c) {
   const SigmaGrid& grid = find_line("sigma grid", sigma_grids(), c.text("name"));
-  c.output("sigmas", make_sigmas(grid.name, c.integer("n"), read_parameters(c, grid.parameters)));
+  c.output("sigmas", make_sigmas(grid.name, c.integer("n"), read_parameters(c, grid.options)));
 }
 
 }  // namespace

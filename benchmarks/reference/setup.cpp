@@ -14,7 +14,7 @@ OptionValues read_parameters(const Case& c, std::span<const OptionInfo> known) {
 
 NoiseSchedule read_schedule(const Case& c, const char* name) {
   const ScheduleKind& kind = find_line("schedule", schedules(), c.text(name));
-  NoiseSchedule schedule = make_schedule(kind.name, c.integer("T"), read_parameters(c, kind.parameters));
+  NoiseSchedule schedule = make_schedule(kind.name, c.integer("T"), read_parameters(c, kind.options));
   return c.has_param("sections") ? respace(schedule, c.text("sections")) : schedule;
 }
 
@@ -23,7 +23,7 @@ Process read_process(const Case& c, const char* name) {
                  c.has_param("var_type") ? variance_type(c.text("var_type")) : VarianceType::fixed_small);
 }
 
-Model read_wave(const Case& c) {
+NetworkFunction read_wave(const Case& c) {
   if (c.text("model") != "wave") throw Error("toy denoiser `", c.text("model"), "` is not known, only `wave` is");
   const double a = c.number("a"), b = c.number("b"), T = static_cast<double>(c.integer("T"));
   const bool learned = kind(variance_type(c.text("var_type"))).learned;

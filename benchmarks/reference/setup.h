@@ -19,7 +19,7 @@ Process read_process(const Case& c, const char* name = "name");
 
 /// The toy denoiser `wave`: a x + b cos(t/T + x), with a second half of channels c sin(x + t/T) where the variance is
 /// learned. x: [N,...,C].
-Model read_wave(const Case& c);
+NetworkFunction read_wave(const Case& c);
 
 /// The toy denoisers in the sigma form: `gauss`, exact for N(mu, s^2), and `wave_sigma`, which is not linear.
 Denoiser read_denoiser(const Case& c);

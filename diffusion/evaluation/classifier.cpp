@@ -107,6 +107,7 @@ Var Classifier::features(const Var& x_t, std::span<const double> sigmas) const {
 
 Tensor Classifier::log_probability_gradient(const Tensor& x_t, std::span<const double> sigmas,
                                             std::span<const Index> labels) const {
+  const kernels::WithKernels in_float({});
   Tape tape;
   tape.freeze_parameters();
   const Var x = tape.variable(x_t);
@@ -117,6 +118,7 @@ Tensor Classifier::log_probability_gradient(const Tensor& x_t, std::span<const d
 
 std::unique_ptr<Classifier> train_classifier(const Dataset& data, const ClassifierTraining& options,
                                              const std::function<bool(double)>& progress) {
+  const kernels::WithKernels in_float({});
   if (options.epochs < 1) throw UsageError("classifier: ", options.epochs, " epochs; wants at least 1");
   auto classifier =
       std::make_unique<Classifier>(DataFacts{data.sample_shape(), data.class_names}, options.noisy, options.seed);
@@ -160,7 +162,8 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, Index c
   const Index N = std::min(count, data.size());
   Recognition result{Tensor::uninitialized({N, Classifier::feature_count}),
                      std::vector<Index>(static_cast<std::size_t>(N))};
-  const auto kept = classifier.parameters.keep_packed();
+  const kernels::WithKernels in_float({});
+  const auto packed = classifier.parameters.keep_packed();
   parallel_for(N, recognition_shard, [&](Index first, Index last) {
     std::vector<Index> indices(static_cast<std::size_t>(last - first));
     std::iota(indices.begin(), indices.end(), first);
@@ -190,20 +193,18 @@ std::vector<double> hits(const std::vector<Index>& classes, std::span<const Inde
 
 LabelGuidance guidance_by(const Classifier& classifier, const DiffusionModel& model, double scale) {
   if (!classifier.noisy) {
-    throw UsageError("guidance wants a classifier that knows noise; train one with `reverie classifier --noisy`");
+    throw UsageError("guidance requires a noisy classifier; train one with `reverie classifier --noisy`");
   }
-  if (classifier.data.sample_shape != model.data.sample_shape) {
+  if (classifier.data.sample_shape != model.facts().sample_shape) {
     throw UsageError("guidance: the classifier learned images of shape ", classifier.data.sample_shape, ", the model ",
-                     model.data.sample_shape);
+                     model.facts().sample_shape);
   }
   return {.gradient =
-              [&classifier, schedule = model.process.schedule](const Tensor& x_t, std::span<const double> t,
-                                                               std::span<const Index> labels) {
+              [&classifier, scale = SigmaScale(model.process().schedule)](
+                  const Var& x_t, std::span<const double> t, std::span<const Index> labels) -> Var {
                 std::vector<double> sigmas;
-                for (std::size_t i = 0; i < t.size(); ++i) {
-                  sigmas.push_back(i > 0 && t[i] == t[i - 1] ? sigmas.back() : sigma_of_step(schedule, t[i]));
-                }
-                return classifier.log_probability_gradient(x_t, sigmas, labels);
+                for (const double step : t) sigmas.push_back(scale.sigma(step));
+                return classifier.log_probability_gradient(x_t.value(), sigmas, labels);
               },
           .class_names = classifier.data.class_names,
           .scale = scale};

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "data/dataset.h"
-#include "diffusion/model/model.h"
+#include "diffusion/model/sampling.h"
 #include "nn/layers.h"
 
 namespace reverie::inline REVERIE_PRECISION {

@@ -43,7 +43,12 @@ Tensor dequantisation(std::uint64_t seed, const Shape& shape, Index first_sample
   return noise;
 }
 
-// Over the samples, for each column of [N,T].
+std::vector<Index> labels_of(const Dataset& data, Index first, Index last) {
+  if (data.labels.empty()) return {};
+  return {data.labels.begin() + first, data.labels.begin() + last};
+}
+
+// Means over the samples, for each column of [N,T].
 std::vector<MeanWithError> column_means(const Tensor& table) {
   const Index N = table.extent(0), T = table.extent(1);
   std::vector<MeanWithError> means;
@@ -55,7 +60,7 @@ std::vector<MeanWithError> column_means(const Tensor& table) {
   return means;
 }
 
-// Over the samples, of the sum of all columns but the first.
+// The mean over the samples of the sum of all columns but the first.
 MeanWithError mean_of_rest(const Tensor& table) {
   std::vector<double> sums;
   for (Index n = 0; n < table.extent(0); ++n) {
@@ -68,33 +73,34 @@ MeanWithError mean_of_rest(const Tensor& table) {
 }  // namespace
 
 void require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where) {
-  if (data.sample_shape() != model.data.sample_shape) {
-    throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model wants ",
-                     model.data.sample_shape);
+  if (data.sample_shape() != model.facts().sample_shape) {
+    throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model expects ",
+                     model.facts().sample_shape);
   }
-  if (model.conditional() && data.class_names != model.data.class_names) {
+  if (model.conditional() && data.class_names != model.facts().class_names) {
     throw UsageError(where, ": has ", data.class_names.size(), " classes that are not the model's ",
-                     model.data.class_names.size());
+                     model.facts().class_names.size());
   }
 }
 
-BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
+BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed, bool clip,
                                const std::function<bool(double)>& progress) {
   require_fits(model, data, data.name.empty() ? "evaluation: the set" : "evaluation: " + data.name);
-  if (model.data.sample_shape.rank() != 3) {
+  if (model.facts().sample_shape.rank() != 3) {
     throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
   }
-  if (count < 1) throw UsageError("evaluation: ", count, " samples; at least one must be asked for");
-  const Index N = std::min(count, data.size()), T = model.process.schedule.steps();
+  if (count < 1) throw UsageError("evaluation: ", count, " samples; at least 1 is required");
+  const Index N = std::min(count, data.size()), T = model.process().schedule.steps();
   VariationalBound all;
   for (Tensor* list : {&all.total, &all.prior, &all.exact_decoder}) *list = Tensor::uninitialized({N});
   for (Tensor* table : {&all.vb, &all.mse, &all.x0_mse}) *table = Tensor::uninitialized({N, T});
 
-  const auto kept = model.network->parameters.keep_packed();
+  const kernels::WithKernels scope(model.kernels());
+  const auto packed = model.network().parameters.keep_packed();
   std::mutex mutex;
   Index done = 0;
-  parallel_for(N, samples_at_once(model.data.sample_shape, evaluation_shard), [&](Index first, Index last) {
-    std::vector<Index> indices(static_cast<std::size_t>(last - first));
+  parallel_for(N, samples_at_once(model.facts().sample_shape, evaluation_shard), [&](Index first, Index last) {
+    std::vector<Index> indices(last - first);
     std::iota(indices.begin(), indices.end(), first);
     const Tensor x0 = data.batch(indices);
     const auto noise = [&](Index t) {  // asked for once a step
@@ -106,14 +112,8 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
       return normal_rows({.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)},
                          x0.shape(), first);
     };
-    const Model network =
-        !model.conditional()
-            ? model.unconditional()
-            : Model([ask = model.class_conditional(),
-                     labels = std::span(data.labels).subspan(static_cast<std::size_t>(first), indices.size())](
-                        const Tensor& x, std::span<const double> t) { return ask(x, t, labels); });
-    const VariationalBound part =
-        variational_bound(model.process, model.in_chain(network), x0, noise, model.config.sample.clip);
+    const NetworkFunction network = model.formulation().in_chain(model.with_labels(labels_of(data, first, last)));
+    const VariationalBound part = variational_bound(model.process(), network, x0, noise, clip);
     all.total.rows(first, last).copy_from(part.total);
     all.prior.rows(first, last).copy_from(part.prior);
     all.exact_decoder.rows(first, last).copy_from(part.exact_decoder);
@@ -153,22 +153,22 @@ std::string step_table(const BoundEvaluation& bound) {
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress) {
   require_fits(model, data, data.name.empty() ? "likelihood: the set" : "likelihood: " + data.name);
-  if (count < 1) throw UsageError("likelihood: ", count, " samples; at least one must be asked for");
-  const bool images = model.data.sample_shape.rank() == 3;
+  if (count < 1) throw UsageError("likelihood: ", count, " samples; at least 1 is required");
+  const bool images = model.facts().sample_shape.rank() == 3;
   const Index N = std::min(count, data.size()),
-              shard = samples_at_once(model.data.sample_shape, images ? evaluation_shard : 16),
+              shard = samples_at_once(model.facts().sample_shape, images ? evaluation_shard : 16),
               shards = (N + shard - 1) / shard;
-  const auto [sigma_min, sigma_max] = model.sigma_range();
+  const auto [sigma_min, sigma_max] = model.formulation().sigma_range();
   options.sigma_min = sigma_min;
   options.sigma_max = sigma_max;
   std::vector<double> log_densities(static_cast<std::size_t>(N)), shares(static_cast<std::size_t>(shards));
   std::vector<Index> evaluations(static_cast<std::size_t>(shards));
   std::mutex mutex;
-  const auto kept = model.network->parameters.keep_packed();
+  const kernels::WithKernels scope(model.kernels());
+  const auto packed = model.network().parameters.keep_packed();
   parallel_for(N, shard, [&](Index first, Index last) {
-    std::vector<Index> indices(static_cast<std::size_t>(last - first)), labels;
+    std::vector<Index> indices(last - first);
     std::iota(indices.begin(), indices.end(), first);
-    if (model.conditional()) labels.assign(data.labels.begin() + first, data.labels.begin() + last);
     Tensor x = data.batch(indices);
     if (images) x = (Var(x) + dequantisation(options.seed, x.shape(), first)).value();
     OdeOptions of_shard = options;
@@ -180,8 +180,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       shares[here] = share;
       return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
     };
-    const kernels::WithKernels scope(model.kernel_choice);
-    const OdeLikelihood ode = ode_log_likelihood(model.differentiable_denoiser(labels), x, of_shard, report);
+      const OdeLikelihood ode = ode_log_likelihood(model.formulation().denoiser(model.with_labels(labels_of(data, first, last))), x, of_shard, report);
     std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
     evaluations[here] = ode.evaluations;
   });
@@ -191,9 +190,9 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
   result.sigma_min = sigma_min;
   result.sigma_max = sigma_max;
   result.nats = mean_with_error(log_densities);
-  const double to_bits = 1 / (std::numbers::ln2 * static_cast<double>(model.data.sample_shape.size()));
+  const double to_bits = 1 / (std::numbers::ln2 * static_cast<double>(model.facts().sample_shape.size()));
   result.bits = {-result.nats.value * to_bits - (images ? std::log2(bin) : 0), result.nats.error * to_bits};
-  for (const Index asked : evaluations) result.evaluations += static_cast<double>(asked) / static_cast<double>(shards);
+  for (const Index n : evaluations) result.evaluations += static_cast<double>(n) / static_cast<double>(shards);
   return result;
 }
 

@@ -27,10 +27,10 @@ struct BoundEvaluation {
 };
 
 /// The bound on the first `count` samples, in shards that run at once; the noise is a function of (seed, t, sample).
-/// Predicted data is clamped where the configuration's `sample.clip` says so. `progress` is told the share that is
-/// done, perhaps from several threads, one at a time; where it returns false the work stops with an Error. Throws
-/// UsageError for a set that doesn't fit, and for points: the decoder's term counts 8-bit values.
-BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
+/// `clip` clamps the predicted x_0 to [-1, 1]. `progress` is called with the share that is done, one call at a time,
+/// perhaps from several threads; if it returns false, the work stops with an Error. Throws UsageError for a set that
+/// doesn't fit, and for points: the decoder's term is for 8-bit values.
+BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed, bool clip,
                                const std::function<bool(double)>& progress = nullptr);
 
 /// The ledger of the bound as CSV: t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error. A line a step of the chain, L_t in

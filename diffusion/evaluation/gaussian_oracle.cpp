@@ -107,7 +107,7 @@ Tensor GaussianMixture::score(const Tensor& x, double sigma) const {
 }
 
 Denoiser GaussianMixture::denoiser() const {
-  return [data = *this](const Tensor& x, double sigma) { return data.denoise(x, sigma); };
+  return [data = *this](const Var& x, double sigma) -> Var { return data.denoise(x.value(), sigma); };
 }
 
 GaussianMixture gaussian_data(double mu, double s) { return {{{1, {mu}, s}}}; }

@@ -49,7 +49,7 @@ std::vector<Tensor> make_probes(const Shape& shape, const OdeOptions& options) {
 // is I / (1 + sigma^2) - dD/dx.
 class Slope {
  public:
-  Slope(const DenoiserFunction& denoise, std::vector<Tensor> probes, bool exact)
+  Slope(const Denoiser& denoise, std::vector<Tensor> probes, bool exact)
       : denoise_(denoise), probes_(std::move(probes)), exact_(exact) {}
 
   State operator()(const State& state, double s) {
@@ -79,7 +79,7 @@ class Slope {
   Index evaluations = 0;
 
  private:
-  const DenoiserFunction& denoise_;
+  const Denoiser& denoise_;
   std::vector<Tensor> probes_;
   bool exact_;
 };
@@ -116,7 +116,7 @@ double error_size(const State& error, const State& at, double tolerance) {
 
 }  // namespace
 
-OdeLikelihood ode_log_likelihood(const DenoiserFunction& denoise, const Tensor& x, const OdeOptions& options,
+OdeLikelihood ode_log_likelihood(const Denoiser& denoise, const Tensor& x, const OdeOptions& options,
                                  const std::function<bool(double)>& progress) {
   if (!(options.sigma_min > 0 && options.sigma_min < options.sigma_max && options.tolerance > 0)) {
     throw UsageError("ode likelihood: from sigma ", options.sigma_min, " to ", options.sigma_max, " with tolerance ",

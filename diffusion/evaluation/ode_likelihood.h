@@ -25,7 +25,7 @@ struct OdeLikelihood {
 /// `progress` is told the share of the way in ln sigma after each step; where it returns false the work stops with an
 /// Error. Throws UsageError unless 0 < sigma_min < sigma_max and tolerance > 0, and Error where the steps become too
 /// small to go on.
-OdeLikelihood ode_log_likelihood(const DenoiserFunction& denoise, const Tensor& x, const OdeOptions& options,
+OdeLikelihood ode_log_likelihood(const Denoiser& denoise, const Tensor& x, const OdeOptions& options,
                                  const std::function<bool(double)>& progress = nullptr);
 
 }  // namespace reverie::inline REVERIE_PRECISION

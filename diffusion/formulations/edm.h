@@ -1,14 +1,14 @@
 #pragma once
-#include "diffusion/process/process.h"
+#include "diffusion/formulations/formulation.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
 /// The noise levels between which EDM samples. [Karras22] table 1
 inline constexpr double edm_sigma_min = 0.002, edm_sigma_max = 80;
 
-/// EDM's preconditioning: D(x; sigma) = c_skip x + c_out F(c_in x; c_noise), so that the raw network F sees inputs, and
-/// has to give outputs, of unit variance at every sigma. `loss_weight` times the squared error of D is the squared
-/// error of F. [Karras22] table 1, app. B.6
+/// EDM's preconditioning: D(x; sigma) = c_skip x + c_out F(c_in x; c_noise), so that the inputs and the targets of the
+/// raw network F have unit variance at every sigma. `loss_weight` times the squared error of D is the squared error of
+/// F. [Karras22] table 1, app. B.6
 struct EdmPreconditioning {
   double c_skip, c_out, c_in, c_noise, loss_weight;
 };
@@ -16,7 +16,27 @@ struct EdmPreconditioning {
 /// sigma > 0; sigma_data: the standard deviation of the data.
 EdmPreconditioning edm_preconditioning(double sigma, double sigma_data);
 
-/// D(x; sigma) from the raw network. x = x_0 + sigma n, [N,...,C]; a sigma a sample.
+/// D(x; sigma) from the raw network. x = x_0 + sigma n, [N,...,C]; one sigma per sample.
 Var edm_denoise(const NetworkFunction& network, const Var& x, std::span<const double> sigma, double sigma_data);
+
+struct EdmOptions {
+  double p_mean = -1.2, p_std = 1.2;  ///< ln sigma ~ N(p_mean, p_std^2) in training
+  double sigma_data = 0.5;            ///< standard deviation of the data
+  double huber = 0;                   ///< see `prediction_error`
+};
+
+/// A preconditioned denoiser, trained at any noise level sigma. [Karras22]
+class EdmFormulation : public Formulation {
+ public:
+  /// Throws UsageError for a process that expects a learned variance, and unless p_std > 0 and sigma_data > 0.
+  explicit EdmFormulation(Process process, const EdmOptions& options = {});
+
+  Var losses(const NetworkFunction& network, const Var& x0, const Var& noise, std::span<const double> u) const override;
+  Var denoise(const NetworkFunction& network, const Var& x, double sigma) const override;
+  SigmaRange sigma_range() const override { return {edm_sigma_min, edm_sigma_max}; }
+
+ private:
+  EdmOptions options_;
+};
 
 }  // namespace reverie::inline REVERIE_PRECISION

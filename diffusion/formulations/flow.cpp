@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "diffusion/formulations/losses.h"
 #include "diffusion/process/gaussian.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -10,13 +11,14 @@ namespace {
 
 double uniform_times(double share, double, double) { return share; }
 
-// ln(u / (1 - u)) ~ N(mean, std^2): most training in the middle, where the velocity is hardest to tell.      [Esser24]
+// ln(u / (1 - u)) ~ N(mean, std^2): most training in the middle, where the velocity is hardest to predict.
+// [Esser24]
 double logit_normal(double share, double mean, double std) {
   return 1 / (1 + std::exp(-(mean + std * normal_quantile(share))));
 }
 
 constexpr FlowTimes table[] = {
-    {"uniform", "every u alike [Liu23]", uniform_times},
+    {"uniform", "all u alike [Liu23]", uniform_times},
     {"logit_normal", "ln(u / (1 - u)) is normal: mostly the middle [Esser24]", logit_normal},
 };
 
@@ -45,19 +47,31 @@ double logit_normal_density(double u, double mean, double std) {
   return std::exp(-z * z / 2) / (std * std::sqrt(2 * std::numbers::pi) * u * (1 - u));
 }
 
-Tensor flow_euler(const Velocity& velocity, Tensor x, std::span<const double> u) {
-  for (std::size_t i = 0; i + 1 < u.size(); ++i) x = (Var(x) + (u[i + 1] - u[i]) * Var(velocity(x, u[i]))).value();
-  return x;
+FlowFormulation::FlowFormulation(Process process, const FlowOptions& options)
+    : Formulation(std::move(process)), options_(options) {
+  require_fixed_variance("flow", this->process());
+  if (!(options.logit_std > 0)) {
+    throw UsageError("config: formulation flow: logit_std is ", options.logit_std, "; it must be positive");
+  }
 }
 
-Tensor flow_heun(const Velocity& velocity, Tensor x, std::span<const double> u) {
-  for (std::size_t i = 0; i + 1 < u.size(); ++i) {
-    const double h = u[i + 1] - u[i];
-    const Var here = velocity(x, u[i]);
-    const Var there = velocity((Var(x) + h * here).value(), u[i + 1]);
-    x = (Var(x) + h / 2 * (here + there)).value();
+// E |v(x_u, u) - (n - x_0)|^2
+// [Liu23] eq. 1
+Var FlowFormulation::losses(const NetworkFunction& network, const Var& x0, const Var& noise,
+                            std::span<const double> shares) const {
+  std::vector<double> u;
+  for (const double share : shares) {
+    u.push_back(options_.times.quantile(share, options_.logit_mean, options_.logit_std));
   }
-  return x;
+  const FlowPoint point = flow_interpolate(x0, noise, u);
+  return prediction_error(point.target, flow_velocity(network, point.x_u, u), options_.huber);
+}
+
+// With u = sigma / (1 + sigma), x_u = x / (1 + sigma) lies on the straight line from x_0 to n.
+Var FlowFormulation::denoise(const NetworkFunction& network, const Var& x, double sigma) const {
+  const std::vector<double> u(x.extent(0), sigma / (1 + sigma));
+  const Var x_u = x / (1 + sigma);
+  return flow_x0(x_u, flow_velocity(network, x_u, u), u);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

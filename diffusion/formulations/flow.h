@@ -1,7 +1,5 @@
 #pragma once
-#include <functional>
-
-#include "diffusion/process/process.h"
+#include "diffusion/formulations/formulation.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -10,17 +8,17 @@ namespace reverie::inline REVERIE_PRECISION {
 struct FlowPoint {
   Var x_u, target;
 };
-/// x0, noise: [N,...,C]; a u in [0, 1] a sample.
+/// x0, noise: [N,...,C]; one u in [0, 1] per sample.
 FlowPoint flow_interpolate(const Var& x0, const Var& noise, std::span<const double> u);
 
-/// x_0 = x_u - u v, what a velocity at x_u says of the data.
+/// x_0 = x_u - u v, from the velocity at x_u.
 Var flow_x0(const Var& x_u, const Var& velocity, std::span<const double> u);
 
-/// The velocity that the raw network tells at x_u.
+/// The velocity at x_u: the output of the raw network.
 Var flow_velocity(const NetworkFunction& network, const Var& x_u, std::span<const double> u);
 
-/// A line of the table of times: how u is drawn in training, as the quantile of a distribution on (0, 1) at a share in
-/// (0, 1). `mean` and `std` are of the logit ln(u / (1 - u)), where it is normal.
+/// A line of the table of time distributions: how u is drawn in training, as the quantile of a distribution on (0, 1) at
+/// a share in (0, 1). `mean` and `std`: of the logit ln(u / (1 - u)), where it is normal.
 struct FlowTimes {
   const char* name;
   const char* summary;
@@ -31,12 +29,24 @@ std::span<const FlowTimes> flow_times();
 /// The density of logit_normal at u in (0, 1). [Esser24] eq. 19
 double logit_normal_density(double u, double mean, double std);
 
-/// dx/du at a batch [N,...,C], all at the same u.
-using Velocity = std::function<Tensor(const Tensor& x, double u)>;
+struct FlowOptions {
+  FlowTimes times = {"uniform", "", [](double share, double, double) { return share; }};
+  double logit_mean = 0, logit_std = 1;  ///< of logit_normal times
+  double huber = 0;                      ///< see `prediction_error`
+};
 
-/// From x at u[0] along the velocity to u.back(); `u` descends. Euler: an evaluation a step, first order. Heun: the
-/// mean of the slopes at both ends of each step, second order.
-Tensor flow_euler(const Velocity& velocity, Tensor x, std::span<const double> u);
-Tensor flow_heun(const Velocity& velocity, Tensor x, std::span<const double> u);
+/// The network learns the velocity along straight lines between data and noise. [Lipman23], [Liu23]
+class FlowFormulation : public Formulation {
+ public:
+  /// Throws UsageError for a process that expects a learned variance, and unless logit_std > 0.
+  explicit FlowFormulation(Process process, const FlowOptions& options = {});
+
+  Var losses(const NetworkFunction& network, const Var& x0, const Var& noise, std::span<const double> u) const override;
+  Var denoise(const NetworkFunction& network, const Var& x, double sigma) const override;
+  SigmaRange sigma_range() const override { return {0.002, 1000}; }  // u from 0.002 to 0.999
+
+ private:
+  FlowOptions options_;
+};
 
 }  // namespace reverie::inline REVERIE_PRECISION

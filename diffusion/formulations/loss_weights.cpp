@@ -39,21 +39,22 @@ std::span<const LossWeight> loss_weights() {
   return table;
 }
 
-double loss_weight_at(const std::string& name, double alpha_bar, MeanType mean_type, const OptionValues& given) {
+LossWeightFunction loss_weight_function(const std::string& name, MeanType mean_type, const OptionValues& given) {
   const LossWeight& weight = find_line("loss weight", loss_weights(), name);
-  const OptionValues values = complete("loss weight " + name, weight.parameters, given);
-  if (weight.of_x0 == nullptr) return 1;
-  // An error e of the prediction is an error `per_unit` e of x_0: eps: 1 / snr in squares, v: 1 / (snr + 1).
-  const double per_unit = kind(mean_type).x0(alpha_bar).second;
-  return weight.of_x0(alpha_bar / (1 - alpha_bar), values) * per_unit * per_unit;
+  return [of_x0 = weight.of_x0, values = complete("loss weight " + name, weight.options, given),
+          x0 = kind(mean_type).x0](double alpha_bar) {
+    if (of_x0 == nullptr) return 1.0;
+    // An error e of the prediction is an error `per_unit` e of x_0: eps: 1 / snr in squares, v: 1 / (snr + 1).
+    const double per_unit = x0(alpha_bar).second;
+    return of_x0(alpha_bar / (1 - alpha_bar), values) * per_unit * per_unit;
+  };
 }
 
 std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedule& schedule, MeanType mean_type,
                                       const OptionValues& given) {
+  const LossWeightFunction weight = loss_weight_function(name, mean_type, given);
   std::vector<double> weights;
-  for (const double alpha_bar : schedule.alphas_cumprod) {
-    weights.push_back(loss_weight_at(name, alpha_bar, mean_type, given));
-  }
+  for (const double alpha_bar : schedule.alphas_cumprod) weights.push_back(weight(alpha_bar));
   if (!(weights.back() > 0 && std::isfinite(weights.back()))) {
     throw UsageError("loss weight ", name, ": at the last step, where the signal-to-noise ratio is ",
                      schedule.snr.back(), ", the weight of ", reverie::name(mean_type), " is ", weights.back(),

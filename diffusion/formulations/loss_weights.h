@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,21 +13,22 @@ namespace reverie::inline REVERIE_PRECISION {
 struct LossWeight {
   const char* name;
   const char* summary;
-  std::vector<OptionInfo> parameters;
-  /// `values` has every one of `parameters`. Null in the line "none": each prediction's own error counts as it is.
+  std::vector<OptionInfo> options;
+  /// `values` has every one of `options`. Null for "none": each prediction's own error counts as it is.
   double (*of_x0)(double snr, const OptionValues& values);
 };
 
 std::span<const LossWeight> loss_weights();
 
-/// The same for a network that predicts `mean_type`, where the signal has the share alpha_bar: the error of x_0 that
-/// one of the prediction amounts to, weighted. `given`: as in make_loss_weights.
-double loss_weight_at(const std::string& name, double alpha_bar, MeanType mean_type, const OptionValues& given = {});
+/// The weight of a squared error where the signal's share is alpha_bar = SNR / (1 + SNR).
+using LossWeightFunction = std::function<double(double alpha_bar)>;
+/// The weight called `name` for a network that predicts `mean_type`: that of the x_0 error which a prediction's error
+/// amounts to. `given`: the weight's options; the others take the table's values. Throws UsageError for an unknown name
+/// or option.
+LossWeightFunction loss_weight_function(const std::string& name, MeanType mean_type, const OptionValues& given = {});
 
-/// What multiplies the squared error of a network that predicts `mean_type`, for each step of the chain, so that it is
-/// the x_0 error under the weight called `name`. Parameters that are not given take the table's values. Throws
-/// UsageError for an unknown name or parameter, and where the last step (pure noise in a zero-terminal-SNR chain)
-/// would get no weight, or an infinite one.
+/// The same at each time step of a chain. Throws UsageError too if the last step (pure noise in a zero-terminal-SNR
+/// chain) would get no weight, or an infinite one.
 std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedule& schedule, MeanType mean_type,
                                       const OptionValues& given = {});
 

@@ -28,9 +28,9 @@ TensorList in_order(const TensorMap& map, const std::string& group, const Parame
   TensorList list;
   for (const Parameter& p : parameters.all()) {
     const auto tensor = map.find(p.name);
-    if (tensor == map.end()) throw Error(origin, ": `", group, "` lacks ", p.name, "; is it of another network?");
+    if (tensor == map.end()) throw Error(origin, ": `", group, "` lacks ", p.name, "; is it from another network?");
     if (tensor->second.shape() != p.value.shape()) {
-      throw Error(origin, ": `", group, "/", p.name, "` has shape ", tensor->second.shape(), ", the network wants ",
+      throw Error(origin, ": `", group, "/", p.name, "` has shape ", tensor->second.shape(), ", the network expects ",
                   p.value.shape());
     }
     list.push_back(tensor->second);
@@ -42,7 +42,7 @@ TensorList in_order(const TensorMap& map, const std::string& group, const Parame
   return list;
 }
 
-TensorList Checkpoint::in_order(const std::string& group, const ParameterStore& parameters,
+TensorList TrainingState::in_order(const std::string& group, const ParameterStore& parameters,
                                 const std::string& origin) const {
   const auto found = tensors.find(group);
   if (found == tensors.end()) throw Error(origin, ": has no group `", group, "`");
@@ -54,13 +54,13 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     Hdf5File file = Hdf5File::create(temporary);
     file.write_attribute("/", "format", format);
     file.write_attribute("/", "version", Checkpoint::version);
-    file.write_attribute("/", "step", checkpoint.step);
-    file.write_attribute("/", "updates", checkpoint.updates);
+    file.write_attribute("/", "step", checkpoint.state.step);
+    file.write_attribute("/", "updates", checkpoint.state.updates);
     file.write_attribute("/", "config", config_text(checkpoint.config));
     const Shape& shape = checkpoint.data.sample_shape;
     file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
     file.write_attribute("/", "class_names", checkpoint.data.class_names);
-    for (const auto& [group, tensors] : checkpoint.tensors) {
+    for (const auto& [group, tensors] : checkpoint.state.tensors) {
       for (const auto& [name, tensor] : tensors) file.write_tensor(group + "/" + name, tensor);
     }
     file.close();
@@ -77,13 +77,13 @@ Checkpoint read_checkpoint(const std::string& path) {
     throw Error(path, ": is a checkpoint of version ", version, "; this program reads version ", Checkpoint::version);
   }
   Checkpoint checkpoint;
-  checkpoint.step = file.read_int_attribute("/", "step");
-  checkpoint.updates = file.read_int_attribute("/", "updates");
+  checkpoint.state.step = file.read_int_attribute("/", "step");
+  checkpoint.state.updates = file.read_int_attribute("/", "updates");
   checkpoint.config = parse_config(file.read_string_attribute("/", "config"), path);
   checkpoint.data.sample_shape = Shape(file.read_int64("sample_shape"));
   checkpoint.data.class_names = file.read_strings_attribute("/", "class_names");
   const auto read_group = [&](const std::string& group) {
-    TensorMap& tensors = checkpoint.tensors[group];
+    TensorMap& tensors = checkpoint.state.tensors[group];
     for (const std::string& name : file.datasets(group)) tensors[name] = file.read_tensor(group + "/" + name);
   };
   for (const std::string& name : file.list("/")) {
@@ -103,9 +103,9 @@ DiffusionModel model_of(const Checkpoint& checkpoint, const std::string& weights
   } else if (weights != "raw") {
     throw UsageError("unknown weights \"", weights, "\"; there are raw, ema and ema:RATE");
   }
-  if (!checkpoint.tensors.contains(group)) throw UsageError(origin, ": has no weights `", group, "`");
-  DiffusionModel model(checkpoint.config, checkpoint.data);
-  model.network->parameters.exchange(checkpoint.in_order(group, model.network->parameters, origin));
+  if (!checkpoint.state.tensors.contains(group)) throw UsageError(origin, ": has no weights `", group, "`");
+  DiffusionModel model = build_model(checkpoint.config, checkpoint.data);
+  model.network().parameters.exchange(checkpoint.state.in_order(group, model.network().parameters, origin));
   return model;
 }
 

@@ -2,28 +2,33 @@
 #include <map>
 #include <string>
 
-#include "diffusion/model/model.h"
+#include "diffusion/model/config.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
 using TensorMap = std::map<std::string, Tensor>;
 
-/// Everything needed to go on with a training run as if it had never stopped. Randomness and the order of the data are
-/// functions of the seed and the step, so they need no state here. One HDF5 file:
-///   attributes `format`, `version`, `step`, `updates`, `config` (TOML), `sample_shape`, `class_names`;
-///   groups of tensors, named as in PyTorch: `weights` (a state dict as it is), `ema/RATE`, `optimizer/m`,
-///   `optimizer/v`, `timestep_sampler` (what it has learned from losses).
-struct Checkpoint {
-  static constexpr Index version = 1;
-  Config config;
-  DataFacts data;
-  Index step = 0;                            ///< training steps done
-  Index updates = 0;                         ///< of the optimizer
-  std::map<std::string, TensorMap> tensors;  ///< by group
+/// What a training run has changed so far: everything that it needs to continue besides its model and its options.
+/// Randomness and the order of the data are functions of the seed and the step, so they have no state.
+struct TrainingState {
+  Index step = 0;     ///< training steps done
+  Index updates = 0;  ///< of the optimizer
+  /// By group, named as in PyTorch: `weights` (a state dict), `ema/RATE`, `optimizer/m`, `optimizer/v`,
+  /// `timestep_sampler` (what it has learned from losses).
+  std::map<std::string, TensorMap> tensors;
 
   /// The tensors of a group in the order of the store's parameters. Throws Error, naming `origin` and the first name
   /// that is missing, left over or of another shape.
   TensorList in_order(const std::string& group, const ParameterStore& parameters, const std::string& origin) const;
+};
+
+/// A run that can be continued as if it had never stopped. One HDF5 file with the attributes `format`, `version`,
+/// `step`, `updates`, `config` (TOML), `sample_shape`, `class_names`, and the groups of tensors.
+struct Checkpoint {
+  static constexpr Index version = 1;
+  Config config;
+  DataFacts data;
+  TrainingState state;
 };
 
 /// The group that holds the moving average of this rate.
@@ -34,7 +39,7 @@ TensorList in_order(const TensorMap& map, const std::string& group, const Parame
                     const std::string& origin);
 TensorMap named(const ParameterStore& parameters, const TensorList& tensors);
 
-/// Writes beside, flushes to disk, renames: the file is always a whole checkpoint.
+/// Writes to a temporary file beside it, flushes to disk, renames: the file is always a whole checkpoint.
 void write_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Whether a file is a checkpoint of reverie's, of any version.
 bool is_checkpoint(const std::string& path);

@@ -33,20 +33,20 @@ void require_constant(const Tensor& given, const Tensor& own, const std::string&
 StateDict state_dict_of(const Checkpoint& checkpoint, const std::string& weights, const std::string& origin) {
   const DiffusionModel model = model_of(checkpoint, weights, origin);
   StateDict dict;
-  for (const Parameter& p : model.network->parameters.all()) dict.tensors[p.name] = to_stored(p.value);
-  for (const auto& [name, tensor] : model.network->constants(checkpoint.data.sample_shape))
+  for (const Parameter& p : model.network().parameters.all()) dict.tensors[p.name] = to_stored(p.value);
+  for (const auto& [name, tensor] : model.network().constants(checkpoint.data.sample_shape))
     dict.tensors[name] = to_stored(tensor);
   dict.metadata = {{"format", "pt"},
-                   {"source", concat(origin, " (step ", checkpoint.step, ", weights ", weights, ")")},
+                   {"source", concat(origin, " (step ", checkpoint.state.step, ", weights ", weights, ")")},
                    {"config", config_text(checkpoint.config)}};
   return dict;
 }
 
 Checkpoint checkpoint_with(const StateDict& dict, const Config& config, const DataFacts& data,
                            const std::string& origin, Rounding rounding) {
-  const DiffusionModel model(config, data);
-  const ParameterStore& parameters = model.network->parameters;
-  const auto constants = model.network->constants(data.sample_shape);
+  const DiffusionModel model = build_model(config, data);
+  const ParameterStore& parameters = model.network().parameters;
+  const auto constants = model.network().constants(data.sample_shape);
   const std::string prefix = prefix_of(dict, parameters);
   if (!prefix.empty() && !dict.tensors.contains(parameters.all().front().name)) {
     throw UsageError(origin, ": the names begin with `", prefix, "`, the network's don't; --prefix ", prefix,
@@ -69,18 +69,18 @@ Checkpoint checkpoint_with(const StateDict& dict, const Config& config, const Da
     }
   }
   const TensorList values = in_order(weights, "state dict", parameters, origin);
-  Checkpoint checkpoint{.config = config, .data = data, .step = 0, .updates = 0, .tensors = {}};
-  checkpoint.tensors["weights"] = weights;
-  for (const double rate : config.train.ema_rates) checkpoint.tensors[ema_group(rate)] = weights;
+  Checkpoint checkpoint{.config = config, .data = data, .state = {}};
+  checkpoint.state.tensors["weights"] = weights;
+  for (const double rate : config.train.ema_rates) checkpoint.state.tensors[ema_group(rate)] = weights;
   if (TensorMap state = make_timestep_sampler(config.train.timestep_sampler, config.diffusion.steps,
                                               config.train.timestep_sampler_parameters)
                             ->state();
       !state.empty())
-    checkpoint.tensors["timestep_sampler"] = std::move(state);
+    checkpoint.state.tensors["timestep_sampler"] = std::move(state);
   const Optimizer optimizer(config.train.optimizer, parameters);
   for (const char* moment : Optimizer::moments) {
     const TensorList& list = optimizer.moment(moment);
-    if (!list.empty()) checkpoint.tensors[concat("optimizer/", moment)] = named(parameters, list);
+    if (!list.empty()) checkpoint.state.tensors[concat("optimizer/", moment)] = named(parameters, list);
   }
   return checkpoint;
 }

@@ -40,7 +40,7 @@ Tensor grid_embedding(Index rows, Index columns, Index dim) {
 // time and class N(0, 0.02^2), modulations and the last layer zero.                             [Peebles23] sec. 4,
 // app. A
 Dit::Dit(const DitOptions& options, std::uint64_t seed)
-    : Network(seed),
+    : Network(seed, options.num_classes),
       options_(checked(options)),
       patches_(parameters.root() / "x_embedder" / "proj", options.in_channels, options.hidden, options.patch_size,
                {.stride = options.patch_size},

@@ -8,7 +8,7 @@ constexpr Index embedding_width = 32;  // of the sinusoids; the embedding has fo
 }  // namespace
 
 Mlp::Mlp(const MlpOptions& o, std::uint64_t seed)
-    : Network(seed),
+    : Network(seed, o.num_classes),
       options_(o),
       embedding_(parameters.root() / "time_embed", parameters.root() / "label_emb", embedding_width,
                  4 * embedding_width, o.num_classes),

@@ -8,21 +8,28 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What a diffusion model asks: its prediction at noisy samples.
+/// A network of a diffusion model: its prediction at noisy samples. Derive from it for a network of your own.
 class Network {
  public:
-  explicit Network(std::uint64_t seed) : parameters(seed) {}
+  /// `num_classes`: rows of the class table, 0 for a network without classes. One row more than the data has classes
+  /// stands for "no class".
+  explicit Network(std::uint64_t seed, Index num_classes = 0) : parameters(seed), num_classes_(num_classes) {}
   virtual ~Network() = default;
 
-  /// x: N samples, channels last; t: N steps of the original chain (real numbers: samplers in the sigma form ask
-  /// between steps); labels: N class numbers, empty where the network has no classes. Several threads may call at once.
+  /// x: N samples, channels last; t: N time steps of the original chain (real numbers: samplers in the sigma form
+  /// evaluate between steps); labels: N class numbers, empty if the network has no classes. Several threads may call it
+  /// at once.
   virtual Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
                          const Mode& mode) const = 0;
 
   /// Fixed tensors that published state dicts of such a network hold beside its parameters, for samples of this shape.
   virtual std::map<std::string, Tensor> constants(const Shape& /*sample_shape*/) const { return {}; }
+  Index num_classes() const { return num_classes_; }
 
   ParameterStore parameters;
+
+ private:
+  Index num_classes_;
 };
 
 /// The embedding of time (and class) that conditions every block: Linear(silu(Linear(sinusoids(t)))) + class row.

@@ -6,38 +6,37 @@
 #include "diffusion/networks/dit.h"
 #include "diffusion/networks/mlp.h"
 #include "diffusion/networks/unet.h"
-#include "diffusion/process/prediction.h"
-#include "diffusion/tables/table.h"
+#include "diffusion/tables/options.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 using NetworkPtr = std::unique_ptr<Network>;
 
-void check_heads(const Config::Model& m, Index channels) {
-  require_config(m.num_heads > 0, "model.num_heads", "must be at least 1");
-  require_config(channels % m.num_heads == 0, "model.num_heads", concat("must divide the ", channels, " channels"));
+void check_heads(const NetworkOptions& m, Index channels) {
+  require_option(m.num_heads > 0, "model.num_heads", "must be at least 1");
+  require_option(channels % m.num_heads == 0, "model.num_heads", concat("must divide the ", channels, " channels"));
 }
 
 constexpr Index widest = 65536, deepest = 1000;
 
-void check_unet(const Config::Model& m) {
+void check_unet(const NetworkOptions& m) {
   require_range("model.channels", m.channels, 32, widest);
-  require_config(m.channels % 32 == 0, "model.channels", "must be a multiple of 32");
+  require_option(m.channels % 32 == 0, "model.channels", "must be a multiple of 32");
   const auto fits = [&](double multiple) {
     const double channels = multiple * static_cast<double>(m.channels);
     return channels >= 32 && channels <= widest && std::fmod(channels, 32) == 0;
   };
-  require_config(!m.channel_mult.empty() && std::all_of(m.channel_mult.begin(), m.channel_mult.end(), fits),
+  require_option(!m.channel_mult.empty() && std::all_of(m.channel_mult.begin(), m.channel_mult.end(), fits),
                  "model.channel_mult", concat("times `model.channels` must give multiples of 32, at most ", widest));
-  require_config(m.channel_mult.size() <= 16, "model.channel_mult", "has more than 16 levels");
+  require_option(m.channel_mult.size() <= 16, "model.channel_mult", "has more than 16 levels");
   require_range("model.num_res_blocks", m.num_res_blocks, 1, deepest);
-  require_config(m.num_heads > 0, "model.num_heads", "must be at least 1");
-  require_config(m.dropout >= 0 && m.dropout < 1, "model.dropout", "must be in [0, 1)");
+  require_option(m.num_heads > 0, "model.num_heads", "must be at least 1");
+  require_option(m.dropout >= 0 && m.dropout < 1, "model.dropout", "must be in [0, 1)");
 }
 
 NetworkPtr make_unet(const NetworkRequest& request) {
-  const Config::Model& m = request.config;
+  const NetworkOptions& m = request.options;
   const Index height = request.sample_shape[0], width = request.sample_shape[1];
   const Index halvings = static_cast<Index>(m.channel_mult.size()) - 1, multiple = Index{1} << halvings;
   if (height % multiple != 0 || width % multiple != 0) {
@@ -71,20 +70,20 @@ NetworkPtr make_unet(const NetworkRequest& request) {
   return std::make_unique<UNet>(o, request.seed);
 }
 
-void check_dit(const Config::Model& m) {
+void check_dit(const NetworkOptions& m) {
   require_range("model.hidden", m.hidden, 4, widest);
-  require_config(m.hidden % 4 == 0, "model.hidden", "must be a multiple of 4");
+  require_option(m.hidden % 4 == 0, "model.hidden", "must be a multiple of 4");
   require_range("model.depth", m.depth, 1, deepest);
-  require_config(m.patch_size > 0, "model.patch_size", "must be at least 1");
+  require_option(m.patch_size > 0, "model.patch_size", "must be at least 1");
   const double mlp_width = m.mlp_ratio * static_cast<double>(m.hidden);
-  require_config(mlp_width >= 1 && mlp_width <= widest, "model.mlp_ratio",
+  require_option(mlp_width >= 1 && mlp_width <= widest, "model.mlp_ratio",
                  concat("times `model.hidden` must be from 1 to ", widest));
   require_range("model.frequency_dim", m.frequency_dim, 2, widest);
   check_heads(m, m.hidden);
 }
 
 NetworkPtr make_dit(const NetworkRequest& request) {
-  const Config::Model& m = request.config;
+  const NetworkOptions& m = request.options;
   const Index height = request.sample_shape[0], width = request.sample_shape[1];
   if (height % m.patch_size != 0 || width % m.patch_size != 0) {
     throw UsageError("config: images of ", height, "x", width, " can't be cut into patches of ", m.patch_size, "x",
@@ -102,7 +101,7 @@ NetworkPtr make_dit(const NetworkRequest& request) {
                                request.seed);
 }
 
-void check_mlp(const Config::Model& m) {
+void check_mlp(const NetworkOptions& m) {
   require_range("model.hidden", m.hidden, 1, widest);
   require_range("model.depth", m.depth, 1, deepest);
 }
@@ -110,8 +109,8 @@ void check_mlp(const Config::Model& m) {
 NetworkPtr make_mlp(const NetworkRequest& request) {
   return std::make_unique<Mlp>(MlpOptions{.in_channels = request.channels(),
                                           .out_channels = request.out_channels,
-                                          .hidden = request.config.hidden,
-                                          .depth = request.config.depth,
+                                          .hidden = request.options.hidden,
+                                          .depth = request.options.depth,
                                           .num_classes = request.num_classes},
                                request.seed);
 }
@@ -141,25 +140,26 @@ std::span<const NetworkKind> networks() {
 
 const NetworkKind& find_network(const std::string& name) { return find_line("network", networks(), name); }
 
-NetworkPtr make_network(const Config& config, const DataFacts& data) {
-  const NetworkKind& kind = find_network(config.model.network);
-  if (config.model.class_conditional && data.class_names.empty()) {
+NetworkPtr make_network(const NetworkOptions& options, const DataFacts& facts, VarianceType variance, bool null_class,
+                        std::uint64_t seed) {
+  const NetworkKind& kind = find_network(options.network);
+  if (options.class_conditional && facts.class_names.empty()) {
     throw UsageError("config: `model.class_conditional` is true, but the data has no labels");
   }
-  if (data.sample_shape.rank() != kind.sample_rank) {
+  if (facts.sample_shape.rank() != kind.sample_rank) {
     std::string others;
     for (const NetworkKind& other : networks())
-      if (other.sample_rank == data.sample_shape.rank())
+      if (other.sample_rank == facts.sample_shape.rank())
         others += (others.empty() ? "" : " or ") + std::string(other.name);
     throw UsageError("config: `model.network` is ", kind.name, ", which learns ", learns(kind.sample_rank),
-                     "; samples of shape ", data.sample_shape, " want ", others);
+                     "; samples of shape ", facts.sample_shape, " need ", others);
   }
-  const Index null_class = config.train.label_dropout > 0 ? 1 : 0, names = static_cast<Index>(data.class_names.size());
-  return kind.make({.config = config.model,
-                    .sample_shape = data.sample_shape,
-                    .out_channels = output_channels(data.sample_shape[-1], variance_type(config.diffusion.variance)),
-                    .num_classes = config.model.class_conditional ? names + null_class : 0,
-                    .seed = static_cast<std::uint64_t>(config.train.seed)});
+  const Index rows = std::ssize(facts.class_names) + (null_class ? 1 : 0);
+  return kind.make({.options = options,
+                    .sample_shape = facts.sample_shape,
+                    .out_channels = output_channels(facts.sample_shape[-1], variance),
+                    .num_classes = options.class_conditional ? rows : 0,
+                    .seed = seed});
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -4,22 +4,33 @@
 #include <string>
 #include <vector>
 
-#include "diffusion/model/config.h"
+#include "data/dataset.h"
 #include "diffusion/networks/network.h"
+#include "diffusion/process/prediction.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What a network has to know of the data.
-struct DataFacts {
-  Shape sample_shape;                    ///< [H,W,C] or [C]
-  std::vector<std::string> class_names;  ///< empty where the data has no labels
+/// A network by name and numbers, as in `[model]` of a configuration; `NetworkKind::keys` says which network reads what.
+struct NetworkOptions {
+  std::string network = "unet";
+  Index channels = 32;
+  std::vector<double> channel_mult = {1, 2, 2};
+  Index num_res_blocks = 2;
+  std::vector<Index> attention_resolutions = {14};
+  Index num_heads = 4, num_head_channels = -1;
+  bool scale_shift_norm = true, conv_resample = true, resblock_updown = false, new_attention_order = false;
+  double dropout = 0;
+  Index hidden = 128, depth = 3;
+  Index patch_size = 2, frequency_dim = 256;
+  double mlp_ratio = 4;
+  bool class_conditional = false;
 };
 
-/// What a configuration and the data ask of a network.
+/// The options of a network, and the sizes that the data and the process require.
 struct NetworkRequest {
-  const Config::Model& config;
+  const NetworkOptions& options;
   Shape sample_shape;
-  Index out_channels;  ///< more than the samples have where the variance is learned
+  Index out_channels;  ///< more than the samples have if the variance is learned
   Index num_classes;   ///< rows of the class table, 0 for none
   std::uint64_t seed;
 
@@ -30,19 +41,20 @@ struct NetworkRequest {
 struct NetworkKind {
   const char* name;
   const char* summary;
-  int sample_rank;                             ///< 3: learns images; 1: points
-  std::vector<const char*> keys;               ///< of the configuration's section `model`, those that it reads
-  void (*check)(const Config::Model& config);  ///< throws UsageError for values that can't be, whatever the data
+  int sample_rank;                                ///< 3: images; 1: points
+  std::vector<const char*> keys;                  ///< the options that it reads
+  void (*check)(const NetworkOptions& options);   ///< throws UsageError for values that no data would fit
   std::unique_ptr<Network> (*make)(const NetworkRequest& request);
 };
 
 std::span<const NetworkKind> networks();
-/// By name. Throws UsageError, listing what there is, for another.
+/// Looks up by name; throws UsageError listing the valid names.
 const NetworkKind& find_network(const std::string& name);
 
-/// The network that a configuration describes, for data of this shape. Its class table has a row for "none" (the last)
-/// where training hides labels (`train.label_dropout`). Throws UsageError where configuration and data do not go
-/// together: a U-Net for points, classes without labels, an image size that can't be halved, ...
-std::unique_ptr<Network> make_network(const Config& config, const DataFacts& data);
+/// Builds the network that the options describe, for data of this shape. `null_class`: its class table gets a last row
+/// for "none", which training with label dropout needs. Throws UsageError if options and data don't go together: a U-Net
+/// for points, classes without labels, an image size that can't be halved, ...
+std::unique_ptr<Network> make_network(const NetworkOptions& options, const DataFacts& facts, VarianceType variance,
+                                      bool null_class, std::uint64_t seed);
 
 }  // namespace reverie::inline REVERIE_PRECISION

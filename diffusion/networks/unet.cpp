@@ -15,7 +15,7 @@ Index UNetOptions::width(Index level) const {
 }
 
 UNet::UNet(const UNetOptions& options, std::uint64_t seed)
-    : Network(seed),
+    : Network(seed, options.num_classes),
       options_(options),
       embedding_(parameters.root() / "time_embed", parameters.root() / "label_emb", options.model_channels,
                  4 * options.model_channels, options.num_classes),

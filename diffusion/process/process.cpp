@@ -17,7 +17,8 @@ Var spread(const Var& value, const Var& x) {
 Process::Process(NoiseSchedule schedule_, MeanType mean_type_, VarianceType variance_type_)
     : schedule(std::move(schedule_)), mean_type(mean_type_), variance_type(variance_type_) {
   if (schedule.alphas_cumprod.back() == 0 && mean_type == MeanType::eps) {
-    throw UsageError("a schedule that ends in pure noise says nothing of x_0 through eps: predict v or x0 [Lin23]");
+    throw UsageError("process: at the end of this schedule x_t is pure noise, from which eps says nothing about x_0; predict v or x0 "
+                     "[Lin23]");
   }
 }
 

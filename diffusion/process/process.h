@@ -19,30 +19,29 @@ struct PMeanVariance {
   Var mean, variance, log_variance, pred_x0;
 };
 
-/// A network as samplers and the bound see it: its output at x_t [N,...], asked at the N samples' *original* steps
-/// (real numbers, because samplers in the sigma form ask between steps).
-using Model = std::function<Tensor(const Tensor& x_t, std::span<const double> t)>;
-
-/// The same where it is trained: on a Var, perhaps on a tape.
+/// A network at noisy samples: its output for x [N,...] at N times t (real numbers: samplers in the sigma form evaluate
+/// it between the chain's time steps). Recorded if x is on a tape.
 using NetworkFunction = std::function<Var(const Var& x, std::span<const double> t)>;
 
-/// Networks embed time in sinusoids that suit steps of a chain of about a thousand. Continuous times are stretched to
-/// that range before a network is asked.
+/// Networks embed time in sinusoids made for chains of about a thousand steps; continuous times u in [0, 1] are
+/// multiplied by this to fit them.
 inline constexpr double network_time_scale = 1000;
 
-/// The forward chain q and the reverse chain p: a schedule, what the network predicts of the mean, and how the variance
-/// comes about. x is [N,...,C]: images [N,H,W,C] or points [N,C]; `t` has N steps of this chain (ShapeError if it has
-/// not, Error for a step outside the chain). Everything is written on Var: on a tape for training, without one (pass
-/// tensors, take `.value()`) for sampling. To run on fewer steps, respace the schedule.
+/// The forward process q and the reverse process p on a chain: a schedule, what the network predicts of the mean, and
+/// where the variance comes from. x: images [N,H,W,C] or points [N,C]; t: N time steps of this chain (ShapeError for
+/// another number, Error for a step outside the chain). Written on Var: recorded if its inputs are on a tape. To sample
+/// in fewer steps, respace the schedule.
 struct Process {
-  /// Throws UsageError where the chain ends in pure noise (alphas_cumprod = 0) and the network predicts eps.
+  /// Throws UsageError if the chain ends in pure noise (alphas_cumprod = 0) and the network predicts eps.
   Process(NoiseSchedule schedule, MeanType mean_type, VarianceType variance_type);
 
   NoiseSchedule schedule;
   MeanType mean_type;
   VarianceType variance_type;
 
-  /// x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) noise
+  /// x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) noise: one draw in place of t noising steps. Each step scales x
+  /// and adds independent Gaussian noise; a sum of independent Gaussians is Gaussian, and its variance is the sum of
+  /// theirs, so all the noise up to t is a single Gaussian.
   Var q_sample(const Var& x0, Timesteps t, const Var& noise) const;
   /// q(x_t | x_0)
   Gaussian q_mean_variance(const Var& x0, Timesteps t) const;
@@ -53,17 +52,17 @@ struct Process {
   PMeanVariance p_mean_variance(const Var& x_t, Timesteps t, const NetworkOutput& output, bool clip) const;
   PMeanVariance p_mean_variance(const Var& x_t, Timesteps t, const Var& model_output, bool clip) const;
 
-  /// What the network should have said: noise, x_0 or v.
+  /// The target of the network's prediction: the noise, x_0 or v.
   Var target(const Var& x0, Timesteps t, const Var& noise) const;
-  /// x_0 from what it said (not clipped).
+  /// x_0 from the network's prediction, not clipped.
   Var pred_x0(const Var& x_t, Timesteps t, const Var& prediction) const;
   /// The noise that leads from an x_0 (predicted, perhaps clipped) to x_t. Not defined at alphas_cumprod = 1.
   Var eps_from_x0(const Var& x_t, Timesteps t, const Var& x0) const;
 
-  /// KL(q(x_{T-1} | x_0) || N(0, 1)), what the chain's end still tells of x_0. [N], bits per dimension.
+  /// KL(q(x_{T-1} | x_0) || N(0, 1)): the information about x_0 left at the end of the chain. [N], bits per dimension.
   Var prior_kl(const Var& x0) const;
 
-  /// The steps that the network sees at steps `t` of this chain.
+  /// The time steps that the network is given at steps `t` of this (perhaps respaced) chain.
   std::vector<double> original_steps(Timesteps t) const;
 
  private:

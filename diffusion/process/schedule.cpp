@@ -203,7 +203,7 @@ NoiseSchedule make_schedule(const std::string& name, Index T, const OptionValues
   const ScheduleKind& kind = find_line("schedule", schedules(), name);
   constexpr Index most = 1'000'000;
   if (T < 1 || T > most) throw UsageError("schedule ", name, ": ", T, " steps; it takes from 1 to ", most);
-  return NoiseSchedule(kind.betas(T, complete("schedule " + name, kind.parameters, given)));
+  return NoiseSchedule(kind.betas(T, complete("schedule " + name, kind.options, given)));
 }
 
 // sqrt(alpha_bar) shifted and scaled: the last becomes 0, the first stays.                            [Lin23] Alg. 1

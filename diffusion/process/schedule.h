@@ -35,16 +35,16 @@ struct NoiseSchedule {
 struct ScheduleKind {
   const char* name;
   const char* summary;
-  std::vector<OptionInfo> parameters;
-  /// Betas for T >= 1 steps; `values` has every one of `parameters`.
+  std::vector<OptionInfo> options;
+  /// Betas for T >= 1 steps; `values` has every one of `options`.
   std::vector<double> (*betas)(Index T, const OptionValues& values);
 };
 
 /// Every schedule there is.
 std::span<const ScheduleKind> schedules();
 
-/// The schedule called `name` with T steps; parameters that are not given take the table's values. Throws UsageError
-/// for an unknown name or parameter, and for T that the schedule can't have.
+/// The schedule called `name` with T steps; options that are not given take the table's values. Throws UsageError
+/// for an unknown name or option, and for T that the schedule can't have.
 NoiseSchedule make_schedule(const std::string& name, Index T, const OptionValues& given = {});
 
 /// The chain rescaled so that nothing of the data is left at its end (the last alphas_cumprod is 0), while the first

@@ -144,7 +144,7 @@ std::span<const TimestepSamplerKind> timestep_samplers() {
 
 std::unique_ptr<TimestepSampler> make_timestep_sampler(const std::string& name, Index T, const OptionValues& given) {
   const TimestepSamplerKind& kind = find_line("timestep sampler", timestep_samplers(), name);
-  return kind.make(T, complete("timestep sampler " + name, kind.parameters, given));
+  return kind.make(T, complete("timestep sampler " + name, kind.options, given));
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

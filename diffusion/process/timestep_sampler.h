@@ -34,12 +34,12 @@ class TimestepSampler {
 struct TimestepSamplerKind {
   const char* name;
   const char* summary;
-  std::vector<OptionInfo> parameters;
-  /// T: the steps of the chain; `values` has every one of `parameters`.
+  std::vector<OptionInfo> options;
+  /// T: the steps of the chain; `values` has every one of `options`.
   std::unique_ptr<TimestepSampler> (*make)(Index T, const OptionValues& values);
 };
 std::span<const TimestepSamplerKind> timestep_samplers();
-/// The one called `name`. Throws UsageError for an unknown name or parameter, and for a value that can't be.
+/// The one called `name`. Throws UsageError for an unknown name or option, and for a value that can't be.
 std::unique_ptr<TimestepSampler> make_timestep_sampler(const std::string& name, Index T,
                                                        const OptionValues& given = {});
 

@@ -8,9 +8,9 @@ namespace {
 
 // The classifier adds its gradient to the score, -eps / sqrt(1 - alpha_bar); what that makes of x_0.
 // [Dhariwal21] eq. 14, Alg. 2
-Var pushed(const Sampling& sampling, const Var& x0, const Tensor& x_t, std::span<const double> t, double alpha_bar) {
+Var pushed(const Sampling& sampling, const Var& x0, const Var& x_t, std::span<const double> t, double alpha_bar) {
   if (!sampling.classifier || alpha_bar == 0) return x0;
-  return x0 + ((1 - alpha_bar) / std::sqrt(alpha_bar)) * Var(sampling.classifier(x_t, t));
+  return x0 + ((1 - alpha_bar) / std::sqrt(alpha_bar)) * sampling.classifier(x_t, t);
 }
 
 Var limited_x0(const Var& x0, const SamplerOptions& options) {
@@ -20,20 +20,20 @@ Var limited_x0(const Var& x0, const SamplerOptions& options) {
 
 }  // namespace
 
-PMeanVariance predict(const Sampling& sampling, const Tensor& x_t, Index t) {
-  const std::vector<Index> all(static_cast<std::size_t>(x_t.extent(0)), t);
+PMeanVariance predict(const Sampling& sampling, const Var& x_t, Index t) {
+  const std::vector<Index> all(x_t.extent(0), t);
   const Process& process = sampling.process;
-  PMeanVariance p = process.p_mean_variance(x_t, all, sampling.model(x_t, process.original_steps(all)), false);
+  PMeanVariance p = process.p_mean_variance(x_t, all, sampling.network(x_t, process.original_steps(all)), false);
   p.pred_x0 = limited_x0(p.pred_x0, sampling.options);
   p.mean = process.posterior(p.pred_x0, x_t, all).mean;
   return p;
 }
 
-X0AndEps predict_x0_and_eps(const Sampling& sampling, const Tensor& x_t, Index t) {
-  const std::vector<Index> all(static_cast<std::size_t>(x_t.extent(0)), t);
+X0AndEps predict_x0_and_eps(const Sampling& sampling, const Var& x_t, Index t) {
+  const std::vector<Index> all(x_t.extent(0), t);
   const Process& process = sampling.process;
   const std::vector<double> steps = process.original_steps(all);
-  const NetworkOutput output = split_output(sampling.model(x_t, steps), x_t.shape(), process.variance_type);
+  const NetworkOutput output = split_output(sampling.network(x_t, steps), x_t.shape(), process.variance_type);
   const double alpha_bar = process.schedule.alphas_cumprod[t];
   const Var x0 = limited_x0(pushed(sampling, process.pred_x0(x_t, all, output.prediction), x_t, steps, alpha_bar),
                             sampling.options);
@@ -42,26 +42,25 @@ X0AndEps predict_x0_and_eps(const Sampling& sampling, const Tensor& x_t, Index t
 
 Denoiser sampling_denoiser(const Sampling& sampling) {
   const Denoiser denoise =
-      sampling.denoise ? sampling.denoise : off_tape(chain_denoiser(sampling.process, off_tape(sampling.model), false));
-  return [&sampling, denoise](const Tensor& x, double sigma) {
+      sampling.denoise ? sampling.denoise : chain_denoiser(sampling.process, sampling.network);
+  return [&sampling, denoise, scale = SigmaScale(sampling.process.schedule)](const Var& x, double sigma) {
     const double alpha_bar = 1 / (1 + sigma * sigma);
     Var x0 = denoise(x, sigma);
     if (sampling.classifier) {
-      const std::vector<double> t(static_cast<std::size_t>(x.extent(0)),
-                                  step_of_sigma(sampling.process.schedule, sigma));
-      x0 = pushed(sampling, x0, (std::sqrt(alpha_bar) * Var(x)).value(), t, alpha_bar);
+      const std::vector<double> t(x.extent(0), scale.step(sigma));
+      x0 = pushed(sampling, x0, std::sqrt(alpha_bar) * x, t, alpha_bar);
     }
-    return limited_x0(x0, sampling.options).value();
+    return limited_x0(x0, sampling.options);
   };
 }
 
-Tensor step(const Tensor& x, const Tensor& denoised, double sigma, double next) {
-  return ((next / sigma) * Var(x) + (1 - next / sigma) * Var(denoised)).value();
+Var step(const Var& x, const Var& denoised, double sigma, double next) {
+  return (next / sigma) * x + (1 - next / sigma) * denoised;
 }
 
-Var slope(const Tensor& x, const Tensor& denoised, double sigma) { return (Var(x) - denoised) / sigma; }
+Var slope(const Var& x, const Var& denoised, double sigma) { return (x - denoised) / sigma; }
 
-double churn(Tensor& x, double sigma, Index i, std::span<const double> sigmas, const SamplerOptions& options,
+double churn(Var& x, double sigma, Index i, std::span<const double> sigmas, const SamplerOptions& options,
              const NoiseSource& noise) {
   if (sigma < options.s_tmin || sigma > options.s_tmax) return sigma;
   const double gamma = std::min(options.s_churn / static_cast<double>(sigmas.size() - 1), std::sqrt(2.0) - 1);
@@ -76,8 +75,8 @@ AncestralSplit ancestral_split(double sigma, double next, double eta) {
   return {std::sqrt((next - up) * (next + up)), up};
 }
 
-Tensor add_noise(const Tensor& x, double scale, const NoiseSource& noise, Index i) {
-  return scale == 0 ? x : (Var(x) + scale * Var(noise(i))).value();
+Var add_noise(const Var& x, double scale, const NoiseSource& noise, Index i) {
+  return scale == 0 ? x : x + scale * Var(noise(i));
 }
 
 std::vector<double> lagrange_basis(std::span<const double> nodes, std::size_t j) {

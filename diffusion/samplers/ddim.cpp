@@ -7,7 +7,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 // x_{t-1} = sqrt(ab_prev) x_0 + sqrt(1 - ab_prev - sigma^2) eps + sigma noise                    [Song21] eqs. 12, 16
 // with x_0 as predicted (and clipped), and the eps that belongs to it; a learned variance is not used.
-Tensor sample_ddim(const Sampling& sampling, Tensor x) {
+Var sample_ddim(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   Index step = 0;
   for (Index t = schedule.steps() - 1; t >= 0; --t, ++step) {
@@ -21,21 +21,21 @@ Tensor sample_ddim(const Sampling& sampling, Tensor x) {
                        " has room for; 0 to 1 is safe");
     }
     const Var mean = std::sqrt(ab_prev) * x0 + std::sqrt(std::max(eps_variance, 0.0)) * eps;
-    x = add_noise(mean.value(), sigma, sampling.noise, step);  // sigma = 0 at t = 0
-    if (sampling.observe) sampling.observe(step, x, x0.value());
+    x = add_noise(mean, sigma, sampling.noise, step);  // sigma = 0 at t = 0
+    if (sampling.observe) sampling.observe(step, x, x0);
   }
   return x;
 }
 
 // The same step upwards, x_{k+1} = sqrt(ab[k+1]) x_0 + sqrt(1 - ab[k+1]) eps: what DDIM with ever smaller steps comes
 // back from.                                                                                    [Song21] sec. 4.3
-Tensor ddim_reverse(const Sampling& sampling, Tensor x) {
+Var ddim_reverse(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   for (Index k = 0; k + 1 < schedule.steps(); ++k) {
     const double ab_next = schedule.alphas_cumprod[k + 1];
     const auto [x0, eps] = predict_x0_and_eps(sampling, x, k);
-    x = (std::sqrt(ab_next) * x0 + std::sqrt(1 - ab_next) * eps).value();
-    if (sampling.observe) sampling.observe(k, x, x0.value());
+    x = std::sqrt(ab_next) * x0 + std::sqrt(1 - ab_next) * eps;
+    if (sampling.observe) sampling.observe(k, x, x0);
   }
   return x;
 }

@@ -7,26 +7,26 @@ namespace reverie::inline REVERIE_PRECISION {
 // DPM-Solver++(2M) for the SDE: x is e^-a x + (1 - e^-a) D for constant D, with a = (1 + eta) h; the change of D since
 // the step before comes in with the weight q, then the noise of the step. q is the exact integral for linear D (heun)
 // or that at the step's middle (midpoint).                                                      [Lu22] Alg. 2, app. A
-Tensor sample_dpmpp_2m_sde(const Denoiser& denoise, Tensor x, std::span<const double> sigmas,
+Var sample_dpmpp_2m_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                            const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
-  Tensor before;
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+  Var before;
+  for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], next = sigmas[i + 1];
-    const Tensor denoised = denoise(x, sigma);
+    const Var denoised = denoise(x, sigma);
     if (next == 0) {
       x = denoised;
     } else {
       const double h = std::log(sigma / next), a = (1 + options.eta) * h, gone = -std::expm1(-a);  // 1 - e^-a
-      Var mean = std::exp(-a) * Var(x) + gone * Var(denoised);
+      Var mean = std::exp(-a) * x + gone * denoised;
       if (i > 0) {
         const double q = options.solver_type == "heun" ? 1 - gone / a : gone / 2;
-        mean = mean + q * h / std::log(sigmas[i - 1] / sigma) * (Var(denoised) - before);
+        mean = mean + q * h / std::log(sigmas[i - 1] / sigma) * (denoised - before);
       }
       const double up = next * std::sqrt(-std::expm1(-2 * options.eta * h));
-      x = add_noise(mean.value(), options.s_noise * up, noise, static_cast<Index>(i));
+      x = add_noise(mean, options.s_noise * up, noise, i);
     }
     before = denoised;
-    if (observe) observe(static_cast<Index>(i), x, denoised);
+    if (observe) observe(i, x, denoised);
   }
   return x;
 }

@@ -6,34 +6,34 @@ namespace reverie::inline REVERIE_PRECISION {
 
 // As dpmpp_2m_sde, with the exact integrals of the parabola through the last three answers: with u and w the divided
 // differences of D over the last two steps, slope and curvature come in with the weights f2 and -f3. [Lu22] app. A, B
-Tensor sample_dpmpp_3m_sde(const Denoiser& denoise, Tensor x, std::span<const double> sigmas,
+Var sample_dpmpp_3m_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                            const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
-  Tensor before, before_that;
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+  Var before, before_that;
+  for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], next = sigmas[i + 1];
-    const Tensor denoised = denoise(x, sigma);
+    const Var denoised = denoise(x, sigma);
     if (next == 0) {
       x = denoised;
     } else {
       const double h = std::log(sigma / next), a = (1 + options.eta) * h, gone = -std::expm1(-a);  // 1 - e^-a
       const double f2 = 1 - gone / a, f3 = f2 / a - 0.5;
-      Var mean = std::exp(-a) * Var(x) + gone * Var(denoised);
+      Var mean = std::exp(-a) * x + gone * denoised;
       if (i > 0) {
         const double r0 = std::log(sigmas[i - 1] / sigma) / h;
-        const Var u = (Var(denoised) - before) / r0;
+        const Var u = (denoised - before) / r0;
         mean = mean + f2 * u;
         if (i > 1) {
           const double r1 = std::log(sigmas[i - 2] / sigmas[i - 1]) / h;
-          const Var w = (Var(before) - before_that) / r1;
+          const Var w = (before - before_that) / r1;
           mean = mean + (f2 * r0 - f3) / (r0 + r1) * (u - w);
         }
       }
       const double up = next * std::sqrt(-std::expm1(-2 * options.eta * h));
-      x = add_noise(mean.value(), options.s_noise * up, noise, static_cast<Index>(i));
+      x = add_noise(mean, options.s_noise * up, noise, i);
     }
     before_that = before;
     before = denoised;
-    if (observe) observe(static_cast<Index>(i), x, denoised);
+    if (observe) observe(i, x, denoised);
   }
   return x;
 }

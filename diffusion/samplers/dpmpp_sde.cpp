@@ -7,18 +7,18 @@ namespace reverie::inline REVERIE_PRECISION {
 // DPM-Solver++(2S) for the SDE: an ancestral step to the middle in log sigma, whose answer then makes the whole
 // ancestral step. Requests for noise: 2i in the middle, 2i + 1 at the end of step i.                       [Lu22] Alg.
 // 1, app. A
-Tensor sample_dpmpp_sde(const Denoiser& denoise, Tensor x, std::span<const double> sigmas,
+Var sample_dpmpp_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                         const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+  for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], next = sigmas[i + 1], middle = std::sqrt(sigma * next);
-    const auto request = static_cast<Index>(2 * i);
-    const auto ancestral = [&](const Tensor& denoised, double to, Index number) {
+    const auto request = 2 * i;
+    const auto ancestral = [&](const Var& denoised, double to, Index number) {
       const auto [down, up] = ancestral_split(sigma, to, options.eta);
       return add_noise(step(x, denoised, sigma, down), options.s_noise * up, noise, number);
     };
-    const Tensor denoised = denoise(x, sigma);
+    const Var denoised = denoise(x, sigma);
     x = next == 0 ? denoised : ancestral(denoise(ancestral(denoised, middle, request), middle), next, request + 1);
-    if (observe) observe(static_cast<Index>(i), x, denoised);
+    if (observe) observe(i, x, denoised);
   }
   return x;
 }

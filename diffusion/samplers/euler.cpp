@@ -3,13 +3,13 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 // First order: along the slope at the start of each step. One evaluation a step.                [Karras22] sec. 3, 4
-Tensor sample_euler(const Denoiser& denoise, Tensor x, std::span<const double> sigmas, const SamplerOptions& options,
+Var sample_euler(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
                     const NoiseSource& noise, const Observer& observe) {
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const double sigma = churn(x, sigmas[i], static_cast<Index>(i), sigmas, options, noise);
-    const Tensor denoised = denoise(x, sigma);
+  for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
+    const double sigma = churn(x, sigmas[i], i, sigmas, options, noise);
+    const Var denoised = denoise(x, sigma);
     x = step(x, denoised, sigma, sigmas[i + 1]);
-    if (observe) observe(static_cast<Index>(i), x, denoised);
+    if (observe) observe(i, x, denoised);
   }
   return x;
 }

@@ -4,14 +4,14 @@ namespace reverie::inline REVERIE_PRECISION {
 
 // Euler to below the next noise level, and up to it with fresh noise. With eta = 1 this is ancestral sampling with the
 // small fixed variance in the sigma form, with eta = 0 it is Euler.                              [Song21] eqs. 12, 16
-Tensor sample_euler_ancestral(const Denoiser& denoise, Tensor x, std::span<const double> sigmas,
+Var sample_euler_ancestral(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                               const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const Tensor denoised = denoise(x, sigmas[i]);
+  for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
+    const Var denoised = denoise(x, sigmas[i]);
     const auto [down, up] = ancestral_split(sigmas[i], sigmas[i + 1], options.eta);
     x = step(x, denoised, sigmas[i], down);
-    x = add_noise(x, options.s_noise * up, noise, static_cast<Index>(i));
-    if (observe) observe(static_cast<Index>(i), x, denoised);
+    x = add_noise(x, options.s_noise * up, noise, i);
+    if (observe) observe(i, x, denoised);
   }
   return x;
 }

@@ -4,18 +4,18 @@ namespace reverie::inline REVERIE_PRECISION {
 
 // Second order: the mean of the slopes at both ends of each step; 2n - 1 evaluations for n steps, as the step into 0
 // has no slope at its end. Deterministic without churn [Karras22] Alg. 1, with it EDM's stochastic sampler, Alg. 2.
-Tensor sample_heun(const Denoiser& denoise, Tensor x, std::span<const double> sigmas, const SamplerOptions& options,
+Var sample_heun(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
                    const NoiseSource& noise, const Observer& observe) {
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
-    const double sigma = churn(x, sigmas[i], static_cast<Index>(i), sigmas, options, noise), next = sigmas[i + 1];
-    const Tensor denoised = denoise(x, sigma), euler = step(x, denoised, sigma, next);
+  for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
+    const double sigma = churn(x, sigmas[i], i, sigmas, options, noise), next = sigmas[i + 1];
+    const Var denoised = denoise(x, sigma), euler = step(x, denoised, sigma, next);
     if (next > 0) {
       const Var at_end = slope(euler, denoise(euler, next), next);
-      x = (x + (next - sigma) / 2 * (slope(x, denoised, sigma) + at_end)).value();
+      x = x + (next - sigma) / 2 * (slope(x, denoised, sigma) + at_end);
     } else {
       x = euler;
     }
-    if (observe) observe(static_cast<Index>(i), x, denoised);
+    if (observe) observe(i, x, denoised);
   }
   return x;
 }

@@ -10,16 +10,16 @@ namespace {
 constexpr double largest_growth = 400;
 
 // The transfer, exact where the noise is: from alpha_bar ab to ab_to with the noise eps in x. [Liu22] eq. 11
-Tensor transfer(const Tensor& x, const Var& eps, double ab, double ab_to) {
+Var transfer(const Var& x, const Var& eps, double ab, double ab_to) {
   const Var x0 = (x - std::sqrt(1 - ab) * eps) / std::sqrt(ab);
-  return (std::sqrt(ab_to) * x0 + std::sqrt(1 - ab_to) * eps).value();
+  return std::sqrt(ab_to) * x0 + std::sqrt(1 - ab_to) * eps;
 }
 
 }  // namespace
 
 // PLMS: DDIM's step, its eps extrapolated from the last four by the weights of Adams and Bashforth; fewer at the start,
 // and an improved Euler step first. One evaluation a step, two in the first.                     [Liu22] eq. 12, Alg. 2
-Tensor sample_pndm(const Sampling& sampling, Tensor x) {
+Var sample_pndm(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   std::vector<Var> eps;  // the latest first
   Index step = 0;
@@ -28,9 +28,9 @@ Tensor sample_pndm(const Sampling& sampling, Tensor x) {
     const double ab_prev = schedule.alphas_cumprod_prev[t];
     const X0AndEps here = predict_x0_and_eps(sampling, x, t);
     if (t == 0) {  // of another length than the others, to where the data is
-      x = here.x0.value();
+      x = here.x0;
     } else if (ab_prev > largest_growth * ab) {
-      x = (std::sqrt(ab_prev) * here.x0 + std::sqrt(1 - ab_prev) * here.eps).value();
+      x = std::sqrt(ab_prev) * here.x0 + std::sqrt(1 - ab_prev) * here.eps;
     } else {
       eps.insert(eps.begin(), here.eps);
       if (eps.size() > 4) eps.pop_back();
@@ -46,7 +46,7 @@ Tensor sample_pndm(const Sampling& sampling, Tensor x) {
       }
       x = transfer(x, mean, ab, ab_prev);
     }
-    if (sampling.observe) sampling.observe(step, x, here.x0.value());
+    if (sampling.observe) sampling.observe(step, x, here.x0);
   }
   return x;
 }

@@ -11,15 +11,15 @@ namespace reverie::inline REVERIE_PRECISION {
 struct SigmaGrid {
   const char* name;
   const char* summary;
-  std::vector<OptionInfo> parameters;
-  /// n >= 1 positive values, descending, without the closing 0; `values` has every one of `parameters`.
+  std::vector<OptionInfo> options;
+  /// n >= 1 positive values, descending, without the closing 0; `values` has every one of `options`.
   std::vector<double> (*sigmas)(Index n, const OptionValues& values);
 };
 
 std::span<const SigmaGrid> sigma_grids();
 
-/// The grid called `name` with n steps: n + 1 values, descending, the last 0. Parameters that are not given take the
-/// table's values. Throws UsageError for an unknown name or parameter, for n < 1, and for values that don't give a
+/// The grid called `name` with n steps: n + 1 values, descending, the last 0. Options that are not given take the
+/// table's values. Throws UsageError for an unknown name or option, for n < 1, and for values that don't give a
 /// grid that descends.
 std::vector<double> make_sigmas(const std::string& name, Index n, const OptionValues& given = {});
 

@@ -48,26 +48,26 @@ std::span<const Sampler> samplers() {
        .chain = sample_ancestral},
       {.name = "ddim",
        .summary = "implicit: good with few steps [Song21]",
-       .parameters = {eta_0},
+       .options = {eta_0},
        .chain = sample_ddim},
       {.name = "pndm", .summary = "DDIM's step with eps extrapolated from the last four [Liu22]", .chain = sample_pndm},
       {.name = "euler",
        .summary = "along the slope at each step's start",
-       .parameters = {s_churn, s_tmin, s_tmax, s_noise},
+       .options = {s_churn, s_tmin, s_tmax, s_noise},
        .sigma = sample_euler},
       {.name = "heun",
        .summary = "the mean of the slopes at both ends of each step [Karras22]",
-       .parameters = {s_churn, s_tmin, s_tmax, s_noise},
+       .options = {s_churn, s_tmin, s_tmax, s_noise},
        .sigma = sample_heun},
       {.name = "dpm2",
        .summary = "the slope at the middle of each step [Lu22a]",
-       .parameters = {s_churn, s_tmin, s_tmax, s_noise},
+       .options = {s_churn, s_tmin, s_tmax, s_noise},
        .sigma = sample_dpm2},
-      {.name = "lms", .summary = "a polynomial through the last slopes", .parameters = {order_4}, .sigma = sample_lms},
+      {.name = "lms", .summary = "a polynomial through the last slopes", .options = {order_4}, .sigma = sample_lms},
       {.name = "dpmpp_2m", .summary = "DPM-Solver++ from the last two answers [Lu22]", .sigma = sample_dpmpp_2m},
       {.name = "unipc",
        .summary = "predictor and corrector in one [Zhao23]",
-       .parameters = {order_2},
+       .options = {order_2},
        .solver_types = {"bh2", "bh1"},
        .sigma = sample_unipc},
       {.name = "flow_euler",
@@ -80,28 +80,28 @@ std::span<const Sampler> samplers() {
        .sigmas = "flow"},
       {.name = "edm_stochastic",
        .summary = "heun with noise put in before each step [Karras22]",
-       .parameters = {edm_s_churn, edm_s_tmin, edm_s_tmax, edm_s_noise},
+       .options = {edm_s_churn, edm_s_tmin, edm_s_tmax, edm_s_noise},
        .sigma = sample_heun},
       {.name = "euler_ancestral",
        .summary = "euler to below each level, then up with fresh noise",
-       .parameters = {eta_1, s_noise},
+       .options = {eta_1, s_noise},
        .sigma = sample_euler_ancestral},
       {.name = "dpmpp_2s_ancestral",
        .summary = "DPM-Solver++ by single steps, with fresh noise [Lu22]",
-       .parameters = {eta_1, s_noise},
+       .options = {eta_1, s_noise},
        .sigma = sample_dpmpp_2s_ancestral},
       {.name = "dpmpp_sde",
        .summary = "DPM-Solver++ by single steps for the SDE [Lu22]",
-       .parameters = {eta_1, s_noise},
+       .options = {eta_1, s_noise},
        .sigma = sample_dpmpp_sde},
       {.name = "dpmpp_2m_sde",
        .summary = "DPM-Solver++ from the last two answers for the SDE [Lu22]",
-       .parameters = {eta_1, s_noise},
+       .options = {eta_1, s_noise},
        .solver_types = {"midpoint", "heun"},
        .sigma = sample_dpmpp_2m_sde},
       {.name = "dpmpp_3m_sde",
        .summary = "DPM-Solver++ from the last three answers for the SDE [Lu22]",
-       .parameters = {eta_1, s_noise},
+       .options = {eta_1, s_noise},
        .sigma = sample_dpmpp_3m_sde},
   };
   return table;
@@ -112,7 +112,7 @@ const Sampler& find_sampler(const std::string& name) { return find_line("sampler
 SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given, const std::string& solver_type) {
   const std::string who = concat("sampler ", sampler.name);
   SamplerOptions options;
-  for (const auto& [name, value] : complete(who, sampler.parameters, given)) {
+  for (const auto& [name, value] : complete(who, sampler.options, given)) {
     const NumberOption& number = find_line<NumberOption>("option", numbers, name);
     if (!(value >= number.low && value <= number.high)) {
       throw UsageError(who, ": ", name, " is ", value, "; it must be from ", number.low, " to ", number.high);
@@ -141,12 +141,12 @@ std::vector<double> chain_grid_sigmas(const NoiseSchedule& schedule) {
   return sigmas;
 }
 
-Tensor Sampler::sample(const Sampling& sampling, Tensor x_T) const {
-  if (chain != nullptr) return chain(sampling, x_T);
+Tensor Sampler::sample(const Sampling& sampling, const Tensor& x_T) const {
+  if (chain) return chain(sampling, x_T).value();
   const std::vector<double> sigmas =
       sampling.sigmas.empty() ? chain_grid_sigmas(sampling.process.schedule) : sampling.sigmas;
   const Var x = std::sqrt(1 + sigmas[0] * sigmas[0]) * Var(x_T);  // x_0 + sigma n, as x_T is in the chain's form
-  return sigma(sampling_denoiser(sampling), x.value(), sigmas, sampling.options, sampling.noise, sampling.observe);
+  return sigma(sampling_denoiser(sampling), x, sigmas, sampling.options, sampling.noise, sampling.observe).value();
 }
 
 Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample) {

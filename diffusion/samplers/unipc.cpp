@@ -26,36 +26,35 @@ Var change(std::span<const double> r, const std::vector<Var>& slopes, double h, 
 
 }  // namespace
 
-// UniPC: a multistep predictor of order p from the last p answers, and with the answer at the step's end, which the
+// UniPC: a multistep predictor of order p from the last p outputs, and with the output at the step's end, which the
 // next step needs anyway, a corrector of order p + 1. One evaluation a step.                               [Zhao23]
 // Alg. 1, 2
-Tensor sample_unipc(const Denoiser& denoise, Tensor x, std::span<const double> sigmas, const SamplerOptions& options,
+Var sample_unipc(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
                     const NoiseSource&, const Observer& observe) {
   const bool bh1 = options.solver_type == "bh1";
-  std::vector<Tensor> answers{denoise(x, sigmas[0])};  // at sigmas[0], sigmas[1], ...; old ones are let go
-  for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {
+  std::vector<Var> outputs{denoise(x, sigmas[0])};  // at sigmas[0], sigmas[1], ...; old ones are freed
+  for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], next = sigmas[i + 1];
-    const Tensor denoised = answers[i];
+    const Var denoised = outputs[i];
     if (next > 0) {
       const double h = std::log(sigma / next);
-      std::vector<double> r;  // where other answers stand: 0 is sigma, 1 is next
+      std::vector<double> r;  // where other outputs stand: 0 is sigma, 1 is next
       std::vector<Var> slopes;
-      for (std::size_t back = 1; back < static_cast<std::size_t>(options.order) && back <= i; ++back) {
+      for (Index back = 1; back < options.order && back <= i; ++back) {
         r.push_back(std::log(sigma / sigmas[i - back]) / h);
-        slopes.push_back((Var(answers[i - back]) - denoised) / r.back());
+        slopes.push_back((outputs[i - back] - denoised) / r.back());
       }
-      const Tensor constant = step(x, denoised, sigma, next);
-      const Tensor predicted = r.empty() ? constant : (constant + change(r, slopes, h, bh1)).value();
-      answers.push_back(denoise(predicted, next));
+      const Var constant = step(x, denoised, sigma, next);
+      const Var predicted = r.empty() ? constant : constant + change(r, slopes, h, bh1);
+      outputs.push_back(denoise(predicted, next));
       r.push_back(1);
-      slopes.push_back(Var(answers[i + 1]) - denoised);
-      x = (constant + change(r, slopes, h, bh1)).value();
-      if (i + 1 >= static_cast<std::size_t>(options.order))
-        answers[i + 1 - static_cast<std::size_t>(options.order)] = {};
+      slopes.push_back(outputs[i + 1] - denoised);
+      x = constant + change(r, slopes, h, bh1);
+      if (i + 1 >= options.order) outputs[i + 1 - options.order] = {};
     } else {
       x = denoised;
     }
-    if (observe) observe(static_cast<Index>(i), x, denoised);
+    if (observe) observe(i, x, denoised);
   }
   return x;
 }

@@ -6,56 +6,65 @@
 #include <vector>
 
 #include "diffusion/tables/table.h"
+#include "tensor/real.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Values of parameters by name.
+/// Values of options by name.
 using OptionValues = std::map<std::string, double, std::less<>>;
 
-/// A parameter that the caller may set.
+/// An option: a number that the caller may set.
 struct OptionInfo {
   const char* name;
-  double value;  ///< if the caller says nothing
+  double value;  ///< the default
   const char* meaning;
 };
 
-/// The given values, and the table's for parameters that are not given. `what` names the parameters' owner in the
-/// UsageError for a parameter that it hasn't got.
+/// Returns the given values, and the defaults of the options that are not given. `what` names the options' owner in the
+/// UsageError for an unknown option.
 inline OptionValues complete(const std::string& what, std::span<const OptionInfo> known,
                                 const OptionValues& given) {
   for (const auto& [key, value] : given) {
-    if (known.empty()) throw UsageError(what, " has no parameters; ", key, " was given");
-    find_line(("parameter of " + what).c_str(), known, key);
+    if (known.empty()) throw UsageError(what, " has no options; ", key, " was given");
+    find_line(("option of " + what).c_str(), known, key);
   }
   OptionValues values = given;
-  for (const OptionInfo& parameter : known) values.try_emplace(parameter.name, parameter.value);
+  for (const OptionInfo& option : known) values.try_emplace(option.name, option.value);
   return values;
 }
 
-/// Every parameter that some line of a table has, once each, in the table's order.
+/// All options that the lines of a table have, once each, in the table's order.
 template <class Line>
 std::vector<OptionInfo> all_options(std::span<const Line> table) {
   std::vector<OptionInfo> all;
   for (const Line& line : table) {
-    for (const OptionInfo& parameter : line.parameters) {
-      const auto same = [&](const OptionInfo& other) { return std::string_view(parameter.name) == other.name; };
-      if (std::none_of(all.begin(), all.end(), same)) all.push_back(parameter);
+    for (const OptionInfo& option : line.options) {
+      const auto same = [&](const OptionInfo& other) { return std::string_view(option.name) == other.name; };
+      if (std::none_of(all.begin(), all.end(), same)) all.push_back(option);
     }
   }
   return all;
 }
 
-/// What parameters the lines of a table have, and their values if the caller says nothing: "sigmoid: start = -3, end =
-/// 3; ...", for those who write configurations.
+/// The options of a table's lines with their defaults, for configurations: "sigmoid: start = -3, end = 3; ...".
 template <class Line>
 std::string options_in(std::span<const Line> table) {
   std::string all;
   for (const Line& line : table) {
     std::string own;
-    for (const OptionInfo& p : line.parameters) own += concat(own.empty() ? "" : ", ", p.name, " = ", p.value);
+    for (const OptionInfo& p : line.options) own += concat(own.empty() ? "" : ", ", p.name, " = ", p.value);
     if (!own.empty()) all += concat(all.empty() ? "" : "; ", line.name, ": ", own);
   }
   return all;
+}
+
+/// Throws UsageError "config: `KEY` WHAT" unless `holds`.
+inline void require_option(bool holds, const char* key, const std::string& what) {
+  if (!holds) throw UsageError("config: `", key, "` ", what);
+}
+/// Throws UsageError unless least <= value <= most; a bound keeps a typing error from filling the memory.
+inline void require_range(const char* key, Index value, Index least, Index most) {
+  require_option(value >= least && value <= most, key, concat("is ", value, "; it must be from ", least, " to ", most));
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

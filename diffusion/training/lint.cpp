@@ -5,7 +5,6 @@
 #include <iomanip>
 #include <numeric>
 
-#include "diffusion/formulations/formulation.h"
 #include "tensor/kernels/simd/operands.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -13,13 +12,13 @@ namespace {
 
 using Warnings = std::vector<std::string>;
 
-/// A look at the data's values.
+/// Range and standard deviation of the data.
 struct Values {
   double low, high, deviation;
 };
 
 Values values_of(const Dataset& data) {
-  std::vector<Index> first(static_cast<std::size_t>(std::min<Index>(data.size(), 1000)));
+  std::vector<Index> first(std::min<Index>(data.size(), 1000));
   std::iota(first.begin(), first.end(), Index{0});
   const Tensor x = data.batch(first);
   const auto [low, high] = std::minmax_element(x.values().begin(), x.values().end());
@@ -37,7 +36,7 @@ std::string percent(double share) {
   return concat(std::setprecision(share < 0.0995 ? 2 : 3), share < 0.0995 ? 100 * share : std::round(100 * share), "%");
 }
 
-void averages(const Config::Train& train, Warnings& warnings) {
+void averages(const TrainOptions& train, Warnings& warnings) {
   for (const double rate : train.ema_rates) {
     const double share = Ema::share_of_start(rate, train.ema_warmup, train.steps);
     if (share <= 0.01) continue;
@@ -54,15 +53,14 @@ void averages(const Config::Train& train, Warnings& warnings) {
 
 // Sampling starts from pure noise; the noise levels of training have to end there.                  [Lin23] sec. 3.1
 void end_of_noise(const Config& config, Warnings& warnings) {
-  const Formulation& formulation = find_formulation(config.diffusion.formulation);
-  const double left = 1 / std::hypot(1, formulation.sigma_range(config, formulation.process(config)).max);
+  const double left = 1 / std::hypot(1, make_formulation(config.diffusion)->sigma_range().max);
   if (left > 0.05) {
     warnings.push_back(concat("the schedule ends far from noise: at its end ", percent(left),
                               " of the data (sqrt of alphas_cumprod) is left, but sampling starts from pure noise, so "
                               "brightness and colours will be off (more diffusion.steps, another schedule, or "
                               "zero_terminal_snr = true with v or x0, helps)"));
   }
-  const std::string name = formulation.name;
+  const std::string& name = config.diffusion.formulation;
   if ((name != "chain" && name != "continuous") || mean_type(config.diffusion.prediction) != MeanType::eps) return;
   constexpr double long_run = 2e6;  // samples after which the network's mean is good enough
   const double seen = static_cast<double>(config.train.steps) * static_cast<double>(config.train.batch_size);
@@ -75,7 +73,7 @@ void end_of_noise(const Config& config, Warnings& warnings) {
 }
 
 void losses(const Config& config, Warnings& warnings) {
-  const Config::Diffusion& d = config.diffusion;
+  const DiffusionOptions& d = config.diffusion;
   if (d.formulation == "chain" && kind(variance_type(d.variance)).learned && d.loss == "mse") {
     warnings.emplace_back(
         "diffusion.loss = \"mse\" with a learned variance gives the bound's term its full weight, which "
@@ -112,7 +110,7 @@ void range(const Config& config, const Dataset& data, Warnings& warnings) {
                        "; images should span [-1, 1] (are the pixels 0 and 1, rather than 0 to 255?)");
   }
   if (config.diffusion.formulation != "edm") return;
-  const double sigma_data = formulation_parameters(config).at("sigma_data");
+  const double sigma_data = formulation_options(config.diffusion).at("sigma_data");
   if (values.deviation > 1.5 * sigma_data || values.deviation < sigma_data / 1.5) {
     warnings.push_back(concat("sigma_data is ", sigma_data, ", but the data's standard deviation is ",
                               std::setprecision(2), values.deviation,
@@ -133,7 +131,7 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
 }
 
 void processor(const Config& config, Warnings& warnings) {
-  if (product_factors(config.kernels.products) == kernels::OperandType::bfloat16 && !kernels::bfloat16_is_faster()) {
+  if (operand_type(config.kernels.products) == kernels::OperandType::bfloat16 && !kernels::bfloat16_is_faster()) {
     warnings.emplace_back(
         "kernels.products is \"bfloat16\", which this processor has no fast instructions for: "
         "\"float\" would be more exact, and faster");

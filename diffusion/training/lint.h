@@ -7,8 +7,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What a configuration will probably be regretted for, though it can be trained: a sentence each, what is wrong and
-/// what would help. Reads a thousand samples of the data. Call it after `check_config`, which refuses what can't be.
+/// Warns about settings that you will probably regret, though they can be trained: one sentence each, on what is wrong
+/// and what would help. Reads a thousand samples of the data. Call it after `check_config`, which throws for settings
+/// that can't be.
 std::vector<std::string> lint(const Config& config, const Dataset& train);
 
 }  // namespace reverie::inline REVERIE_PRECISION

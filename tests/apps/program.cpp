@@ -162,8 +162,8 @@ std::vector<std::string> small_run(const std::string& folder, const std::vector<
 bool same_checkpoints(const std::string& a, const std::string& b) {
   const Checkpoint first = read_checkpoint(a), second = read_checkpoint(b);
   bool same = first.step == second.step && first.updates == second.updates &&
-              first.tensors.size() == second.tensors.size() && !first.tensors.empty();
-  for (const auto& [group, tensors] : first.tensors) {
+              first.state.tensors.size() == second.tensors.size() && !first.state.tensors.empty();
+  for (const auto& [group, tensors] : first.state.tensors) {
     for (const auto& [name, tensor] : tensors) {
       const Tensor& other = second.tensors.at(group).at(name);
       const auto bytes = static_cast<std::size_t>(tensor.size()) * sizeof(real);

@@ -118,7 +118,7 @@ TEST_CASE("what a classifier can't learn or guide is named") {
 
   Config config;
   config.model.channel_mult = {1}, config.model.attention_resolutions = {};
-  const DiffusionModel model(config, {{8, 8, 1}, {}}), larger(config, {{16, 16, 1}, {}});
+  const DiffusionModel model = build_model(config, {{8, 8, 1}, {}}), larger(config, {{16, 16, 1}, {}});
   const auto clean = train_classifier(halves(32, 1), {.epochs = 1});
   CHECK(contains(error_of([&] { guidance_by(*clean, model, 1); }), "reverie classifier --noisy"));
   CHECK(contains(error_of([&] { guidance_by(noisy_one(), larger, 1); }), "[16,16,1]"));
@@ -130,7 +130,7 @@ TEST_CASE("guided by a classifier, a model without classes makes the classes in 
   config.model.channel_mult = {1}, config.model.attention_resolutions = {}, config.model.num_res_blocks = 1;
   config.diffusion.prediction = "v";
   config.diffusion.steps = 12;
-  const DiffusionModel model(config, {{8, 8, 1}, {}});
+  const DiffusionModel model = build_model(config, {{8, 8, 1}, {}});
   SampleRequest request = default_request(config);
   request.count = 16;
   CHECK(generate(model, request).labels.empty());
@@ -148,7 +148,7 @@ TEST_CASE("guided by a classifier, a model without classes makes the classes in 
   for (const char* formulation : {"continuous", "edm", "flow"}) {
     CAPTURE(formulation);
     config.diffusion.formulation = formulation;
-    const DiffusionModel other(config, {{8, 8, 1}, {}});
+    const DiffusionModel other = build_model(config, {{8, 8, 1}, {}});
     SampleRequest same = request;
     same.sampler = "heun";
     same.steps = 12;

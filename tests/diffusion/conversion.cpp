@@ -7,7 +7,7 @@
 #include "autograd/ops.h"
 #include "data/hdf5.h"
 #include "data/image_set.h"
-#include "diffusion/training/trainer.h"
+#include "tests/diffusion/configured_trainer.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;
@@ -28,10 +28,10 @@ const DataFacts images{{8, 8, 1}, {}};
 
 // A state dict of what the configuration describes, with weights that are not those of any start.
 StateDict weights_for(const Config& config, const DataFacts& data = images) {
-  const DiffusionModel model(config, data);
+  const DiffusionModel model = build_model(config, data);
   StateDict dict;
   std::uint32_t channel = 0;
-  for (const Parameter& p : model.network->parameters.all())
+  for (const Parameter& p : model.network().parameters.all())
     dict.tensors[p.name] = to_stored(noise(p.value.shape(), channel++));
   return dict;
 }
@@ -51,7 +51,7 @@ TEST_CASE("a state dict becomes a checkpoint, and the checkpoint's weights are i
   CHECK(checkpoint.step == 0);
   for (const std::string weights : {"raw", "ema", "ema:0.99"}) {
     const StateDict back = state_dict_of(checkpoint, weights, folder / "x.h5");
-    CHECK(back.tensors == dict.tensors);
+    CHECK(back.state.tensors == dict.tensors);
     CHECK(back.metadata.at("format") == "pt");
     CHECK(contains(back.metadata.at("source"), "weights " + weights));
     CHECK(contains(back.metadata.at("config"), "num_res_blocks = 1"));
@@ -62,11 +62,11 @@ TEST_CASE("a state dict becomes a checkpoint, and the checkpoint's weights are i
 TEST_CASE("a network with loaded weights gives what the network that they came from gives") {
   const Config config = small_unet();
   const StateDict dict = weights_for(config);
-  const DiffusionModel from(config, images);
+  const DiffusionModel from = build_model(config, images);
   TensorList values;
-  for (const Parameter& p : from.network->parameters.all())
+  for (const Parameter& p : from.network().parameters.all())
     values.push_back(to_tensor(dict.tensors.at(p.name), p.name));
-  from.network->parameters.exchange(values);
+  from.network().parameters.exchange(values);
   const DiffusionModel to = model_of(checkpoint_with(dict, config, images, "x"), "ema", "x");
   const double t[] = {3, 40};
   const Tensor x = noise({2, 8, 8, 1});
@@ -79,7 +79,7 @@ TEST_CASE("training goes on from a converted checkpoint") {
   config.train.timestep_sampler = "loss_second_moment";
   const ImageSet data = ImageSet::from(noise({4, 8, 8, 1}));
   const Checkpoint start = checkpoint_with(weights_for(config), config, images, "x");
-  Trainer trainer(config, data, start, "x");
+  ConfiguredTrainer trainer(config, data, start, "x");
   CHECK(trainer.steps_done() == 0);
   CHECK(trainer.step().step == 1);
 }

@@ -51,7 +51,7 @@ double sum_of(const std::vector<MeanWithError>& terms) {
 
 TEST_CASE("the bound's ledger adds up: prior, each L_t and the decoder; the table has a line for each") {
   const ImageSet set = images(11);
-  const DiffusionModel model(standard_normal("unet"), {set.sample_shape(), {}});
+  const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
   const BoundEvaluation bound = evaluate_bound(model, set, 11, 0);
   CHECK(bound.count == 11);
   CHECK(bound.total.value == Approx(bound.prior.value + sum_of(bound.vb)).epsilon(1e-5));
@@ -77,7 +77,7 @@ TEST_CASE("the bound's ledger adds up: prior, each L_t and the decoder; the tabl
 
 TEST_CASE("the standard error of two samples is half their difference, of one zero") {
   const ImageSet set = images(2);
-  const DiffusionModel model(standard_normal("unet"), {set.sample_shape(), {}});
+  const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
   const BoundEvaluation one = evaluate_bound(model, set, 1, 0), two = evaluate_bound(model, set, 2, 0);
   CHECK(one.total.error == 0);
   CHECK(two.total.error == Approx(std::abs(one.total.value - two.total.value)).epsilon(1e-4));
@@ -86,7 +86,7 @@ TEST_CASE("the standard error of two samples is half their difference, of one ze
 
 TEST_CASE("the decoder's term by the tanh form and by the exact CDF: beside one another, near but not the same") {
   const ImageSet set = images(8);
-  const DiffusionModel model(standard_normal("unet"), {set.sample_shape(), {}});
+  const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
   const BoundEvaluation bound = evaluate_bound(model, set, 8, 0);
   CHECK(bound.exact_decoder.value != bound.decoder.value);
   CHECK(bound.exact_decoder.value == Approx(bound.decoder.value).epsilon(0.05));
@@ -94,7 +94,7 @@ TEST_CASE("the decoder's term by the tanh form and by the exact CDF: beside one 
 
 TEST_CASE("ODE likelihood of the model that is N(0, 1): the known density of points, and of images with labels") {
   const PointSet points = toy("two_moons", 300, 3);
-  const DiffusionModel plane(standard_normal("mlp"), {{2}, {}});
+  const DiffusionModel plane = build_model(standard_normal("mlp"), {{2}, {}});
   const LikelihoodEvaluation of_points = evaluate_likelihood(plane, points, 300, {.tolerance = 1e-5, .probes = 0});
   const double sigma = plane.sigma_range().min, variance = 1 + sigma * sigma;
   double want = 0;
@@ -109,7 +109,7 @@ TEST_CASE("ODE likelihood of the model that is N(0, 1): the known density of poi
   Config by_class = standard_normal("unet");
   by_class.model.class_conditional = true;
   const ImageSet set = images(20);
-  const DiffusionModel model(by_class, {set.sample_shape(), set.class_names});
+  const DiffusionModel model = build_model(by_class, {set.sample_shape(), set.class_names});
   const LikelihoodEvaluation of_images = evaluate_likelihood(model, set, 20, {.tolerance = 1e-5, .probes = 1});
   const double w = 2.0 / 255, s = model.sigma_range().min, v = 1 + s * s;
   double bits = std::log2(2 * std::numbers::pi * v) / 2 - std::log2(w);
@@ -122,7 +122,7 @@ TEST_CASE("ODE likelihood of the model that is N(0, 1): the known density of poi
 
 TEST_CASE("evaluations have the same bits for any number of threads") {
   const ImageSet set = images(20);
-  const DiffusionModel model(standard_normal("unet"), {set.sample_shape(), {}});
+  const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
   const OdeOptions rough{.tolerance = 1e-2};
   const double bound = evaluate_bound(model, set, 20, 1).total.value;
   const double nats = evaluate_likelihood(model, set, 20, rough).nats.value;

@@ -3,8 +3,8 @@
 #include "diffusion/process/gaussian.h"
 #include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/formulations/formulation.h"
-#include "diffusion/training/trainer.h"
 #include "tensor/parallel.h"
+#include "tests/diffusion/configured_trainer.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;
@@ -25,7 +25,7 @@ Config config_of(const char* formulation) {
 
 // The raw network that each formulation would learn if it learned perfectly: from what the network sees, x_0 by the
 // oracle, and from that the answer.
-Model perfect_edm(double sigma_data) {
+NetworkFunction perfect_edm(double sigma_data) {
   return [=](const Tensor& seen, std::span<const double> t) {
     const double sigma = std::exp(4 * t[0] / network_time_scale);
     const EdmPreconditioning c = edm_preconditioning(sigma, sigma_data);
@@ -34,7 +34,7 @@ Model perfect_edm(double sigma_data) {
   };
 }
 
-Model perfect_flow() {
+NetworkFunction perfect_flow() {
   return [](const Tensor& x_u, std::span<const double> t) {
     const double u = t[0] / network_time_scale;
     const Tensor x0 = data.denoise((Var(x_u) / (1 - u)).value(), u / (1 - u));
@@ -42,7 +42,7 @@ Model perfect_flow() {
   };
 }
 
-Model perfect_continuous(const MeanKind& mean) {
+NetworkFunction perfect_continuous(const MeanKind& mean) {
   return [&mean](const Tensor& x_u, std::span<const double> t) {
     const double sigma = std::exp(-(13.3 - 23.3 * t[0] / network_time_scale) / 2);  // of the default ends
     const double ab = 1 / (1 + sigma * sigma);
@@ -51,7 +51,7 @@ Model perfect_continuous(const MeanKind& mean) {
   };
 }
 
-Model perfect_chain(const Process& process) { return chain_model(process, data.denoiser()); }
+NetworkFunction perfect_chain(const Process& process) { return chain_network(process, data.denoiser()); }
 
 }  // namespace
 
@@ -72,7 +72,7 @@ TEST_CASE(
       CHECK(difference(got(x, sigma), want) < tolerance(1e-9, 1e-3));
     }
     const Process process = find_formulation("edm").process(edm);
-    const auto check = [&](const Config& config, const Model& network) {
+    const auto check = [&](const Config& config, const NetworkFunction& network) {
       const Formulation& formulation = find_formulation(config.diffusion.formulation);
       CHECK(difference(off_tape(formulation.denoiser(config, process, off_tape(network), false))(x, sigma), want) <
             tolerance(1e-9, 1e-3));
@@ -115,7 +115,7 @@ TEST_CASE(
   std::vector<double> u;
   for (Index i = 0; i < 2000; ++i) u.push_back((static_cast<double>(i) + 0.5) / 2000);
   const GaussianMixture point{{{1, {0.25}, 0}}};
-  for (const Formulation& formulation : formulations()) {
+  for (const FormulationKind& formulation : formulations()) {
     CAPTURE(std::string(formulation.name));
     const Config config = config_of(formulation.name);
     const Process process = formulation.process(config);
@@ -217,7 +217,7 @@ namespace {
 Config small(const char* formulation) {
   Config c = config_of(formulation);
   c.model.network = "mlp", c.model.hidden = 32, c.model.depth = 2;
-  c.train.steps = 300, c.train.batch_size = 50, c.train.shard_size = 8, c.train.lanes = 3;
+  c.train.steps = 300, c.train.batch_size = 50, c.train.shard_size = 8, c.train.accumulators = 3;
   c.train.learning_rate = {.base = 3e-3, .warmup_steps = 3, .decay = "cosine"};
   c.train.ema_rates = {0.9};
   c.sample.clip = false;
@@ -225,10 +225,10 @@ Config small(const char* formulation) {
 }
 
 bool same_bits(const Checkpoint& a, const Checkpoint& b) {
-  if (a.tensors.size() != b.tensors.size()) return false;
-  for (const auto& [group, tensors] : a.tensors)
+  if (a.state.tensors.size() != b.state.tensors.size()) return false;
+  for (const auto& [group, tensors] : a.state.tensors)
     for (const auto& [name, tensor] : tensors)
-      if (difference(tensor, b.tensors.at(group).at(name)) != 0) return false;
+      if (difference(tensor, b.state.tensors.at(group).at(name)) != 0) return false;
   return true;
 }
 
@@ -236,11 +236,11 @@ bool same_bits(const Checkpoint& a, const Checkpoint& b) {
 
 TEST_CASE("every formulation learns two moons, and samples from what it has learned lie where the data does") {
   const PointSet moons = toy("two_moons", 1000, 1), held_out = toy("two_moons", 300, 2);
-  for (const Formulation& formulation : formulations()) {
+  for (const FormulationKind& formulation : formulations()) {
     CAPTURE(std::string(formulation.name));
     Config config = small(formulation.name);
     if (config.diffusion.formulation == "edm") config.diffusion.formulation_parameters = {{"sigma_data", 1}};
-    Trainer trainer(config, moons);
+    ConfiguredTrainer trainer(config, moons);
     const double before = trainer.validation_loss(held_out);
     StepReport report{};
     while (trainer.steps_done() < config.train.steps) report = trainer.step();
@@ -248,7 +248,7 @@ TEST_CASE("every formulation learns two moons, and samples from what it has lear
     Index counted = 0;
     for (std::size_t quarter = 0; quarter < 4; ++quarter) counted += report.quartiles.count[quarter];
     CHECK(counted == 50);
-    const WithValues averaged(trainer.model().network->parameters, trainer.sampling_weights());
+    const WithValues averaged(trainer.model().network().parameters, trainer.sampling_weights());
     SampleRequest request = default_request(config);
     request.count = 200;
     const Tensor x = generate(trainer.model(), request).x;
@@ -267,7 +267,7 @@ TEST_CASE("with a timestep sampler that learns: the same bits for any number of 
   config.train.timestep_sampler_parameters = {{"history", 3}};
   const auto trained = [&](int thread_count) {
     set_threads(thread_count);
-    Trainer trainer(config, moons);
+    ConfiguredTrainer trainer(config, moons);
     while (trainer.steps_done() < 12) trainer.step();
     set_threads(0);
     return trainer.checkpoint();
@@ -275,15 +275,15 @@ TEST_CASE("with a timestep sampler that learns: the same bits for any number of 
   const Checkpoint one = trained(1);
   CHECK(same_bits(one, trained(4)));
   const TemporaryFolder folder;
-  Trainer first(config, moons);
+  ConfiguredTrainer first(config, moons);
   for (int i = 0; i < 7; ++i) first.step();
   write_checkpoint(folder / "here.h5", first.checkpoint());
-  Trainer second(config, moons, read_checkpoint(folder / "here.h5"), "here.h5");
+  ConfiguredTrainer second(config, moons, read_checkpoint(folder / "here.h5"), "here.h5");
   while (second.steps_done() < 12) second.step();
   CHECK(same_bits(one, second.checkpoint()));
-  const Tensor counts = one.tensors.at("timestep_sampler").at("counts");
+  const Tensor counts = one.state.tensors.at("timestep_sampler").at("counts");
   CHECK(std::all_of(counts.values().begin(), counts.values().end(), [](real count) { return count == 3; }));
   Checkpoint lacking = first.checkpoint();
-  lacking.tensors.erase("timestep_sampler");
-  CHECK(contains(error_of([&] { Trainer(config, moons, lacking, "here.h5"); }), "here.h5: `timestep_sampler`"));
+  lacking.state.tensors.erase("timestep_sampler");
+  CHECK(contains(error_of([&] { ConfiguredTrainer(config, moons, lacking, "here.h5"); }), "here.h5: `timestep_sampler`"));
 }

@@ -10,7 +10,7 @@ TEST_CASE("classifier-free guidance: one evaluation of both, the variance that o
   const Tensor x = noise({2, 3}, 1);
   Index evaluations = 0, rows = 0;
   // class number + 10 for the prediction, class number for the variance
-  const ConditionalModel network = [&](const Tensor& x_t, std::span<const double> t, std::span<const Index> labels) {
+  const ConditionalNetwork network = [&](const Tensor& x_t, std::span<const double> t, std::span<const Index> labels) {
     ++evaluations;
     rows = x_t.extent(0);
     REQUIRE(labels.size() == t.size());
@@ -68,7 +68,7 @@ TEST_CASE("dynamic thresholding: by each sample's quantile, and nothing within [
 
 TEST_CASE("every sampler heeds clamping and dynamic thresholding") {
   const Process process(respace(make_schedule("linear", 1000), "10"), MeanType::x0, VarianceType::fixed_small);
-  const Model far = [](const Tensor& x, std::span<const double>) {
+  const NetworkFunction far = [](const Tensor& x, std::span<const double>) {
     Tensor answer = Tensor::full(x.shape(), 3);
     answer[0] = 1.5;
     return answer;
@@ -76,7 +76,7 @@ TEST_CASE("every sampler heeds clamping and dynamic thresholding") {
   for (const Sampler& sampler : samplers()) {
     CAPTURE(std::string(sampler.name));
     const auto end = [&](SamplerOptions options) {
-      return sampler.sample({.process = process, .model = far, .options = options}, Tensor::zeros({1, 4}));
+      return sampler.sample({.process = process, .network = far, .options = options}, Tensor::zeros({1, 4}));
     };
     if (std::string(sampler.name) == "ddpm") continue;  // wants noise
     CHECK(static_cast<double>(end({.clip = true})[0]) == doctest::Approx(1).epsilon(1e-4));
@@ -102,7 +102,7 @@ TEST_CASE("classifier guidance with the true gradient samples the class [Dhariwa
     SamplerOptions options = sampler_options(sampler, {});
     options.clip = false;
     const Tensor x = sampler.sample({.process = process,
-                                     .model = chain_model(process, both.denoiser()),
+                                     .network = chain_network(process, both.denoiser()),
                                      .options = options,
                                      .noise = seeded_noise(3, shape, 0),
                                      .classifier = gradient},

@@ -15,7 +15,7 @@ TEST_CASE("every weight: whatever the network predicts, the loss is the weighted
     CAPTURE(std::string(weight.name));
     const NoiseSchedule schedule = make_schedule("cosine", 25);
     const Var x0_mse = mean_per_sample(square(Var(x0) - Var(pred_x0)));
-    const OptionValues values = complete("weight", weight.parameters, {});
+    const OptionValues values = complete("weight", weight.options, {});
     const Var want = x0_mse * per_sample(t, 1, [&](std::size_t k) { return weight.of_x0(schedule.snr[k], values); });
     for (const MeanKind& mean : mean_kinds()) {
       CAPTURE(std::string(mean.name));

@@ -128,7 +128,7 @@ TEST_CASE("for Gaussian data and the exact denoiser every term of the bound has 
     const std::vector<double> variances = variance.variances(schedule, s);
     const GaussianBound want = gaussian_bound(schedule, mu, s, variances);
     const Denoiser exact = gaussian_data(mu, s).denoiser();
-    const Model model = [&](const Tensor& x_t, std::span<const double> original) {
+    const NetworkFunction model = [&](const Tensor& x_t, std::span<const double> original) {
       const auto t = static_cast<std::size_t>(original[0] / 5);
       const double sigma = schedule.sqrt_recipm1_alphas_cumprod[t];
       const Var x0 = exact((Var(x_t) * std::sqrt(1 + sigma * sigma)).value(), sigma);

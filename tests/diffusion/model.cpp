@@ -1,4 +1,4 @@
-#include "diffusion/model/model.h"
+#include "diffusion/model/config.h"
 
 #include "data/image_set.h"
 #include "diffusion/samplers/sampler.h"
@@ -24,9 +24,9 @@ Config standard_normal(bool by_class = false) {
 }  // namespace
 
 TEST_CASE("DDIM backwards finds the noise that a sample comes from: on N(0, 1) x itself, but for the steps' length") {
-  const DiffusionModel model(standard_normal(), {{2}, {}});
+  const DiffusionModel model = build_model(standard_normal(), {{2}, {}});
   const Tensor x0 = noise({40, 2});
-  SampleRequest request = default_request(model.config);
+  SampleRequest request = default_request(config);
   request.count = 40;
   request.sampler = "ddim";
   double before = 1;
@@ -47,9 +47,9 @@ TEST_CASE("DDIM backwards finds the noise that a sample comes from: on N(0, 1) x
 }
 
 TEST_CASE("encoding is the same for any number of threads, tells its progress, and wants samples of the model's") {
-  const DiffusionModel model(standard_normal(), {{2}, {}});
+  const DiffusionModel model = build_model(standard_normal(), {{2}, {}});
   const Tensor x0 = noise({600, 2});  // several tasks
-  SampleRequest request = default_request(model.config);
+  SampleRequest request = default_request(config);
   request.count = 600, request.steps = 10;
   double last = 0;
   const Tensor one = encode(model, x0, request, [&](double share) {
@@ -71,11 +71,11 @@ TEST_CASE("encoding is the same for any number of threads, tells its progress, a
 TEST_CASE("a sample is the same among how many others it is drawn") {
   Config config;
   config.data.train = "none", config.model.network = "mlp";
-  const DiffusionModel model(config, {{2}, {}});
+  const DiffusionModel model = build_model(config, {{2}, {}});
   Index tensor = 0;
-  for (Tensor& weight : model.network->parameters.values())  // the last layer begins with zeros
+  for (Tensor& weight : model.network().parameters.values())  // the last layer begins with zeros
     weight.copy_from((0.1 * Var(normal(RandomKey{.seed = 1}.with_channel(tensor++), weight.shape()))).value());
-  SampleRequest request = default_request(model.config);
+  SampleRequest request = default_request(config);
   request.steps = 5, request.count = 300;
   const Tensor many = generate(model, request).x;
   for (const Index count : {1, 3, 257}) {  // one alone, or in the last task
@@ -85,8 +85,8 @@ TEST_CASE("a sample is the same among how many others it is drawn") {
 }
 
 TEST_CASE("each sample has the class that is asked for") {
-  const DiffusionModel model(standard_normal(true), {{2}, {"a", "b"}});
-  SampleRequest request = default_request(model.config);
+  const DiffusionModel model = build_model(standard_normal(true), {{2}, {"a", "b"}});
+  SampleRequest request = default_request(config);
   request.count = 3, request.steps = 2;
   request.labels = {1, 1, 0};
   CHECK(generate(model, request).labels == request.labels);
@@ -100,7 +100,7 @@ TEST_CASE("each sample has the class that is asked for") {
 TEST_CASE("samples say how often the network was asked: N times, or 2N - 1 [Karras22] Alg. 1; guided ones twice that") {
   Config config = standard_normal(true);
   config.train.label_dropout = 0.1;
-  const DiffusionModel model(config, {{2}, {"a", "b"}});
+  const DiffusionModel model = build_model(config, {{2}, {"a", "b"}});
   SampleRequest request = default_request(config);
   request.count = 20, request.steps = 8;
   const auto asked = [&](const char* sampler, double guidance) {
@@ -138,7 +138,7 @@ TEST_CASE("every sampler runs on every formulation, prediction and variance, and
     for (const char* assignment : assignments) set_config(config, assignment);
     configs.push_back(config);
   };
-  for (const Formulation& formulation : formulations())
+  for (const FormulationKind& formulation : formulations())
     with({concat("diffusion.formulation=", formulation.name).c_str()});
   for (const MeanKind& mean : mean_kinds()) {
     with({concat("diffusion.prediction=", mean.name).c_str()});
@@ -148,7 +148,7 @@ TEST_CASE("every sampler runs on every formulation, prediction and variance, and
   for (const ScheduleKind& schedule : schedules()) with({concat("diffusion.schedule=", schedule.name).c_str()});
   with({"diffusion.zero_terminal_snr=true"});
   for (const Config& config : configs) {
-    const DiffusionModel model(config, {{2}, {}});
+    const DiffusionModel model = build_model(config, {{2}, {}});
     for (const Sampler& sampler : samplers()) {
       CAPTURE(std::string(sampler.name));
       CAPTURE(config_text(config));

@@ -5,7 +5,7 @@
 #include "autograd/flops.h"
 #include "autograd/op_case.h"
 #include "diffusion/formulations/losses.h"
-#include "diffusion/model/model.h"
+#include "diffusion/model/config.h"
 #include "diffusion/networks/dit.h"
 #include "diffusion/networks/mlp.h"
 #include "diffusion/networks/unet.h"
@@ -239,7 +239,7 @@ TEST_CASE("every network of the table reads keys that there are, and refuses wha
     for (const char* key : network.keys) CHECK(keys.contains(concat("model.", key)));
     CHECK(error_of([&] { network.check(config.model); }) == "nothing");
   }
-  Config::Model model;
+  Config::NetworkFunction model;
   model.hidden = 126;
   CHECK(contains(error_of([&] { find_network("dit").check(model); }), "`model.hidden` must be a multiple of 4"));
   model.hidden = 20, model.num_heads = 3;

@@ -10,7 +10,7 @@ namespace {
 
 // The exact denoiser of a mixture on a tape: each component's posterior mean, weighted with the share that it has in
 // the density at x. x: [N,D].
-DenoiserFunction exact(const GaussianMixture& data) {
+Denoiser exact(const GaussianMixture& data) {
   return [=](const Var& x, double sigma) {
     std::vector<Var> logs, means;
     for (const GaussianMixture::Component& c : data.components) {

@@ -31,7 +31,7 @@ TEST_CASE("every sampler arrives at x_0 if the network knows it, and tells its o
     const Tensor x0 = clamp(Var(noise(shape, 1)), -1, 1).value();
     Index steps = 0;
     std::vector<double> asked;
-    const Model model = [&](const Tensor&, std::span<const double> t) {
+    const NetworkFunction model = [&](const Tensor&, std::span<const double> t) {
       asked.push_back(t[0]);
       return x0;
     };
@@ -85,7 +85,7 @@ TEST_CASE("DDIM on the exact denoiser of N(mu, s^2) approaches the flow that map
     const Process process(respace(make_schedule("cosine", 1000), fine == 0 ? "ddim100" : "ddim200"), MeanType::x0,
                           VarianceType::fixed_small);
     const std::vector<double> alpha_bars = make_schedule("cosine", 1000).alphas_cumprod;
-    const Model exact = [&](const Tensor& x, std::span<const double> t) {
+    const NetworkFunction exact = [&](const Tensor& x, std::span<const double> t) {
       const double ab = alpha_bars[t[0]];
       return ((s * s * std::sqrt(ab) * Var(x) + (1 - ab) * mu) / (s * s * ab + 1 - ab)).value();
     };
@@ -113,7 +113,7 @@ TEST_CASE("DDIM backwards and then forwards comes back the nearer, the smaller t
   const Tensor x0 = noise({4, 1}, 3);
   const auto way = [&](const char* sections) {
     const Process process(respace(make_schedule("linear", 1000), sections), MeanType::eps, VarianceType::fixed_small);
-    const Sampling sampling{.process = process, .model = wave, .options = {.clip = false}};
+    const Sampling sampling{.process = process, .network = wave, .options = {.clip = false}};
     return difference(sample_ddim(sampling, ddim_reverse(sampling, x0)), x0);
   };
   const double coarse = way("100"), fine = way("400");
@@ -124,7 +124,7 @@ TEST_CASE("DDIM backwards and then forwards comes back the nearer, the smaller t
 TEST_CASE("a chain that ends in pure noise: every sampler uses what the network says of x_0 there [Lin23]") {
   const Process process(with_zero_terminal_snr(make_schedule("cosine", 50)), MeanType::v, VarianceType::fixed_small);
   const Tensor mean = noise(shape, 4);
-  const Model knows = [&](const Tensor& x_t, std::span<const double> t) {  // v for a known x_0
+  const NetworkFunction knows = [&](const Tensor& x_t, std::span<const double> t) {  // v for a known x_0
     const std::vector<Index> all = all_at(x_t.extent(0), static_cast<Index>(std::lround(t[0])));
     const Var eps = process.eps_from_x0(x_t, all, mean);
     return process.target(mean, all, eps).value();
@@ -132,7 +132,7 @@ TEST_CASE("a chain that ends in pure noise: every sampler uses what the network 
   for (const char* name : {"ddpm", "ddim", "pndm"}) {
     CAPTURE(std::string(name));
     const Tensor got = find_sampler(name).sample(
-        {.process = process, .model = knows, .options = {.clip = false}, .noise = seeded_noise(1, shape, 0)},
+        {.process = process, .network = knows, .options = {.clip = false}, .noise = seeded_noise(1, shape, 0)},
         noise(shape, 5));
     CHECK(difference(got, mean) < tolerance(1e-9, 1e-2));
   }

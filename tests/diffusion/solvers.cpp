@@ -62,7 +62,7 @@ TEST_CASE("DDIM and Euler in the sigma form are the same steps") {
   const Process process(respace(make_schedule("linear", 1000), "20"), MeanType::v, VarianceType::fixed_small);
   const Denoiser denoise = two_gaussians().denoiser();
   const Sampling sampling{
-      .process = process, .model = chain_model(process, denoise), .options = {.clip = false}, .denoise = denoise};
+      .process = process, .network = chain_network(process, denoise), .options = {.clip = false}, .denoise = denoise};
   const Tensor x_T = noise(points, 1);
   CHECK(difference(find_sampler("ddim").sample(sampling, x_T), find_sampler("euler").sample(sampling, x_T)) <
         tolerance(1e-10, 1e-3));
@@ -75,7 +75,7 @@ TEST_CASE("the ancestral sampler is ancestral Euler in the sigma form, eta = 1")
     SamplerOptions options = sampler_options(find_sampler(name), {});
     options.clip = false;
     return find_sampler(name).sample({.process = process,
-                                      .model = chain_model(process, denoise),
+                                      .network = chain_network(process, denoise),
                                       .options = options,
                                       .noise = seeded_noise(3, points, 0),
                                       .denoise = denoise},
@@ -91,7 +91,7 @@ TEST_CASE("a model is the same, to the samplers, in the chain's form and in the 
   for (const MeanKind& kind : mean_kinds()) {
     CAPTURE(std::string(kind.name));
     const Process process(schedule, kind.type, VarianceType::fixed_small);
-    const Denoiser back = off_tape(chain_denoiser(process, off_tape(chain_model(process, denoise)), false));
+    const Denoiser back = off_tape(chain_denoiser(process, off_tape(chain_network(process, denoise)), false));
     for (const double sigma : {0.05, 0.7, 9.0}) {
       CHECK(sigma_of_step(schedule, step_of_sigma(schedule, sigma)) == doctest::Approx(sigma));
       CHECK(difference(back(x, sigma), denoise(x, sigma)) < tolerance(1e-10, 1e-4));

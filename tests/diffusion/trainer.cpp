@@ -1,10 +1,10 @@
-#include "diffusion/training/trainer.h"
 
 #include <limits>
 
 #include "data/image_set.h"
 #include "data/toy.h"
 #include "tensor/parallel.h"
+#include "tests/diffusion/configured_trainer.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;
@@ -18,7 +18,7 @@ Config small() {
   c.model.hidden = 32, c.model.depth = 2;
   c.model.class_conditional = true;
   c.diffusion.steps = 50;
-  c.train.steps = 20, c.train.batch_size = 50, c.train.shard_size = 8, c.train.lanes = 3;
+  c.train.steps = 20, c.train.batch_size = 50, c.train.shard_size = 8, c.train.accumulators = 3;
   c.train.learning_rate = {.base = 3e-3, .warmup_steps = 3, .decay = "cosine"};
   c.train.label_dropout = 0.2;
   c.train.ema_rates = {0.9, 0.99};
@@ -35,10 +35,11 @@ ImageSet images() {
 }
 
 bool same_bits(const Checkpoint& a, const Checkpoint& b) {
-  if (a.step != b.step || a.updates != b.updates || a.tensors.size() != b.tensors.size()) return false;
-  for (const auto& [group, tensors] : a.tensors) {
+  if (a.state.step != b.state.step || a.state.updates != b.state.updates ||
+      a.state.tensors.size() != b.state.tensors.size()) return false;
+  for (const auto& [group, tensors] : a.state.tensors) {
     for (const auto& [name, tensor] : tensors) {
-      const Tensor& other = b.tensors.at(group).at(name);
+      const Tensor& other = b.state.tensors.at(group).at(name);
       if (!std::equal(tensor.values().begin(), tensor.values().end(), other.values().begin(), other.values().end()))
         return false;
     }
@@ -68,10 +69,10 @@ TEST_CASE("the same bits for any number of threads, on points and on images, in 
   for (const auto& run : runs) {
     const auto trained = [&](int thread_count) {
       set_threads(thread_count);
-      Trainer trainer(run.first, *run.second);
+      ConfiguredTrainer trainer(run.first, *run.second);
       for (int i = 0; i < 3; ++i) trainer.step();
       Checkpoint saved = trainer.checkpoint();
-      for (auto& [group, tensors] : saved.tensors)
+      for (auto& [group, tensors] : saved.state.tensors)
         for (auto& [name, tensor] : tensors) tensor = tensor.clone();
       return saved;
     };
@@ -86,17 +87,17 @@ TEST_CASE("the same bits for any number of threads, on points and on images, in 
 
 TEST_CASE("a resumed run has the bits of one that never stopped") {
   const PointSet moons = toy("two_moons", 200, 1);
-  Trainer whole(small(), moons);
+  ConfiguredTrainer whole(small(), moons);
   for (int i = 0; i < 20; ++i) whole.step();
   for (const char* optimizer : {"adamw", "sgd"}) {
     Config config = small();
     config.train.optimizer.name = optimizer, config.train.optimizer.momentum = 0.9;
-    Trainer straight(config, moons), first(config, moons);
+    ConfiguredTrainer straight(config, moons), first(config, moons);
     for (int i = 0; i < 20; ++i) straight.step();
     for (int i = 0; i < 7; ++i) first.step();
     const File file;
     write_checkpoint(file.path, first.checkpoint());
-    Trainer second(config, moons, read_checkpoint(file.path), file.path);
+    ConfiguredTrainer second(config, moons, read_checkpoint(file.path), file.path);
     CHECK(second.steps_done() == 7);
     while (second.steps_done() < 20) second.step();
     CHECK(same_bits(straight.checkpoint(), second.checkpoint()));
@@ -118,34 +119,34 @@ TEST_CASE("shards are as large as their samples allow, unless the configuration 
   const PointSet moons = toy("two_moons", 200, 1);
   Config said = config;
   said.train.shard_size = 128;
-  Trainer first(said, moons);
+  ConfiguredTrainer first(said, moons);
   first.step();
-  CHECK(Trainer(config, moons, first.checkpoint(), "here.h5").steps_done() == 1);  // the same run
+  CHECK(ConfiguredTrainer(config, moons, first.checkpoint(), "here.h5").steps_done() == 1);  // the same run
 }
 
 TEST_CASE("a run goes on only under its own configuration and data") {
   const PointSet moons = toy("two_moons", 200, 1);
-  Trainer trainer(small(), moons);
+  ConfiguredTrainer trainer(small(), moons);
   trainer.step();
   const Checkpoint saved = trainer.checkpoint();
   Config other = small();
   other.train.steps = 100, other.train.log_every = 7;
-  CHECK(error_of([&] { Trainer(other, moons, saved, "here.h5"); }) == "nothing");
+  CHECK(error_of([&] { ConfiguredTrainer(other, moons, saved, "here.h5"); }) == "nothing");
   other.train.batch_size = 10;
-  CHECK(contains(error_of([&] { Trainer(other, moons, saved, "here.h5"); }),
+  CHECK(contains(error_of([&] { ConfiguredTrainer(other, moons, saved, "here.h5"); }),
                  "`train.batch_size` is 10 now but was 50 in here.h5"));
   const PointSet gaussians = toy("eight_gaussians", 200, 1);
-  CHECK(contains(error_of([&] { Trainer(small(), gaussians, saved, "here.h5"); }), "classes"));
+  CHECK(contains(error_of([&] { ConfiguredTrainer(small(), gaussians, saved, "here.h5"); }), "classes"));
   Checkpoint lacking = saved;
-  lacking.tensors["weights"].erase("first.bias");
-  CHECK(contains(error_of([&] { Trainer(small(), moons, lacking, "here.h5"); }), "`weights` lacks first.bias"));
+  lacking.state.tensors["weights"].erase("first.bias");
+  CHECK(contains(error_of([&] { ConfiguredTrainer(small(), moons, lacking, "here.h5"); }), "`weights` lacks first.bias"));
 }
 
 TEST_CASE("training learns: the validation loss on two moons falls well below that of a network that says nothing") {
   const PointSet moons = toy("two_moons", 1000, 1), held_out = toy("two_moons", 300, 2);
   Config config = small();
   config.train.steps = 300;
-  Trainer trainer(config, moons);
+  ConfiguredTrainer trainer(config, moons);
   const double before = trainer.validation_loss(held_out);
   CHECK(before == doctest::Approx(1).epsilon(0.1));  // E eps^2
   CHECK(trainer.validation_loss(held_out) == before);
@@ -155,25 +156,25 @@ TEST_CASE("training learns: the validation loss on two moons falls well below th
 
 TEST_CASE("a NaN stops the run, names step, operation and parameter, and leaves the weights alone") {
   const PointSet moons = toy("two_moons", 200, 1);
-  Trainer trainer(small(), moons);
+  ConfiguredTrainer trainer(small(), moons);
   trainer.step();
-  const Parameter* weight = trainer.model().network->parameters.find("layers.1.in.weight");
+  const Parameter* weight = trainer.model().network().parameters.find("layers.1.in.weight");
   Tensor value = weight->value;
   value[3] = std::numeric_limits<real>::quiet_NaN();
-  const TensorList before = trainer.model().network->parameters.clone_values();
+  const TensorList before = trainer.model().network().parameters.clone_values();
   const std::string message = error_of([&] { trainer.step(); });
   CHECK(contains(message, "step 2"));
   CHECK(contains(message, "linear"));
   CHECK(contains(message, "parameter"));
   CHECK(trainer.steps_done() == 1);
-  CHECK(trainer.model().network->parameters.values()[0][0] == before[0][0]);
+  CHECK(trainer.model().network().parameters.values()[0][0] == before[0][0]);
   CHECK(
       contains(error_of([&] { trainer.checkpoint(); }), "after step 1 the parameter layers.1.in.weight is not finite"));
 }
 
 TEST_CASE("checkpoints: what can't be read is named; weights are chosen by name") {
   const PointSet moons = toy("two_moons", 100, 1);
-  Trainer trainer(small(), moons);
+  ConfiguredTrainer trainer(small(), moons);
   trainer.step();
   const File file;
   write_checkpoint(file.path, trainer.checkpoint());
@@ -189,7 +190,7 @@ TEST_CASE("checkpoints: what can't be read is named; weights are chosen by name"
 
 TEST_CASE("a sample is the same whatever the count and the number of threads; classes go in turn") {
   const PointSet moons = toy("two_moons", 100, 1);
-  Trainer trainer(small(), moons);
+  ConfiguredTrainer trainer(small(), moons);
   for (int i = 0; i < 5; ++i) trainer.step();
   SampleRequest request = default_request(trainer.model().config);
   request.count = 40, request.steps = 5, request.seed = 3, request.guidance = 2;

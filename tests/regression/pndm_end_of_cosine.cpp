@@ -14,7 +14,7 @@ TEST_CASE("PNDM gets through the end of a cosine chain, where hardly anything is
     SamplerOptions options;
     options.clip = false;
     const Tensor got = find_sampler("pndm").sample(
-        {.process = process, .model = chain_model(process, data.denoiser()), .options = options}, start.clone());
+        {.process = process, .network = chain_network(process, data.denoiser()), .options = options}, start.clone());
     CHECK(difference(got, (0.2 + 0.4 * Var(start)).value()) < 0.1);  // where the probability flow ends
   }
 }

@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include "data/toy.h"
-#include "diffusion/training/trainer.h"
 #include "tests/helpers.h"
 
 using namespace reverie;
@@ -13,10 +12,10 @@ TEST_CASE("a checkpoint of a model of data without classes is written and read")
   config.train.batch_size = 4;
   const PointSet data = toy("swiss_roll", 16, 0);
   REQUIRE(data.class_names.empty());
-  const Trainer trainer(config, data);
+  const ConfiguredTrainer trainer(config, data);
   const TemporaryFolder folder;
   write_checkpoint(folder / "checkpoint.h5", trainer.checkpoint());
   const Checkpoint saved = read_checkpoint(folder / "checkpoint.h5");
   CHECK(saved.data.class_names.empty());
-  CHECK(Trainer(config, data, saved, "checkpoint.h5").steps_done() == 0);
+  CHECK(ConfiguredTrainer(config, data, saved, "checkpoint.h5").steps_done() == 0);
 }

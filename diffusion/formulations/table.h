@@ -1,0 +1,41 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include "diffusion/formulations/formulation.h"
+#include "diffusion/tables/options.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// A formulation and its chain by names and numbers, as in `[diffusion]` of a configuration.
+struct DiffusionOptions {
+  std::string formulation = "chain";
+  OptionValues formulation_parameters;
+  std::string schedule = "cosine";
+  OptionValues schedule_parameters;
+  bool zero_terminal_snr = false;
+  Index steps = 1000;
+  std::string prediction = "eps", variance = "fixed_small", loss = "mse", decoder_cdf = "tanh";
+  std::string loss_weight = "none";
+  OptionValues loss_weight_parameters;
+  double huber = 0;
+  std::string flow_times = "logit_normal";
+};
+
+/// A line of the table of formulations.
+struct FormulationKind {
+  const char* name;
+  const char* summary;
+  std::vector<OptionInfo> options;
+  /// `values` has every one of `options`.
+  std::unique_ptr<Formulation> (*make)(const DiffusionOptions& diffusion, const OptionValues& values);
+};
+std::span<const FormulationKind> formulations();
+
+/// Builds the formulation that the options name. Throws UsageError, listing the valid names, for unknown ones, and for
+/// options that don't go together.
+std::unique_ptr<Formulation> make_formulation(const DiffusionOptions& options);
+/// Its own options, given or from the table.
+OptionValues formulation_options(const DiffusionOptions& options);
+
+}  // namespace reverie::inline REVERIE_PRECISION

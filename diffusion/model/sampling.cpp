@@ -1,0 +1,222 @@
+#include "diffusion/model/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "data/image_set.h"
+#include "data/point_set.h"
+#include "diffusion/samplers/sigmas.h"
+#include "tensor/parallel.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+namespace {
+
+constexpr Index sampling_shard = 16;  // images per task; no tensors are saved
+
+// A request resolved: the options, and the chain or grid to walk.
+struct Plan {
+  SamplerOptions options;
+  Process process;
+  std::vector<double> sigmas;  // empty for samplers of the chain
+  Index steps;
+};
+
+// The named grid, its ends clamped to the noise levels of training unless the request gives them.
+std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& request, const std::string& name) {
+  OptionValues values = request.sigma_parameters;
+  const SigmaRange range = model.formulation().sigma_range();
+  for (const OptionInfo& option : find_line("sigma grid", sigma_grids(), name).options) {
+    const bool is_end = std::string_view(option.name).starts_with("sigma_");
+    if (is_end) values.try_emplace(option.name, std::clamp(option.value, range.min, range.max));
+  }
+  return make_sigmas(name, request.steps > 0 ? request.steps : model.process().schedule.steps(), values);
+}
+
+Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
+  SamplerOptions options = sampler_options(sampler, request.sampler_parameters, request.solver_type);
+  options.clip = request.clip;
+  options.dynamic_threshold = request.dynamic_threshold;
+  Plan plan{options, model.process(), {}, 0};
+  const std::string grid = request.sigmas.empty() ? sampler.sigmas : request.sigmas;
+  if (sampler.chain || grid == chain_grid) {
+    if (request.steps > 0) plan.process.schedule = respace(model.process().schedule, std::to_string(request.steps));
+    plan.steps = plan.process.schedule.steps();
+  }
+  if (sampler.sigma) {
+    plan.sigmas = grid == chain_grid ? chain_grid_sigmas(plan.process.schedule) : grid_of(model, request, grid);
+    plan.steps = std::ssize(plan.sigmas) - 1;
+  }
+  return plan;
+}
+
+// DDIM without noise, whatever the request's sampler.
+SampleRequest encoding_of(SampleRequest request) {
+  request.sampler = "ddim";
+  request.sampler_parameters.clear();
+  request.solver_type.clear();
+  request.sigmas.clear();
+  return request;
+}
+
+Shape samples_shape(const DiffusionModel& model, Index count) {
+  std::vector<Index> extents = {count};
+  extents.insert(extents.end(), model.facts().sample_shape.begin(), model.facts().sample_shape.end());
+  return Shape(extents);
+}
+
+// The label of each sample; empty if there are no classes.
+std::vector<Index> labels_of(const DiffusionModel& model, const SampleRequest& request) {
+  const Index classes = std::ssize(sample_classes(model, request));
+  if (classes == 0 || !request.labels.empty()) return request.labels;
+  std::vector<Index> labels;
+  for (Index i = 0; i < request.count; ++i) labels.push_back(request.label >= 0 ? request.label : i % classes);
+  return labels;
+}
+
+std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
+  return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
+}
+
+// Adds up the progress of several threads and reports it.
+class ShardProgress {
+ public:
+  ShardProgress(const std::function<bool(double)>& progress, Index all) : progress_(progress), all_(all) {}
+  void operator()(Index steps) {
+    if (!progress_) return;
+    const std::scoped_lock lock(mutex_);
+    done_ += steps;
+    if (!progress_(static_cast<double>(done_) / static_cast<double>(all_))) throw Error("sampling: interrupted");
+  }
+
+ private:
+  const std::function<bool(double)>& progress_;
+  Index all_, done_ = 0;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request) {
+  return model.conditional() ? model.facts().class_names : request.classifier.class_names;
+}
+
+void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
+  if (request.count < 1) throw UsageError("sampling: ", request.count, " samples; at least 1 is required");
+  plan_of(model, sampler, request);
+  const Index classes = std::ssize(sample_classes(model, request));
+  std::vector<Index> labels = request.labels;
+  labels.push_back(request.label);
+  for (const Index label : labels) {
+    if (label >= 0 && classes == 0) {
+      throw UsageError("sampling: class ", label, " requested, but this model was trained without classes");
+    }
+    if (label >= classes && classes > 0) {
+      throw UsageError("sampling: class ", label, " doesn't exist; there are classes 0 to ", classes - 1);
+    }
+  }
+  if (!request.labels.empty() && std::ssize(request.labels) != request.count) {
+    throw UsageError("sampling: ", request.labels.size(), " labels for ", request.count, " samples");
+  }
+  if (request.guidance != 1 && !(model.conditional() && model.has_null_class())) {
+    throw UsageError("sampling: guidance requires a model trained with classes and `train.label_dropout` > 0");
+  }
+  const std::vector<std::string>& guiding = request.classifier.class_names;
+  if (model.conditional() && !guiding.empty() && guiding != model.facts().class_names) {
+    throw UsageError("sampling: the classifier's ", guiding.size(), " classes are not the model's ",
+                     model.null_class());
+  }
+  if (!std::isfinite(request.classifier.scale)) {
+    throw UsageError("sampling: the classifier's scale is ", request.classifier.scale, "; it must be a number");
+  }
+  if (!(request.guidance_rescale >= 0 && request.guidance_rescale <= 1)) {
+    throw UsageError("sampling: guidance rescale is ", request.guidance_rescale, "; it must be from 0 to 1");
+  }
+  if (!(request.dynamic_threshold >= 0 && request.dynamic_threshold <= 1)) {
+    throw UsageError("sampling: dynamic threshold is ", request.dynamic_threshold, "; it must be from 0 to 1");
+  }
+}
+
+Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest& request,
+              const std::function<bool(double)>& progress) {
+  check_request(model, request);
+  require_shape("encoding", "the samples", x0.shape(), samples_shape(model, request.count));
+  const Plan plan = plan_of(model, find_sampler("ddim"), encoding_of(request));
+  const std::vector<Index> labels = model.conditional() ? labels_of(model, request) : std::vector<Index>{};
+  Tensor x_T = Tensor::uninitialized(x0.shape());
+  ShardProgress report(progress, (plan.steps - 1) * x0.extent(0));
+  const kernels::WithKernels scope(model.kernels());
+  const auto packed = model.network().parameters.keep_packed();
+  parallel_for(x0.extent(0), samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first, Index last) {
+    const Sampling sampling{
+        .process = plan.process,
+        .network = model.formulation().in_chain(model.with_labels(part(labels, first, last))),
+        .options = plan.options,
+        .observe = [&](Index, const Var&, const Var&) { report(last - first); }};
+    x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)).value());
+  });
+  return x_T;
+}
+
+Samples generate(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request,
+                 const std::function<bool(double)>& progress) {
+  check_request(model, sampler, request);
+  const Plan plan = plan_of(model, sampler, request);
+  const Shape all = samples_shape(model, request.count);
+  if (request.start.defined()) require_shape("sampling", "the start", request.start.shape(), all);
+  Samples samples{.x = Tensor::uninitialized(all), .labels = labels_of(model, request), .class_names = {}};
+  if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
+  ShardProgress report(progress, plan.steps * request.count);
+  const kernels::WithKernels scope(model.kernels());
+  const auto packed = model.network().parameters.keep_packed();
+  parallel_for(request.count, samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first,
+                                                                                             Index last) {
+    const Shape shape = all.with(0, last - first);
+    const std::vector<Index> labels = part(samples.labels, first, last);
+    const ConditionalNetwork network = [&](const Var& x, std::span<const double> t, std::span<const Index> classes) {
+      return model(x, t, classes);
+    };
+    const NetworkFunction guided =
+        model.conditional() ? with_guidance(network, labels, model.null_class(), request.guidance,
+                                            plan.process.variance_type, request.guidance_rescale)
+                            : model.with_labels({});
+    Index evaluations = 0;
+    const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
+      evaluations += request.guidance == 1 ? 1 : 2;
+      return guided(x, t);
+    };
+    Sampling sampling{.process = plan.process,
+                      .network = model.formulation().in_chain(counted),
+                      .options = plan.options,
+                      .noise = seeded_noise(request.seed, shape, first),
+                      .observe = [&](Index, const Var&, const Var&) { report(last - first); },
+                      .denoise = model.formulation().denoiser(counted),
+                      .sigmas = plan.sigmas};
+    if (request.classifier.gradient) {
+      sampling.classifier = [&](const Var& x_t, std::span<const double> t) {
+        return request.classifier.scale * request.classifier.gradient(x_t, t, labels);
+      };
+    }
+    const Tensor start =
+        request.start.defined() ? request.start.rows(first, last).clone() : starting_noise(request.seed, shape, first);
+    samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
+    if (first == 0) samples.evaluations = evaluations;
+  });
+  return samples;
+}
+
+std::unique_ptr<StoredSet> Samples::as_dataset() const {
+  std::unique_ptr<StoredSet> set;
+  if (x.rank() == 4) {
+    set = std::make_unique<ImageSet>(ImageSet::from(x));
+  } else {
+    auto points = std::make_unique<PointSet>();
+    points->points = x;
+    set = std::move(points);
+  }
+  set->labels = labels;
+  set->class_names = class_names;
+  return set;
+}
+
+}  // namespace reverie::inline REVERIE_PRECISION

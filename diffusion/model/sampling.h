@@ -1,0 +1,79 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/stored_set.h"
+#include "diffusion/model/model.h"
+#include "diffusion/samplers/sampler.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// How to sample, as in `[sample]` of a configuration.
+struct SampleOptions {
+  std::string sampler = "ddpm";
+  Index steps = 0;  ///< sampling steps; 0: those of the whole chain
+  OptionValues sampler_parameters;
+  std::string solver_type;
+  std::string sigmas;
+  OptionValues sigma_parameters;
+  double guidance = 1, guidance_rescale = 0, dynamic_threshold = 0;
+  bool clip = true;
+};
+
+/// Classifier guidance: pulls samples towards their labels.
+struct LabelGuidance {
+  /// As ClassifierGradient, of log p(labels | x_t, t); empty for no guidance.
+  std::function<Var(const Var& x_t, std::span<const double> t, std::span<const Index> labels)> gradient;
+  std::vector<std::string> class_names = {};  ///< that it knows; a model without classes then makes all in turn
+  double scale = 1;
+};
+
+/// A sampling request: how to sample, and what.
+struct SampleRequest : SampleOptions {
+  Index count = 64;
+  std::uint64_t seed = 0;
+  Index label = -1;                ///< class of all samples; -1: all classes in turn (none if there are no classes)
+  std::vector<Index> labels = {};  ///< if not empty, the class of each sample instead
+  Tensor start = {};               ///< if defined, x_T of each sample, [count, sample_shape], instead of random noise
+  LabelGuidance classifier = {};
+};
+
+/// The classes of a request's samples: the model's, else those of the classifier that guides, else none.
+const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request);
+/// Throws UsageError for a request that the model or the sampler can't meet: a class, an option, a number of steps.
+void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request);
+inline void check_request(const DiffusionModel& model, const SampleRequest& request) {
+  check_request(model, find_sampler(request.sampler), request);
+}
+
+struct Samples {
+  Tensor x;                              ///< [count, sample_shape]
+  std::vector<Index> labels;             ///< empty if there are no classes
+  std::vector<std::string> class_names;  ///< likewise
+  Index evaluations = 0;                 ///< function evaluations (NFE) per sample; a guided one counts twice
+
+  /// As an image set (rounded to 8 bits) or a point set.
+  std::unique_ptr<StoredSet> as_dataset() const;
+};
+
+/// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count, up to
+/// rounding that depends on the size of its shard. `sampler` may be one of your own; `request.sampler` is then ignored.
+/// `progress` is called with the share that is done, one call at a time, perhaps from several threads; if it returns
+/// false, the work stops with an Error. Throws as check_request.
+Samples generate(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request,
+                 const std::function<bool(double)>& progress = nullptr);
+/// The same with the sampler of the table that the request names.
+inline Samples generate(const DiffusionModel& model, const SampleRequest& request,
+                        const std::function<bool(double)>& progress = nullptr) {
+  return generate(model, find_sampler(request.sampler), request, progress);
+}
+
+/// The x_T that DDIM with eta = 0 maps to the samples x_0 [N, sample_shape]: with the request's steps, clamping and
+/// labels, unguided. More steps come closer. Give it to `generate` as the request's start. Progress as there.
+/// [Song21] sec. 4.3
+Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest& request,
+              const std::function<bool(double)>& progress = nullptr);
+
+}  // namespace reverie::inline REVERIE_PRECISION

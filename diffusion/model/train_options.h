@@ -1,0 +1,29 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "diffusion/tables/options.h"
+#include "nn/optimizer.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// How to train, as in `[train]` of a configuration.
+struct TrainOptions {
+  Index steps = 1000, batch_size = 64;
+  Index shard_size = 0;    ///< samples per task; 0: those of eight images, see `samples_at_once`
+  Index accumulators = 4;  ///< partial sums of the gradient; at most so many tasks at once
+  Index seed = 0;
+  bool flip = false;  ///< mirror images at random
+  OptimizerOptions optimizer;
+  LearningRate learning_rate;
+  double clip_norm = 1;
+  std::vector<double> ema_rates = {0.999};
+  bool ema_warmup = true;
+  double label_dropout = 0;
+  std::string timestep_sampler = "uniform";
+  OptionValues timestep_sampler_parameters;
+  Index log_every = 50, validate_every = 250, validation_count = 256, checkpoint_every = 500, preview_every = 1000,
+        preview_count = 16;
+};
+
+}  // namespace reverie::inline REVERIE_PRECISION
