@@ -74,33 +74,34 @@ inline double sampler_error(const Solver& solver, const GaussianMixture& data, I
   options.clip = false;
   const std::vector<double> starts{-1.6, -0.7, 0.1, 0.6, 1.4};  // over the noise level there
   const auto count = static_cast<Index>(starts.size());
-  Index asked = 0;
-  const Denoiser denoise = [&](const Tensor& x, double sigma) {
-    ++asked;
-    return data.denoise(x, sigma);
+  Index evaluated = 0;
+  const Denoiser denoise = [&](const Var& x, double sigma) {
+    ++evaluated;
+    return Var(data.denoise(x.value(), sigma));
   };
   Tensor got;
   double from, to;
-  if (sampler.sigma != nullptr) {
+  if (sampler.sigma) {
     std::vector<double> sigmas = make_sigmas("karras", steps + 1, {{"sigma_min", 0.1}, {"sigma_max", 10}});
     sigmas.pop_back();
     from = sigmas.front(), to = sigmas.back();
     got = sampler.sigma(denoise, (from * Var(Tensor::from({count, 1}, starts))).value(), sigmas, options, nullptr,
-                        nullptr);
+                        nullptr)
+              .value();
   } else {
     std::vector<Index> kept;
     for (Index i = 0; i <= steps; ++i) kept.push_back(256 + i * (1024 / steps));
     const Process process(respace(make_schedule("linear", 1281), kept), MeanType::eps, VarianceType::fixed_small);
     from = process.schedule.sqrt_recipm1_alphas_cumprod.back();
     to = process.schedule.sqrt_recipm1_alphas_cumprod.front();
-    const Observer observe = [&](Index step, const Tensor& x, const Tensor&) {
-      if (step + 1 == steps) got = (std::sqrt(1 + to * to) * Var(x)).value();
+    const Observer observe = [&](Index step, const Var& x, const Var&) {
+      if (step + 1 == steps) got = (std::sqrt(1 + to * to) * x).value();
     };
     sampler.chain({.process = process, .network = chain_network(process, denoise), .options = options, .observe = observe},
                   ((from / std::sqrt(1 + from * from)) * Var(Tensor::from({count, 1}, starts))).value());
-    --asked;  // the step into 0
+    --evaluated;  // the step into 0
   }
-  if (evaluations != nullptr) *evaluations = asked;
+  if (evaluations != nullptr) *evaluations = evaluated;
   double largest = 0;
   for (Index i = 0; i < count; ++i) {
     const double truth = exact_flow(data, from * starts[i], from, to);

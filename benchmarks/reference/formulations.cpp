@@ -5,6 +5,8 @@
 #include "benchmarks/reference/setup.h"
 #include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/formulations/edm.h"
+#include "diffusion/formulations/flow.h"
+#include "diffusion/samplers/flow_solvers.h"
 #include "diffusion/formulations/loss_weights.h"
 #include "diffusion/process/timestep_sampler.h"
 
@@ -37,22 +39,22 @@ void run_interpolate(Case& c) {
 // The toy `wave` as a velocity: a x + b cos(u + x).
 Velocity read_velocity(const Case& c) {
   if (c.text("model") != "wave") throw Error("toy velocity `", c.text("model"), "` is not known, only `wave` is");
-  return [a = c.number("a"), b = c.number("b")](const Tensor& x, double u) {
+  return [a = c.number("a"), b = c.number("b")](const Var& x, double u) {
     Tensor velocity = Tensor::uninitialized(x.shape());
-    std::transform(x.values().begin(), x.values().end(), velocity.data(), [=](real value) {
+    std::transform(x.value().values().begin(), x.value().values().end(), velocity.data(), [=](real value) {
       const double at = static_cast<double>(value);
       return static_cast<real>(a * at + b * std::cos(u + at));
     });
-    return velocity;
+    return Var(velocity);
   };
 }
 
 void run_flow_euler(Case& c) {
-  c.output_image("sample", flow_euler(read_velocity(c), c.image("x"), c.number_input("u")));
+  c.output_image("sample", flow_euler(read_velocity(c), c.image("x"), c.number_input("u")).value());
 }
 
 void run_flow_heun(Case& c) {
-  c.output_image("sample", flow_heun(read_velocity(c), c.image("x"), c.number_input("u")));
+  c.output_image("sample", flow_heun(read_velocity(c), c.image("x"), c.number_input("u")).value());
 }
 
 void run_logit_normal(Case& c) {

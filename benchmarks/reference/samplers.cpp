@@ -23,13 +23,14 @@ SamplerOptions read_options(const Case& c) {
 void run_sigma_sampler(Case& c) {
   const Denoiser denoise = read_denoiser(c);
   c.output_image("sample", sampler_of(c).sigma(denoise, c.image("x"), c.number_input("sigmas"), read_options(c),
-                                               read_noise(c), nullptr));
+                                               read_noise(c), nullptr)
+                               .value());
 }
 
 void run_ddim_reverse(Case& c) {
   const Process process = read_process(c);
   const Sampling sampling{.process = process, .network = read_wave(c), .options = {.clip = c.flag("clip")}};
-  c.output_image("sample", ddim_reverse(sampling, c.image("x0")));
+  c.output_image("sample", ddim_reverse(sampling, c.image("x0")).value());
 }
 
 void run_guidance(Case& c) {
@@ -49,7 +50,7 @@ void run_chain_sampler(Case& c) {
                       .network = read_wave(c),
                       .options = options,
                       .noise = read_noise(c),
-                      .observe = [&](Index, const Tensor& x, const Tensor&) { trajectory.push_back(x.clone()); }},
+                      .observe = [&](Index, const Var& x, const Var&) { trajectory.push_back(x.value().clone()); }},
                      c.image("x_T"));
   c.output_image("sample", sample);
   c.output_image_steps("trajectory", trajectory);

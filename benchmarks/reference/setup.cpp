@@ -28,7 +28,8 @@ NetworkFunction read_wave(const Case& c) {
   const double a = c.number("a"), b = c.number("b"), T = static_cast<double>(c.integer("T"));
   const bool learned = kind(variance_type(c.text("var_type"))).learned;
   const double amplitude = learned ? c.number("c") : 0;
-  return [=](const Tensor& x, std::span<const double> t) {
+  return [=](const Var& on, std::span<const double> t) {
+    const Tensor& x = on.value();
     const Index channels = x.extent(-1), out_channels = learned ? 2 * channels : channels;
     const Index pixels = x.size() / channels, pixels_per_sample = pixels / x.extent(0);
     Tensor out = Tensor::uninitialized(x.shape().with(-1, out_channels));
@@ -41,7 +42,7 @@ NetworkFunction read_wave(const Case& c) {
         if (learned) to[channels] = static_cast<real>(amplitude * std::sin(value + u));
       }
     }
-    return out;
+    return Var(out);
   };
 }
 
@@ -58,10 +59,11 @@ Denoiser read_denoiser(const Case& c) {
   } else {
     throw Error("toy denoiser `", c.text("model"), "` is not known, only `gauss` and `wave_sigma` are");
   }
-  return [toy](const Tensor& x, double sigma) {
+  return [toy](const Var& on, double sigma) {
+    const Tensor& x = on.value();
     Tensor out = Tensor::uninitialized(x.shape());
     for (Index i = 0; i < x.size(); ++i) out[i] = static_cast<real>(toy(static_cast<double>(x[i]), sigma));
-    return out;
+    return Var(out);
   };
 }
 

@@ -1,5 +1,7 @@
 #include "diffusion/evaluation/classifier.h"
 
+#include "diffusion/model/config.h"
+
 #include "data/image_set.h"
 #include "data/toy.h"
 #include "diffusion/metrics/bootstrap.h"
@@ -118,7 +120,7 @@ TEST_CASE("what a classifier can't learn or guide is named") {
 
   Config config;
   config.model.channel_mult = {1}, config.model.attention_resolutions = {};
-  const DiffusionModel model = build_model(config, {{8, 8, 1}, {}}), larger(config, {{16, 16, 1}, {}});
+  const DiffusionModel model = build_model(config, {{8, 8, 1}, {}}), larger = build_model(config, {{16, 16, 1}, {}});
   const auto clean = train_classifier(halves(32, 1), {.epochs = 1});
   CHECK(contains(error_of([&] { guidance_by(*clean, model, 1); }), "reverie classifier --noisy"));
   CHECK(contains(error_of([&] { guidance_by(noisy_one(), larger, 1); }), "[16,16,1]"));

@@ -48,10 +48,10 @@ TEST_CASE("a state dict becomes a checkpoint, and the checkpoint's weights are i
   write_checkpoint(folder / "x.h5", checkpoint_with(dict, small_unet(), images, "x"));
   CHECK(is_checkpoint(folder / "x.h5"));
   const Checkpoint checkpoint = read_checkpoint(folder / "x.h5");
-  CHECK(checkpoint.step == 0);
+  CHECK(checkpoint.state.step == 0);
   for (const std::string weights : {"raw", "ema", "ema:0.99"}) {
     const StateDict back = state_dict_of(checkpoint, weights, folder / "x.h5");
-    CHECK(back.state.tensors == dict.tensors);
+    CHECK(back.tensors == dict.tensors);
     CHECK(back.metadata.at("format") == "pt");
     CHECK(contains(back.metadata.at("source"), "weights " + weights));
     CHECK(contains(back.metadata.at("config"), "num_res_blocks = 1"));
@@ -62,7 +62,7 @@ TEST_CASE("a state dict becomes a checkpoint, and the checkpoint's weights are i
 TEST_CASE("a network with loaded weights gives what the network that they came from gives") {
   const Config config = small_unet();
   const StateDict dict = weights_for(config);
-  const DiffusionModel from = build_model(config, images);
+  DiffusionModel from = build_model(config, images);
   TensorList values;
   for (const Parameter& p : from.network().parameters.all())
     values.push_back(to_tensor(dict.tensors.at(p.name), p.name));
@@ -70,7 +70,7 @@ TEST_CASE("a network with loaded weights gives what the network that they came f
   const DiffusionModel to = model_of(checkpoint_with(dict, config, images, "x"), "ema", "x");
   const double t[] = {3, 40};
   const Tensor x = noise({2, 8, 8, 1});
-  CHECK(difference((*to.network)(x, t, {}, {}).value(), (*from.network)(x, t, {}, {}).value()) == 0);
+  CHECK(difference(to(x, t, {}), from(x, t, {})) == 0);
 }
 
 TEST_CASE("training goes on from a converted checkpoint") {
@@ -114,7 +114,7 @@ TEST_CASE("prefixes that wrappers leave are named, and taken away") {
 TEST_CASE("half precision fits into a checkpoint; a double that doesn't is refused, or rounded") {
   StateDict dict = weights_for(small_unet());
   dict.tensors["out.2.bias"] = {Dtype::bfloat16, {1}, {'\x40', '\x3f'}};  // 0.75
-  CHECK(checkpoint_with(dict, small_unet(), images, "x").tensors.at("weights").at("out.2.bias")[0] == real(0.75));
+  CHECK(checkpoint_with(dict, small_unet(), images, "x").state.tensors.at("weights").at("out.2.bias")[0] == real(0.75));
   StoredTensor tenth{Dtype::float64, {1}, std::vector<char>(8)};
   const double value = 0.1;
   std::memcpy(tenth.bytes.data(), &value, sizeof value);
@@ -122,7 +122,7 @@ TEST_CASE("half precision fits into a checkpoint; a double that doesn't is refus
   if (sizeof(real) == 4) CHECK(contains(refusal(dict), "x.safetensors: `out.2.bias` is float64"));
   if (sizeof(real) == 4) CHECK(contains(refusal(dict), "--round"));
   const Checkpoint rounded = checkpoint_with(dict, small_unet(), images, "x", Rounding::allow);
-  CHECK(rounded.tensors.at("weights").at("out.2.bias")[0] == static_cast<real>(0.1));
+  CHECK(rounded.state.tensors.at("weights").at("out.2.bias")[0] == static_cast<real>(0.1));
 }
 
 TEST_CASE("a DiT's pos_embed is written, and must be what the network computes") {
@@ -155,7 +155,7 @@ TEST_CASE(
     const std::vector<double> t = file.read_doubles("inputs/t");
     const std::vector<Index> labels = file.has("inputs/y") ? file.read_int64("inputs/y") : std::vector<Index>{};
     const Var x = permute(Var(file.read_tensor("inputs/x")), {0, 2, 3, 1});
-    const Var out = permute((*model.network)(x, t, labels, {}), {0, 3, 1, 2});
+    const Var out = permute(model(x, t, labels), {0, 3, 1, 2});
     CHECK(difference(out.value(), file.read_tensor("outputs/out")) < tolerance(1e-5, 1e-4));
   };
   Config plain = small_unet();

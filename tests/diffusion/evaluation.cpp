@@ -1,5 +1,7 @@
 #include "diffusion/evaluation/evaluation.h"
 
+#include "diffusion/model/config.h"
+
 #include <numbers>
 #include <numeric>
 
@@ -52,7 +54,7 @@ double sum_of(const std::vector<MeanWithError>& terms) {
 TEST_CASE("the bound's ledger adds up: prior, each L_t and the decoder; the table has a line for each") {
   const ImageSet set = images(11);
   const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
-  const BoundEvaluation bound = evaluate_bound(model, set, 11, 0);
+  const BoundEvaluation bound = evaluate_bound(model, set, 11, 0, true);
   CHECK(bound.count == 11);
   CHECK(bound.total.value == Approx(bound.prior.value + sum_of(bound.vb)).epsilon(1e-5));
   CHECK(bound.total.value == Approx(bound.prior.value + bound.middle.value + bound.decoder.value).epsilon(1e-5));
@@ -78,7 +80,7 @@ TEST_CASE("the bound's ledger adds up: prior, each L_t and the decoder; the tabl
 TEST_CASE("the standard error of two samples is half their difference, of one zero") {
   const ImageSet set = images(2);
   const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
-  const BoundEvaluation one = evaluate_bound(model, set, 1, 0), two = evaluate_bound(model, set, 2, 0);
+  const BoundEvaluation one = evaluate_bound(model, set, 1, 0, true), two = evaluate_bound(model, set, 2, 0, true);
   CHECK(one.total.error == 0);
   CHECK(two.total.error == Approx(std::abs(one.total.value - two.total.value)).epsilon(1e-4));
   CHECK(two.vb[30].error == Approx(std::abs(one.vb[30].value - two.vb[30].value)).epsilon(1e-3));
@@ -87,7 +89,7 @@ TEST_CASE("the standard error of two samples is half their difference, of one ze
 TEST_CASE("the decoder's term by the tanh form and by the exact CDF: beside one another, near but not the same") {
   const ImageSet set = images(8);
   const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
-  const BoundEvaluation bound = evaluate_bound(model, set, 8, 0);
+  const BoundEvaluation bound = evaluate_bound(model, set, 8, 0, true);
   CHECK(bound.exact_decoder.value != bound.decoder.value);
   CHECK(bound.exact_decoder.value == Approx(bound.decoder.value).epsilon(0.05));
 }
@@ -96,7 +98,7 @@ TEST_CASE("ODE likelihood of the model that is N(0, 1): the known density of poi
   const PointSet points = toy("two_moons", 300, 3);
   const DiffusionModel plane = build_model(standard_normal("mlp"), {{2}, {}});
   const LikelihoodEvaluation of_points = evaluate_likelihood(plane, points, 300, {.tolerance = 1e-5, .probes = 0});
-  const double sigma = plane.sigma_range().min, variance = 1 + sigma * sigma;
+  const double sigma = plane.formulation().sigma_range().min, variance = 1 + sigma * sigma;
   double want = 0;
   for (const real x : points.points.values()) want -= static_cast<double>(x) * static_cast<double>(x) / variance / 2;
   want = want / 300 - std::log(2 * std::numbers::pi * variance);
@@ -111,7 +113,7 @@ TEST_CASE("ODE likelihood of the model that is N(0, 1): the known density of poi
   const ImageSet set = images(20);
   const DiffusionModel model = build_model(by_class, {set.sample_shape(), set.class_names});
   const LikelihoodEvaluation of_images = evaluate_likelihood(model, set, 20, {.tolerance = 1e-5, .probes = 1});
-  const double w = 2.0 / 255, s = model.sigma_range().min, v = 1 + s * s;
+  const double w = 2.0 / 255, s = model.formulation().sigma_range().min, v = 1 + s * s;
   double bits = std::log2(2 * std::numbers::pi * v) / 2 - std::log2(w);
   for (const std::uint8_t pixel : set.images)
     bits += (std::pow(pixel / 127.5 - 1, 2) + w * w / 12) / v / 2 / std::numbers::ln2 /
@@ -124,10 +126,10 @@ TEST_CASE("evaluations have the same bits for any number of threads") {
   const ImageSet set = images(20);
   const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}});
   const OdeOptions rough{.tolerance = 1e-2};
-  const double bound = evaluate_bound(model, set, 20, 1).total.value;
+  const double bound = evaluate_bound(model, set, 20, 1, true).total.value;
   const double nats = evaluate_likelihood(model, set, 20, rough).nats.value;
   set_threads(3);
-  CHECK(evaluate_bound(model, set, 20, 1).total.value == bound);
+  CHECK(evaluate_bound(model, set, 20, 1, true).total.value == bound);
   CHECK(evaluate_likelihood(model, set, 20, rough).nats.value == nats);
   set_threads(0);
 }
@@ -135,13 +137,13 @@ TEST_CASE("evaluations have the same bits for any number of threads") {
 TEST_CASE("what can't be evaluated is named, and work stops where progress says so") {
   const ImageSet set = images(4);
   const PointSet points = toy("two_moons", 10, 3);
-  const DiffusionModel model(standard_normal("unet"), {set.sample_shape(), {}}),
-      plane(standard_normal("mlp"), {{2}, {}});
-  CHECK(contains(error_of([&] { evaluate_bound(plane, points, 4, 0); }), "8-bit values"));
-  CHECK(contains(error_of([&] { evaluate_bound(model, points, 4, 0); }), "[2]"));
+  const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}}),
+      plane = build_model(standard_normal("mlp"), {{2}, {}});
+  CHECK(contains(error_of([&] { evaluate_bound(plane, points, 4, 0, true); }), "8-bit values"));
+  CHECK(contains(error_of([&] { evaluate_bound(model, points, 4, 0, true); }), "[2]"));
   CHECK(contains(error_of([&] { evaluate_likelihood(model, points, 4, {}); }), "[2]"));
-  CHECK(contains(error_of([&] { evaluate_bound(model, set, 0, 0); }), "at least one"));
-  CHECK(contains(error_of([&] { evaluate_bound(model, set, 4, 0, [](double) { return false; }); }), "interrupted"));
+  CHECK(contains(error_of([&] { evaluate_bound(model, set, 0, 0, true); }), "at least 1"));
+  CHECK(contains(error_of([&] { evaluate_bound(model, set, 4, 0, true, [](double) { return false; }); }), "interrupted"));
   CHECK(
       contains(error_of([&] { evaluate_likelihood(model, set, 4, {}, [](double) { return false; }); }), "interrupted"));
 }

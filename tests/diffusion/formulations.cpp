@@ -1,8 +1,11 @@
 #include "data/toy.h"
-#include "diffusion/formulations/edm.h"
 #include "diffusion/process/gaussian.h"
 #include "diffusion/evaluation/gaussian_oracle.h"
-#include "diffusion/formulations/formulation.h"
+#include "diffusion/formulations/chain.h"
+#include "diffusion/formulations/continuous.h"
+#include "diffusion/formulations/edm.h"
+#include "diffusion/formulations/flow.h"
+#include "diffusion/samplers/flow_solvers.h"
 #include "tensor/parallel.h"
 #include "tests/diffusion/configured_trainer.h"
 #include "tests/diffusion/helpers.h"
@@ -26,28 +29,27 @@ Config config_of(const char* formulation) {
 // The raw network that each formulation would learn if it learned perfectly: from what the network sees, x_0 by the
 // oracle, and from that the answer.
 NetworkFunction perfect_edm(double sigma_data) {
-  return [=](const Tensor& seen, std::span<const double> t) {
+  return [=](const Var& seen, std::span<const double> t) {
     const double sigma = std::exp(4 * t[0] / network_time_scale);
     const EdmPreconditioning c = edm_preconditioning(sigma, sigma_data);
-    const Var x = Var(seen) / c.c_in;
-    return ((Var(data.denoise(x.value(), sigma)) - c.c_skip * x) / c.c_out).value();
+    const Var x = seen / c.c_in;
+    return (Var(data.denoise(x.value(), sigma)) - c.c_skip * x) / c.c_out;
   };
 }
 
 NetworkFunction perfect_flow() {
-  return [](const Tensor& x_u, std::span<const double> t) {
+  return [](const Var& x_u, std::span<const double> t) {
     const double u = t[0] / network_time_scale;
-    const Tensor x0 = data.denoise((Var(x_u) / (1 - u)).value(), u / (1 - u));
-    return ((Var(x_u) - x0) / u).value();
+    const Tensor x0 = data.denoise((x_u / (1 - u)).value(), u / (1 - u));
+    return (x_u - x0) / u;
   };
 }
 
 NetworkFunction perfect_continuous(const MeanKind& mean) {
-  return [&mean](const Tensor& x_u, std::span<const double> t) {
-    const double sigma = std::exp(-(13.3 - 23.3 * t[0] / network_time_scale) / 2);  // of the default ends
-    const double ab = 1 / (1 + sigma * sigma);
-    const Var x = Var(x_u) / std::sqrt(ab), x0 = data.denoise(x.value(), sigma);
-    return (mean.target(ab).first * x0 + mean.target(ab).second * ((x - x0) / sigma)).value();
+  return [&mean](const Var& x_u, std::span<const double> t) {
+    const double sigma = LogSnrLine().sigma(t[0] / network_time_scale), ab = 1 / (1 + sigma * sigma);
+    const Var x = x_u / std::sqrt(ab), x0 = data.denoise(x.value(), sigma);
+    return mean.target(ab).first * x0 + mean.target(ab).second * ((x - x0) / sigma);
   };
 }
 
@@ -57,38 +59,31 @@ NetworkFunction perfect_chain(const Process& process) { return chain_network(pro
 
 TEST_CASE(
     "the same x_0 from eps, x_0, v, EDM's preconditioning and the flow, in steps or continuous, at the same noise") {
-  const Config chain = config_of("chain"), edm = config_of("edm"), flow = config_of("flow");
-  const NoiseSchedule schedule = schedule_of(chain);
-  for (const std::size_t k : {5u, 20u, 35u}) {
+  const NoiseSchedule schedule = make_schedule("log_snr", 40);
+  const Process process(schedule, MeanType::x0, VarianceType::fixed_small);
+  for (const Index k : {5, 20, 35}) {
     const double sigma = schedule.sqrt_recipm1_alphas_cumprod[k];
     CAPTURE(sigma);
     const Tensor x = (Var(noise({6, 2}, 1)) * std::sqrt(0.25 + sigma * sigma)).value();
-    const Tensor want = data.denoise(x, sigma);
+    const Tensor exact = data.denoise(x, sigma);
     for (const MeanKind& mean : mean_kinds()) {
       CAPTURE(std::string(mean.name));
-      const Process process(schedule, mean.type, VarianceType::fixed_small);
-      const Denoiser got =
-          off_tape(find_formulation("chain").denoiser(chain, process, off_tape(perfect_chain(process)), false));
-      CHECK(difference(got(x, sigma), want) < tolerance(1e-9, 1e-3));
+      const ChainFormulation chain({schedule, mean.type, VarianceType::fixed_small});
+      CHECK(difference(chain.denoise(perfect_chain(chain.process()), x, sigma), exact) < tolerance(1e-9, 1e-3));
     }
-    const Process process = find_formulation("edm").process(edm);
-    const auto check = [&](const Config& config, const NetworkFunction& network) {
-      const Formulation& formulation = find_formulation(config.diffusion.formulation);
-      CHECK(difference(off_tape(formulation.denoiser(config, process, off_tape(network), false))(x, sigma), want) <
-            tolerance(1e-9, 1e-3));
-      // and as the chain's model
-      const std::vector<Index> t = all_at(6, static_cast<Index>(k));
-      const Tensor x_t = (Var(x) / std::sqrt(1 + sigma * sigma)).value();
-      const Tensor output = formulation.in_chain(config, process, network)(x_t, process.original_steps(t));
-      CHECK(difference(process.p_mean_variance(x_t, t, output, false).pred_x0.value(), want) < tolerance(1e-9, 1e-3));
+    const auto check = [&](const Formulation& formulation, const NetworkFunction& network) {
+      CHECK(difference(formulation.denoise(network, x, sigma), exact) < tolerance(1e-9, 1e-3));
+      // and as a network of the chain
+      const std::vector<Index> t = all_at(6, k);
+      const Var x_t = Var(x) / std::sqrt(1 + sigma * sigma);
+      const Var output = formulation.in_chain(network)(x_t, process.original_steps(t));
+      CHECK(difference(process.p_mean_variance(x_t, t, output, false).pred_x0, exact) < tolerance(1e-9, 1e-3));
     };
     for (const MeanKind& mean : mean_kinds()) {
-      Config continuous = config_of("continuous");
-      continuous.diffusion.prediction = mean.name;
-      check(continuous, perfect_continuous(mean));
+      check(ContinuousFormulation(process, {.mean_type = mean.type}), perfect_continuous(mean));
     }
-    check(edm, perfect_edm(0.5));
-    check(flow, perfect_flow());
+    check(EdmFormulation(process), perfect_edm(0.5));
+    check(FlowFormulation(process), perfect_flow());
   }
 }
 
@@ -118,10 +113,10 @@ TEST_CASE(
   for (const FormulationKind& formulation : formulations()) {
     CAPTURE(std::string(formulation.name));
     const Config config = config_of(formulation.name);
-    const Process process = formulation.process(config);
-    const Objective objective = formulation.objective(config, process);
+    const auto built = make_formulation(config.diffusion);
+    const Process& process = built->process();
     const NetworkFunction silent = [](const Var& x, std::span<const double>) { return Var(Tensor::zeros(x.shape())); };
-    const Tensor loss = objective(silent, x0, eps, u).value();
+    const Tensor loss = built->losses(silent, x0, eps, u).value();
     CHECK(loss.shape() == Shape{2000});
     double mean = 0;
     for (const real l : loss.values()) mean += static_cast<double>(l) / 2000;
@@ -141,7 +136,7 @@ TEST_CASE(
       }
       return Var(y);
     };
-    for (const real l : objective(right, x0, eps, u).value().values())
+    for (const real l : built->losses(right, x0, eps, u).value().values())
       CHECK(static_cast<double>(l) < tolerance(1e-18, 2e-4));
   }
 }
@@ -164,7 +159,7 @@ TEST_CASE("flow Euler and Heun on the Gaussian oracle: orders 1 and 2" * doctest
   const auto exact = [&](double u) {  // the flow keeps quantiles: x_u = (1 - u) mu + sqrt((1 - u)^2 s^2 + u^2) z
     return (Var(z) * std::sqrt(std::pow((1 - u) * s, 2) + u * u) + (1 - u) * mu).value();
   };
-  const auto error = [&](Tensor (*sampler)(const Velocity&, Tensor, std::span<const double>), int n) {
+  const auto error = [&](Var (*sampler)(const Velocity&, Var, std::span<const double>), int n) {
     std::vector<double> u;
     for (int i = 0; i <= n; ++i) u.push_back(start * (1 - static_cast<double>(i) / n));
     return difference(sampler(velocity, exact(start), u), exact(0));
@@ -248,10 +243,10 @@ TEST_CASE("every formulation learns two moons, and samples from what it has lear
     Index counted = 0;
     for (std::size_t quarter = 0; quarter < 4; ++quarter) counted += report.quartiles.count[quarter];
     CHECK(counted == 50);
-    const WithValues averaged(trainer.model().network().parameters, trainer.sampling_weights());
     SampleRequest request = default_request(config);
     request.count = 200;
-    const Tensor x = generate(trainer.model(), request).x;
+    Tensor x;
+    trainer.with_sampling_weights([&](const DiffusionModel& model) { x = generate(model, request).x; });
     double squares = 0;
     for (const real value : x.values()) squares += static_cast<double>(value) * static_cast<double>(value) / 400;
     CHECK(squares == Approx(1).epsilon(0.35));  // the data's mean variance

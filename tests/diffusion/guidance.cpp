@@ -10,7 +10,7 @@ TEST_CASE("classifier-free guidance: one evaluation of both, the variance that o
   const Tensor x = noise({2, 3}, 1);
   Index evaluations = 0, rows = 0;
   // class number + 10 for the prediction, class number for the variance
-  const ConditionalNetwork network = [&](const Tensor& x_t, std::span<const double> t, std::span<const Index> labels) {
+  const ConditionalNetwork network = [&](const Var& x_t, std::span<const double> t, std::span<const Index> labels) {
     ++evaluations;
     rows = x_t.extent(0);
     REQUIRE(labels.size() == t.size());
@@ -20,11 +20,11 @@ TEST_CASE("classifier-free guidance: one evaluation of both, the variance that o
       for (Index c = 0; c < 6; ++c)
         y[n * 6 + c] = static_cast<real>(labels[n] + (c < 3 ? 10 : 0));
     }
-    return y;
+    return Var(y);
   };
   const std::vector<double> t{5, 5};
   const auto answer = [&](double scale) {
-    return with_guidance(network, {1, 4}, 7, scale, VarianceType::learned)(x, t);
+    return with_guidance(network, {1, 4}, 7, scale, VarianceType::learned)(x, t).value();
   };
   const Tensor guided = answer(3);
   CHECK(evaluations == 1);
@@ -68,10 +68,10 @@ TEST_CASE("dynamic thresholding: by each sample's quantile, and nothing within [
 
 TEST_CASE("every sampler heeds clamping and dynamic thresholding") {
   const Process process(respace(make_schedule("linear", 1000), "10"), MeanType::x0, VarianceType::fixed_small);
-  const NetworkFunction far = [](const Tensor& x, std::span<const double>) {
-    Tensor answer = Tensor::full(x.shape(), 3);
-    answer[0] = 1.5;
-    return answer;
+  const NetworkFunction far = [](const Var& x, std::span<const double>) {
+    Tensor output = Tensor::full(x.shape(), 3);
+    output[0] = 1.5;
+    return Var(output);
   };
   for (const Sampler& sampler : samplers()) {
     CAPTURE(std::string(sampler.name));
@@ -91,10 +91,10 @@ TEST_CASE("classifier guidance with the true gradient samples the class [Dhariwa
   const GaussianMixture both{{{0.5, {-0.6}, 0.2}, {0.5, {0.6}, 0.2}}}, one = gaussian_data(0.6, 0.2);
   const NoiseSchedule schedule = make_schedule("linear", 1000);
   const Process process(respace(schedule, "200"), MeanType::eps, VarianceType::fixed_small);
-  const ClassifierGradient gradient = [&](const Tensor& x_t, std::span<const double> t) {
-    const double sigma = sigma_of_step(schedule, t[0]), scale = std::sqrt(1 + sigma * sigma);
-    const Tensor x = (scale * Var(x_t)).value();
-    return (scale * (Var(one.score(x, sigma)) - both.score(x, sigma))).value();
+  const ClassifierGradient gradient = [&](const Var& x_t, std::span<const double> t) {
+    const double sigma = SigmaScale(schedule).sigma(t[0]), scale = std::sqrt(1 + sigma * sigma);
+    const Tensor x = (scale * x_t).value();
+    return scale * (Var(one.score(x, sigma)) - both.score(x, sigma));
   };
   const Shape shape{400, 1};
   for (const Sampler& sampler : samplers()) {

@@ -15,7 +15,8 @@ namespace reverie::inline REVERIE_PRECISION {
 inline double tolerance(double in_double, double in_float) { return sizeof(real) == 8 ? in_double : in_float; }
 
 /// The largest |a - b| / (1 + |b|) over all elements; infinite for a NaN or another shape.
-inline double difference(const Tensor& a, const Tensor& b) {
+inline double difference(const Var& a_, const Var& b_) {
+  const Tensor &a = a_.value(), &b = b_.value();
   double largest = a.shape() == b.shape() ? 0 : INFINITY;
   for (Index i = 0; i < a.size() && largest < INFINITY; ++i) {
     const double d =

@@ -128,12 +128,12 @@ TEST_CASE("for Gaussian data and the exact denoiser every term of the bound has 
     const std::vector<double> variances = variance.variances(schedule, s);
     const GaussianBound want = gaussian_bound(schedule, mu, s, variances);
     const Denoiser exact = gaussian_data(mu, s).denoiser();
-    const NetworkFunction model = [&](const Tensor& x_t, std::span<const double> original) {
+    const NetworkFunction model = [&](const Var& x_t, std::span<const double> original) {
       const auto t = static_cast<std::size_t>(original[0] / 5);
       const double sigma = schedule.sqrt_recipm1_alphas_cumprod[t];
-      const Var x0 = exact((Var(x_t) * std::sqrt(1 + sigma * sigma)).value(), sigma);
-      if (type != VarianceType::learned) return x0.value();
-      return concat({x0, Var(Tensor::full(x_t.shape(), static_cast<real>(std::log(variances[t]))))}, -1).value();
+      const Var x0 = exact(x_t * std::sqrt(1 + sigma * sigma), sigma);
+      if (type != VarianceType::learned) return x0;
+      return concat({x0, Var(Tensor::full(x_t.shape(), static_cast<real>(std::log(variances[t]))))}, -1);
     };
     // The terms are quadratic in x_0 and the noise, so four corners give the expectation over both exactly.
     const Tensor x0 = Tensor::from({4, 1}, {mu + s, mu + s, mu - s, mu - s});

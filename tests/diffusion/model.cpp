@@ -24,7 +24,8 @@ Config standard_normal(bool by_class = false) {
 }  // namespace
 
 TEST_CASE("DDIM backwards finds the noise that a sample comes from: on N(0, 1) x itself, but for the steps' length") {
-  const DiffusionModel model = build_model(standard_normal(), {{2}, {}});
+  const Config config = standard_normal();
+  const DiffusionModel model = build_model(config, {{2}, {}});
   const Tensor x0 = noise({40, 2});
   SampleRequest request = default_request(config);
   request.count = 40;
@@ -47,7 +48,8 @@ TEST_CASE("DDIM backwards finds the noise that a sample comes from: on N(0, 1) x
 }
 
 TEST_CASE("encoding is the same for any number of threads, tells its progress, and wants samples of the model's") {
-  const DiffusionModel model = build_model(standard_normal(), {{2}, {}});
+  const Config config = standard_normal();
+  const DiffusionModel model = build_model(config, {{2}, {}});
   const Tensor x0 = noise({600, 2});  // several tasks
   SampleRequest request = default_request(config);
   request.count = 600, request.steps = 10;
@@ -85,7 +87,8 @@ TEST_CASE("a sample is the same among how many others it is drawn") {
 }
 
 TEST_CASE("each sample has the class that is asked for") {
-  const DiffusionModel model = build_model(standard_normal(true), {{2}, {"a", "b"}});
+  const Config config = standard_normal(true);
+  const DiffusionModel model = build_model(config, {{2}, {"a", "b"}});
   SampleRequest request = default_request(config);
   request.count = 3, request.steps = 2;
   request.labels = {1, 1, 0};

@@ -201,33 +201,35 @@ TEST_CASE("a configuration that does not fit the data is refused") {
   Config config;
   config.model.attention_resolutions = {7};
   const auto made = [&](Shape shape, std::vector<std::string> classes) {
-    return error_of([&] { make_network(config, {shape, classes}); });
+    return error_of([&] { make_network(config.model, {shape, classes}, VarianceType::fixed_small, false, 0); });
   };
   CHECK(made({28, 28, 1}, {}) == "nothing");
   CHECK(contains(made({30, 28, 1}, {}), "multiples of 4"));
-  CHECK(contains(made({2}, {}), "want mlp"));
+  CHECK(contains(made({2}, {}), "need mlp"));
   CHECK(contains(made({32, 32, 1}, {}), "never 7 pixels high"));
   config.model.class_conditional = true;
   CHECK(contains(made({28, 28, 1}, {}), "no labels"));
   config.model.class_conditional = false, config.model.network = "mlp";
-  CHECK(contains(made({28, 28, 1}, {}), "want unet or dit"));
+  CHECK(contains(made({28, 28, 1}, {}), "need unet or dit"));
   config.model.network = "dit", config.model.patch_size = 4;
   CHECK(made({28, 28, 1}, {}) == "nothing");
   CHECK(contains(made({30, 28, 1}, {}), "patches of 4x4"));
-  CHECK(contains(made({2}, {}), "want mlp"));
+  CHECK(contains(made({2}, {}), "need mlp"));
 }
 
 TEST_CASE("the class table has a row for \"none\" where training hides labels, and only there") {
   Config config;
   config.model.network = "dit", config.model.class_conditional = true;
-  const auto rows = [&] {
-    return make_network(config, {{4, 4, 1}, {"a", "b"}})
+  const auto rows = [&](bool null_class) {
+    return make_network(config.model, {{4, 4, 1}, {"a", "b"}}, VarianceType::fixed_small, null_class, 0)
         ->parameters.find("y_embedder.embedding_table.weight")
         ->value.extent(0);
   };
-  CHECK(rows() == 2);
+  CHECK(rows(false) == 2);
+  CHECK(rows(true) == 3);
+  CHECK(!build_model(config, {{4, 4, 1}, {"a", "b"}}).has_null_class());
   config.train.label_dropout = 0.1;
-  CHECK(rows() == 3);
+  CHECK(build_model(config, {{4, 4, 1}, {"a", "b"}}).has_null_class());
 }
 
 TEST_CASE("every network of the table reads keys that there are, and refuses what can't be") {
@@ -239,7 +241,7 @@ TEST_CASE("every network of the table reads keys that there are, and refuses wha
     for (const char* key : network.keys) CHECK(keys.contains(concat("model.", key)));
     CHECK(error_of([&] { network.check(config.model); }) == "nothing");
   }
-  Config::NetworkFunction model;
+  NetworkOptions model;
   model.hidden = 126;
   CHECK(contains(error_of([&] { find_network("dit").check(model); }), "`model.hidden` must be a multiple of 4"));
   model.hidden = 20, model.num_heads = 3;

@@ -8,7 +8,8 @@ namespace {
 const Shape shape{3, 2, 2, 1};
 
 // A model that is not linear: a x + b cos(x + t / 1000).
-Tensor wave(const Tensor& x, std::span<const double> t) {
+Var wave(const Var& on, std::span<const double> t) {
+  const Tensor& x = on.value();
   Tensor y = Tensor::uninitialized(x.shape());
   const Index each = x.size() / x.extent(0);
   for (Index i = 0; i < x.size(); ++i) {
@@ -31,12 +32,12 @@ TEST_CASE("every sampler arrives at x_0 if the network knows it, and tells its o
     const Tensor x0 = clamp(Var(noise(shape, 1)), -1, 1).value();
     Index steps = 0;
     std::vector<double> asked;
-    const NetworkFunction model = [&](const Tensor&, std::span<const double> t) {
+    const NetworkFunction model = [&](const Var&, std::span<const double> t) {
       asked.push_back(t[0]);
-      return x0;
+      return Var(x0);
     };
     const Sampling sampling{
-        process, model, {}, seeded_noise(1, shape, 0), [&](Index step, const Tensor& x, const Tensor& pred_x0) {
+        process, model, {}, seeded_noise(1, shape, 0), [&](Index step, const Var& x, const Var& pred_x0) {
           CHECK(step == steps++);
           CHECK(x.shape() == shape);
           CHECK(difference(pred_x0, x0) == 0);
@@ -85,12 +86,12 @@ TEST_CASE("DDIM on the exact denoiser of N(mu, s^2) approaches the flow that map
     const Process process(respace(make_schedule("cosine", 1000), fine == 0 ? "ddim100" : "ddim200"), MeanType::x0,
                           VarianceType::fixed_small);
     const std::vector<double> alpha_bars = make_schedule("cosine", 1000).alphas_cumprod;
-    const NetworkFunction exact = [&](const Tensor& x, std::span<const double> t) {
+    const NetworkFunction exact = [&](const Var& x, std::span<const double> t) {
       const double ab = alpha_bars[t[0]];
-      return ((s * s * std::sqrt(ab) * Var(x) + (1 - ab) * mu) / (s * s * ab + 1 - ab)).value();
+      return (s * s * std::sqrt(ab) * x + (1 - ab) * mu) / (s * s * ab + 1 - ab);
     };
     const Tensor x_T = Tensor::from({2, 1}, {-1.5, 0.8});
-    const Tensor got = sample_ddim({process, exact, {.clip = false}, nullptr}, x_T);
+    const Var got = sample_ddim({process, exact, {.clip = false}, nullptr}, x_T);
     errors[fine] = difference(got, (Var(x_T) * s + mu).value());
   }
   CHECK(errors[0] < 0.02);
@@ -102,7 +103,7 @@ TEST_CASE("samplers say what they can't do") {
   const Process process(make_schedule("cosine", 20), MeanType::eps, VarianceType::fixed_small);
   const Sampling sampling{process, wave, {.clip = true, .eta = 3}, seeded_noise(7, shape, 0)};
   CHECK_THROWS_AS(sample_ddim(sampling, starting_noise(7, shape, 0)), UsageError);
-  CHECK(contains(error_of([] { sampler_options(find_sampler("ddpm"), {{"eta", 1}}); }), "ddpm has no parameters"));
+  CHECK(contains(error_of([] { sampler_options(find_sampler("ddpm"), {{"eta", 1}}); }), "ddpm has no options"));
   CHECK(contains(error_of([] { sampler_options(find_sampler("heun"), {{"eta", 1}}); }), "s_churn"));
   CHECK(contains(error_of([] { sampler_options(find_sampler("lms"), {{"order", 0}}); }), "order is 0"));
   CHECK(contains(error_of([] { sampler_options(find_sampler("unipc"), {}, "bh3"); }), "bh2, bh1"));
@@ -124,10 +125,10 @@ TEST_CASE("DDIM backwards and then forwards comes back the nearer, the smaller t
 TEST_CASE("a chain that ends in pure noise: every sampler uses what the network says of x_0 there [Lin23]") {
   const Process process(with_zero_terminal_snr(make_schedule("cosine", 50)), MeanType::v, VarianceType::fixed_small);
   const Tensor mean = noise(shape, 4);
-  const NetworkFunction knows = [&](const Tensor& x_t, std::span<const double> t) {  // v for a known x_0
+  const NetworkFunction knows = [&](const Var& x_t, std::span<const double> t) {  // v for a known x_0
     const std::vector<Index> all = all_at(x_t.extent(0), static_cast<Index>(std::lround(t[0])));
     const Var eps = process.eps_from_x0(x_t, all, mean);
-    return process.target(mean, all, eps).value();
+    return process.target(mean, all, eps);
   };
   for (const char* name : {"ddpm", "ddim", "pndm"}) {
     CAPTURE(std::string(name));

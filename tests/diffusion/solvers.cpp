@@ -10,7 +10,7 @@ const Shape points{5, 1};
 Tensor run(const char* name, const OptionValues& parameters, const Denoiser& denoise, std::span<const double> sigmas,
            const Tensor& x, const NoiseSource& noise = nullptr, const std::string& solver_type = "") {
   const Sampler& sampler = find_sampler(name);
-  return sampler.sigma(denoise, x, sigmas, sampler_options(sampler, parameters, solver_type), noise, nullptr);
+  return sampler.sigma(denoise, x, sigmas, sampler_options(sampler, parameters, solver_type), noise, nullptr).value();
 }
 
 double mean_of(const Tensor& x) { return static_cast<double>(mean(Var(x)).item()); }
@@ -88,18 +88,19 @@ TEST_CASE("a model is the same, to the samplers, in the chain's form and in the 
   const NoiseSchedule schedule = make_schedule("cosine", 100);
   const Denoiser denoise = two_gaussians().denoiser();
   const Tensor x = noise(points, 2);
+  const SigmaScale scale(schedule);
   for (const MeanKind& kind : mean_kinds()) {
     CAPTURE(std::string(kind.name));
     const Process process(schedule, kind.type, VarianceType::fixed_small);
-    const Denoiser back = off_tape(chain_denoiser(process, off_tape(chain_network(process, denoise)), false));
+    const Denoiser back = chain_denoiser(process, chain_network(process, denoise));
     for (const double sigma : {0.05, 0.7, 9.0}) {
-      CHECK(sigma_of_step(schedule, step_of_sigma(schedule, sigma)) == doctest::Approx(sigma));
+      CHECK(scale.sigma(scale.step(sigma)) == doctest::Approx(sigma));
       CHECK(difference(back(x, sigma), denoise(x, sigma)) < tolerance(1e-10, 1e-4));
     }
   }
-  CHECK(step_of_sigma(schedule, schedule.sqrt_recipm1_alphas_cumprod[37]) == 37);
-  CHECK(step_of_sigma(schedule, 1e-9) == 0);
-  CHECK(step_of_sigma(schedule, 1e9) == 99);
+  CHECK(scale.step(schedule.sqrt_recipm1_alphas_cumprod[37]) == 37);
+  CHECK(scale.step(1e-9) == 0);
+  CHECK(scale.step(1e9) == 99);
 }
 
 TEST_CASE("stochastic samplers of a Gaussian have its mean and variance") {
@@ -123,7 +124,7 @@ TEST_CASE("noise is what eta and churn say: none is asked for without them") {
   const std::vector<double> sigmas = make_sigmas("karras", 6);
   const Tensor x = (80 * Var(noise(points))).value();
   for (const Sampler& sampler : samplers()) {
-    if (sampler.sigma == nullptr) continue;
+    if (!sampler.sigma) continue;
     CAPTURE(std::string(sampler.name));
     CHECK_NOTHROW(sampler.sigma(denoise, x, sigmas, {}, nullptr, nullptr));
   }
@@ -134,13 +135,13 @@ TEST_CASE("no sampler makes a NaN of extreme noise levels, in either precision")
   const std::vector<double> far_apart = {1e5, 3e4, 2.9999e4, 20, 1, 0.9999999, 1e-3, 1e-5, 0};
   const Tensor x = (1e5 * Var(noise(points))).value();
   for (const Sampler& sampler : samplers()) {
-    if (sampler.sigma == nullptr) continue;
+    if (!sampler.sigma) continue;
     for (const double eta : {0.0, 1.0, 1.5}) {
       CAPTURE(std::string(sampler.name));
       CAPTURE(eta);
       SamplerOptions options = sampler_options(sampler, {});
       options.eta = eta;
-      const Tensor got = sampler.sigma(denoise, x, far_apart, options, seeded_noise(1, points, 0), nullptr);
+      const Tensor got = sampler.sigma(denoise, x, far_apart, options, seeded_noise(1, points, 0), nullptr).value();
       for (const real value : got.values()) CHECK(std::isfinite(value));
     }
   }

@@ -106,7 +106,7 @@ TEST_CASE("a resumed run has the bits of one that never stopped") {
 
 TEST_CASE("shards are as large as their samples allow, unless the configuration says how large") {
   Config config = small();
-  CHECK(shard_size(config, {28, 28, 1}) == 8);
+  CHECK(complete(config.train, {28, 28, 1}).shard_size == 8);
   config.train.shard_size = 0;
   for (const auto& [sample, size] : {std::pair<Shape, Index>{{2}, 128},
                                      {{8, 8, 3}, 8},
@@ -115,7 +115,7 @@ TEST_CASE("shards are as large as their samples allow, unless the configuration 
                                      {{64, 64, 3}, 2},
                                      {{96, 64, 3}, 1},
                                      {{512, 512, 3}, 1}})
-    CHECK(shard_size(config, sample) == size);
+    CHECK(complete(config.train, sample).shard_size == size);
   const PointSet moons = toy("two_moons", 200, 1);
   Config said = config;
   said.train.shard_size = 128;
@@ -192,7 +192,7 @@ TEST_CASE("a sample is the same whatever the count and the number of threads; cl
   const PointSet moons = toy("two_moons", 100, 1);
   ConfiguredTrainer trainer(small(), moons);
   for (int i = 0; i < 5; ++i) trainer.step();
-  SampleRequest request = default_request(trainer.model().config);
+  SampleRequest request = default_request(trainer.config);
   request.count = 40, request.steps = 5, request.seed = 3, request.guidance = 2;
   const Samples many = generate(trainer.model(), request);
   set_threads(3);

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "data/toy.h"
+#include "tests/diffusion/configured_trainer.h"
 #include "tests/helpers.h"
 
 using namespace reverie;
