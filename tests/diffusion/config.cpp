@@ -40,9 +40,9 @@ TEST_CASE("a bad configuration is one line that names key, place and remedy") {
   CHECK(parsed("[train]\nstepz = 3") == "my.toml: unknown key `train.stepz`; did you mean `train.steps`?");
   CHECK(parsed("[trian]\nsteps = 3") == "my.toml: unknown key `trian.steps`; did you mean `train.steps`?");
   CHECK(parsed("steps = 3") == "my.toml: unknown key `steps`; did you mean `train.steps`?");
-  CHECK(parsed("[train]\nsteps = 1.5") == "my.toml: `train.steps` wants a whole number");
-  CHECK(parsed("[train]\nsteps = \"many\"") == "my.toml: `train.steps` wants a whole number");
-  CHECK(parsed("[model]\nchannel_mult = 2") == "my.toml: `model.channel_mult` wants a list, like [1, 2]");
+  CHECK(parsed("[train]\nsteps = 1.5") == "my.toml: `train.steps` expects a whole number");
+  CHECK(parsed("[train]\nsteps = \"many\"") == "my.toml: `train.steps` expects a whole number");
+  CHECK(parsed("[model]\nchannel_mult = 2") == "my.toml: `model.channel_mult` expects a list, like [1, 2]");
   CHECK(contains(parsed("[train]\nsteps = \n"), "my.toml:2: "));
   Config config;
   CHECK(error_of([&] { set_config(config, "train.steps"); }) == "--set train.steps: wants key=value");
@@ -103,7 +103,7 @@ TEST_CASE("a slip of the hand does not fill the memory: numbers have a largest v
   for (const char* value : {"nan", "inf", "-inf"}) {
     Config config;
     for (const char* key : {"train.learning_rate", "diffusion.huber", "sample.guidance"})
-      CHECK(contains(error_of([&] { set_config(config, concat(key, "=", value)); }), "wants a number"));
+      CHECK(contains(error_of([&] { set_config(config, concat(key, "=", value)); }), "expects a number"));
     CHECK_THROWS_AS(set_config(config, concat("train.ema_rates=[", value, "]")), UsageError);
     CHECK_THROWS_AS(set_config(config, concat("diffusion.schedule_parameters={ tau = ", value, " }")), UsageError);
   }

@@ -91,7 +91,7 @@ TEST_CASE("a state dict of another network: the first name that is missing, left
   dict.tensors.erase("out.2.bias");
   CHECK(contains(refusal(dict), "x.safetensors: `state dict` lacks out.2.bias"));
   dict.tensors["out.2.bias"] = to_stored(Tensor::zeros({2}));
-  CHECK(contains(refusal(dict), "`state dict/out.2.bias` has shape [2], the network wants [1]"));
+  CHECK(contains(refusal(dict), "`state dict/out.2.bias` has shape [2], the network expects [1]"));
   dict.tensors["out.2.bias"] = bias;
   dict.tensors["label_emb.weight"] = bias;
   CHECK(contains(refusal(dict), "`state dict` has label_emb.weight, which the network lacks"));
