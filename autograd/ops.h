@@ -11,8 +11,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 // ---- arithmetic.cpp: elementwise, with numpy's broadcasting
 Var operator+(const Var& a, const Var& b);
-Var operator+(const Var& a,
-              Var&& b);  ///< reuses b's memory if nothing else holds it, as at the end of a residual block
+Var operator+(const Var& a, Var&& b);  ///< reuses b's memory if nothing else holds it
 Var operator-(const Var& a, const Var& b);
 Var operator*(const Var& a, const Var& b);
 Var operator/(const Var& a, const Var& b);
@@ -60,8 +59,8 @@ Var conv_transpose2d(const Var& x, const Var& weight, const Var& bias, const Con
 
 // ---- resample.cpp: [N,H,W,C]
 Var upsample_nearest(const Var& x, Index scale);
-Var avg_pool2d(const Var& x, Index kernel,
-               Index stride);  ///< no padding; pixels that do not fill a window are left out
+/// Averages without padding; pixels that do not fill a window are left out.
+Var avg_pool2d(const Var& x, Index kernel, Index stride);
 
 // ---- norm.cpp
 /// Normalises each of `groups` groups of channels over all positions of a sample. x: [N,...,C], weight, bias: [C].

@@ -13,13 +13,13 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Waits until what was written to a file, or the names in a folder, are on disk.
+// Waits until the content of a file, or the names in a folder, are on disk.
 void flush_to_disk(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const bool flushed = file >= 0 && ::fsync(file) == 0;
   const int error = errno;
   if (file >= 0) ::close(file);
-  // Some file systems can't flush a folder and say so with EINVAL: nothing more can be done there.
+  // Some file systems can't flush a folder and return EINVAL; there is nothing more to do then.
   if (!flushed && error != EINVAL) throw Error(path, ": can't be flushed to disk: ", std::strerror(error));
 }
 
@@ -30,16 +30,15 @@ void write_bytes(const std::string& path, std::span<const char> bytes) {
   int error = file < 0 ? errno : 0;
   while (error == 0 && !bytes.empty()) {
     const ssize_t count = ::write(file, bytes.data(), bytes.size());
-    if (count >= 0) bytes = bytes.subspan(static_cast<std::size_t>(count));
+    if (count >= 0) bytes = bytes.subspan(count);
     if (count < 0 && errno != EINTR) error = errno;
   }
-  if (file >= 0 && ::close(file) != 0 && error == 0)
-    error = errno;  // network file systems report a full disk only here
+  if (file >= 0 && ::close(file) != 0 && error == 0) error = errno;  // where network file systems report a full disk
   if (error != 0) throw Error(path, ": can't be written: ", std::strerror(error));
 }
 
 void write_atomically(const std::string& path, const std::function<void(const std::string&)>& write) {
-  // The process id keeps two programs that write the same file from writing into one another's temporary.
+  // The process id keeps the temporary files of two programs apart that write the same file.
   const std::string temporary = concat(path, ".tmp.", ::getpid());
   try {
     write(temporary);

@@ -7,13 +7,13 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Writes a file in one go, in place of any that was there. Throws Error with the system's reason if that fails, as it
-/// does on a full disk; part of the file may be there then.
+/// Writes a whole file, replacing any of that name. Throws Error with the system's reason if that fails (a full disk);
+/// then part of the file may remain.
 void write_bytes(const std::string& path, std::span<const char> bytes);
 
-/// Writes a file so that `path` holds either the old content or the whole of the new one, whatever happens in between:
-/// `write` fills a file beside it (the name that it is given), which is flushed to disk and then renamed.
-/// On any failure the temporary file is removed, the old file stays, and the exception goes on.
+/// Writes a file so that at any moment `path` holds either the old content or all of the new content: `write` fills a
+/// temporary file in the same folder, which is flushed to disk and then renamed. On failure, removes the temporary
+/// file, leaves the old one, and rethrows the exception.
 void write_atomically(const std::string& path, const std::function<void(const std::string& temporary_path)>& write);
 
 }  // namespace reverie::inline REVERIE_PRECISION

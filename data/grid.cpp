@@ -9,12 +9,12 @@ namespace reverie::inline REVERIE_PRECISION {
 
 Picture grid(const Tensor& images, Index columns, Index scale) {
   if (images.rank() != 4 || images.size() == 0 || (images.extent(3) != 1 && images.extent(3) != 3)) {
-    throw ShapeError("grid: ", images.shape(), " are no images [n,H,W,C] of 1 or 3 channels");
+    throw ShapeError("grid: expects [n,H,W,1] or [n,H,W,3], got ", images.shape());
   }
   constexpr Index border = 4, readable = 100;
   constexpr std::uint8_t grey = 96;
   const Index n = images.extent(0), height = images.extent(1), width = images.extent(2), channels = images.extent(3);
-  if (columns <= 0) columns = static_cast<Index>(std::ceil(std::sqrt(static_cast<double>(n))));
+  if (columns <= 0) columns = std::ceil(std::sqrt(double(n)));
   columns = std::min(columns, n);
   if (scale <= 0) scale = std::max<Index>(1, (readable + height / 2) / height);
   const Index rows = (n + columns - 1) / columns, cell_height = scale * height + border,

@@ -27,7 +27,7 @@ std::vector<const char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
-// HDF5 prints a stack of its own for every failure; ours is one line.
+// Stops HDF5 from printing an error stack for every failure; our errors are one line.
 void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 }  // namespace
@@ -49,9 +49,9 @@ Hdf5File Hdf5File::open(const std::string& path) {
 
 Hdf5File Hdf5File::create(const std::string& path) {
   silence_hdf5();
-  write_bytes(path, {});  // says at once that the place can't be written
+  write_bytes(path, {});  // fails now if the file can't be written
   const hid_t file = create_in_memory(path);
-  if (file < 0) throw Error(path, ": HDF5 can't start a new file");
+  if (file < 0) throw Error(path, ": HDF5 can't create a file");
   return {path, file, true};
 }
 
@@ -75,9 +75,9 @@ void Hdf5File::close() {
   if (!writing_) return;
   const bool complete = H5Fflush(file, H5F_SCOPE_LOCAL) >= 0;
   const ssize_t size = H5Fget_file_image(file, nullptr, 0);
-  std::vector<char> image(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  std::vector<char> image(std::max<ssize_t>(size, 0));
   if (!complete || size <= 0 || H5Fget_file_image(file, image.data(), image.size()) != size) {
-    throw Error(path_, ": HDF5 can't put the file together");
+    throw Error(path_, ": HDF5 can't build the file");
   }
   write_bytes(path_, image);
 }
@@ -151,7 +151,7 @@ void Hdf5File::write_strings(const std::string& dataset, const std::vector<std::
 }
 
 void Hdf5File::write_stored(const std::string& dataset, const StoredTensor& values) {
-  // HDF5 takes "a/b" for b in the group a, "." for the group itself, and a name to end at a zero.
+  // HDF5 reads "a/b" as b in group a and "." as the group itself, and ends a name at a zero byte.
   const std::string parts = "/" + dataset + "/";
   if (parts.find("//") != std::string::npos || parts.find("/./") != std::string::npos ||
       dataset.find('\0') != std::string::npos)
@@ -177,7 +177,7 @@ bool Hdf5File::attribute_is_string(const std::string& object, const std::string&
 std::string Hdf5File::read_string_attribute(const std::string& object, const std::string& name) const {
   const auto strings = read_strings_attribute(object, name);
   if (strings.size() == 1) return strings[0];
-  throw Error(path_, ": `", object, "@", name, "` has ", strings.size(), " strings, wants one");
+  throw Error(path_, ": `", object, "@", name, "` has ", strings.size(), " strings, expected one");
 }
 
 std::vector<std::string> Hdf5File::read_strings_attribute(const std::string& object, const std::string& name) const {

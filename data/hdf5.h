@@ -10,73 +10,73 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// An HDF5 file. Objects are named by paths from the root ("weights/out.2.bias"; "/" is the root itself). Every failure
-/// is an Error of one line that names the file, the object and what is wrong with it. The HDF5 library is not
-/// thread-safe as it is commonly built: use files from one thread at a time, all of them.
+/// throws an Error of one line with the file, the object and the cause. The HDF5 library is usually not built
+/// thread-safe: use all HDF5 files of a process from one thread at a time.
 class Hdf5File {
  public:
-  /// Whether there is a file, and it is HDF5.
+  /// Whether the file exists and is HDF5.
   static bool is_hdf5(const std::string& path);
   /// Opens for reading. Throws Error for a file that is missing, not HDF5, truncated or damaged.
   static Hdf5File open(const std::string& path);
-  /// Starts a new file, in place of any that was there. It is put together in memory and written by close(): the HDF5
+  /// Starts a new file, replacing any of that name. It is built in memory and written by close(), because the HDF5
   /// library itself does not survive a full disk. For files that must not be lost see data/atomic_file.h.
   static Hdf5File create(const std::string& path);
 
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
-  ~Hdf5File();  ///< a new file that was not closed has not been written
-  /// Writes a new file, and closes. Throws Error if that fails, as it does on a full disk.
+  ~Hdf5File();  ///< discards a new file that was not closed
+  /// Writes a new file and closes it. Throws Error if that fails (a full disk).
   void close();
   const std::string& path() const { return path_; }
 
   bool has(const std::string& object) const;
-  /// The names directly in a group, sorted.
+  /// The names in a group, sorted.
   std::vector<std::string> list(const std::string& group = "/") const;
-  /// All datasets below a group, by their paths from it, sorted group by group.
+  /// All datasets in and below a group, as paths from it, sorted group by group.
   std::vector<std::string> datasets(const std::string& group = "/") const;
   Shape shape(const std::string& dataset) const;
   /// "uint8", "int64", "float32", "float64", "string", ... ("other" for compound types and the like).
   std::string type(const std::string& dataset) const;
 
-  /// Any integers or floats, converted.
+  /// Any integers or floats, converted to `real` or double.
   Tensor read_tensor(const std::string& dataset) const;
   std::vector<double> read_doubles(const std::string& dataset) const;
   /// Any integers; a dataset of floats is an Error.
   std::vector<Index> read_int64(const std::string& dataset) const;
-  /// Bytes, all or rows [first, last) along axis 0; any other type is an Error.
+  /// Bytes, all or rows [first, last) of axis 0; any other type is an Error.
   std::vector<std::uint8_t> read_uint8(const std::string& dataset) const;
   std::vector<std::uint8_t> read_uint8(const std::string& dataset, Index first, Index last) const;
   std::vector<std::string> read_strings(const std::string& dataset) const;
-  /// Integers, floats (bfloat16 too) and h5py's booleans, no bit changed; any other type is an Error.
+  /// Integers, floats (bfloat16 too) and h5py's booleans, bit for bit; any other type is an Error.
   StoredTensor read_stored(const std::string& dataset) const;
 
-  /// Each makes a new dataset, and the groups on the way to it. Throws Error if the name is taken.
-  /// Integers are compressed (chunks of whole rows, shuffle, gzip) unless they are few; reals are stored as they are.
-  /// All has checksums, so that damage is an Error when it is read.
+  /// These create a dataset, and the groups in its path. They throw Error if the name is taken.
+  /// Integers are compressed (chunks of whole rows, shuffle, gzip) unless they are few; reals are not.
+  /// Everything has checksums, so reading damaged data is an Error.
   void write_tensor(const std::string& dataset, const Tensor& values);
   void write_doubles(const std::string& dataset, const Shape& shape, const std::vector<double>& values);
   void write_int64(const std::string& dataset, const Shape& shape, const std::vector<Index>& values);
   void write_uint8(const std::string& dataset, const Shape& shape, const std::vector<std::uint8_t>& values);
   void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< UTF-8
-  /// Under types that h5py knows: booleans are its enumeration, bfloat16 a float that it reads as float32.
+  /// In types that h5py knows: booleans are its enumeration, bfloat16 is a float type that it reads as float32.
   void write_stored(const std::string& dataset, const StoredTensor& values);
 
   std::vector<std::string> attributes(const std::string& object) const;
   bool has_attribute(const std::string& object, const std::string& name) const;
-  bool attribute_is_string(const std::string& object, const std::string& name) const;  ///< a single one
-  /// A single string, whether of fixed or variable length, null-terminated, null-padded or space-padded.
+  bool attribute_is_string(const std::string& object, const std::string& name) const;  ///< a single string
+  /// A single string of fixed or variable length, null-terminated, null-padded or space-padded.
   std::string read_string_attribute(const std::string& object, const std::string& name) const;
   std::vector<std::string> read_strings_attribute(const std::string& object, const std::string& name) const;
   Index read_int_attribute(const std::string& object, const std::string& name) const;
-  double read_double_attribute(const std::string& object, const std::string& name) const;  ///< an integer will do
+  double read_double_attribute(const std::string& object, const std::string& name) const;  ///< or an integer
 
-  /// Set an attribute, in place of one of the same name. An object that doesn't exist is made, as a group.
+  /// These set an attribute, replacing any of that name. An object that doesn't exist is created, as a group.
   void write_attribute(const std::string& object, const std::string& name, std::string_view value);
   void write_attribute(const std::string& object, const std::string& name, const std::vector<std::string>& values);
   void write_attribute(const std::string& object, const std::string& name, double value);
   template <std::integral T>
   void write_attribute(const std::string& object, const std::string& name, T value) {
-    write_int_attribute(object, name, static_cast<Index>(value));
+    write_int_attribute(object, name, value);
   }
 
  private:

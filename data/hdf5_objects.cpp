@@ -16,17 +16,17 @@ herr_t append_name(hid_t, const char* name, const Info*, void* names) {
   return 0;
 }
 
-/// The datasets below a group, with an end: links may lead back to a group above.
+/// Collects the datasets below a group. Links may lead back to a group above, so the number of links is limited.
 struct Descent {
-  static constexpr std::size_t most_links = 1'000'000, longest_path = 1024;
+  static constexpr Index max_links = 1'000'000, max_path = 1024;
   const Objects& objects;
   const std::string& top;
   std::vector<std::string> found = {};
-  std::size_t links = 0;
+  Index links = 0;
 
   void into(const std::string& below) {
     for (const std::string& name : objects.children(top + "/" + below)) {
-      if (++links > most_links || below.size() > longest_path) {
+      if (++links > max_links || std::ssize(below) > max_path) {
         objects.fail(top, "has no end: a group in it leads back to one above");
       }
       const Handle child = objects.object(top + "/" + below + name);
@@ -36,11 +36,11 @@ struct Descent {
   }
 };
 
-// How a dataset lies in the file, so that damage is found when it is read: small ones in their header, which HDF5
-// guards with a checksum, larger ones in chunks of whole rows with a checksum each. Chunks of up to 256 KiB: a batch of
-// rows is read without unpacking much else, and gzip has enough to find what repeats. Shuffle puts the equal upper
-// bytes of small integers side by side.
-void lay_out(hid_t creation, const Shape& shape, Index element_bytes, Storage storage) {
+// Sets the layout of a dataset so that reading detects damage: small datasets are stored in their header, which has a
+// checksum, larger ones in chunks of whole rows with a checksum each. Chunks of up to 256 KiB are small enough to read
+// a batch of rows without decompressing much else, and large enough to compress well. Shuffle groups the equal upper
+// bytes of small integers.
+void set_layout(hid_t creation, const Shape& shape, Index element_bytes, Storage storage) {
   constexpr Index chunk_bytes = 256 * 1024, few_bytes = 4096;
   const Index bytes = shape.size() * element_bytes;
   if (bytes <= few_bytes) {
@@ -49,7 +49,7 @@ void lay_out(hid_t creation, const Shape& shape, Index element_bytes, Storage st
   }
   std::vector<hsize_t> chunk(shape.begin(), shape.end());
   const Index count = (bytes + chunk_bytes - 1) / chunk_bytes;
-  chunk[0] = static_cast<hsize_t>((shape[0] + count - 1) / count);  // the last is stored whole: all alike waste least
+  chunk[0] = (shape[0] + count - 1) / count;  // the last chunk is stored in full, so equal chunks waste least
   H5Pset_chunk(creation, shape.rank(), chunk.data());
   if (storage == Storage::compressed) {
     H5Pset_shuffle(creation);
@@ -64,10 +64,10 @@ Handle make_space(const Shape& shape) {
           H5Sclose};
 }
 
-// How an object comes about. No times: the same content is the same file, whenever it is written. An object that keeps
-// its attributes and links in order has a header of HDF5's newer kind, which a checksum guards; a group's links stay in
-// it however many they are, for HDF5 1.10 crashes on damaged tables of them.
-Handle creation_of(hid_t property_class) {
+// The creation properties of an object. No times, so that equal content gives equal files. Tracking the creation order
+// makes HDF5 use its newer object headers, which have checksums. A group's links stay in its header however many there
+// are, because HDF5 1.10 crashes on damaged link tables.
+Handle creation_properties(hid_t property_class) {
   Handle list(H5Pcreate(property_class), H5Pclose);
   H5Pset_obj_track_times(list, false);
   H5Pset_attr_creation_order(list, H5P_CRT_ORDER_TRACKED);
@@ -79,18 +79,18 @@ Handle creation_of(hid_t property_class) {
   return list;
 }
 
-void make_group(const Objects& objects, const std::string& name) {
+void create_group(const Objects& objects, const std::string& name) {
   if (objects.has(name)) return;
-  if (const auto slash = name.rfind('/'); slash != std::string::npos) make_group(objects, name.substr(0, slash));
-  const Handle creation = creation_of(H5P_GROUP_CREATE);
+  if (const auto slash = name.rfind('/'); slash != std::string::npos) create_group(objects, name.substr(0, slash));
+  const Handle creation = creation_properties(H5P_GROUP_CREATE);
   const Handle group(H5Gcreate2(objects.file, name.c_str(), H5P_DEFAULT, creation, H5P_DEFAULT), H5Gclose);
-  if (group < 0) objects.fail(name, "can't be made a group: a dataset stands in its way");
+  if (group < 0) objects.fail(name, "can't be created: a dataset has the name of one of its groups");
 }
 
 }  // namespace
 
 bool Objects::has(const std::string& name) const {
-  for (std::size_t end = name.find('/', 1);; end = name.find('/', end + 1)) {  // HDF5 asks link by link
+  for (std::size_t end = name.find('/', 1);; end = name.find('/', end + 1)) {  // H5Lexists checks one link only
     const std::string part = name.substr(0, end);
     const bool is_root = part.find_first_not_of('/') == std::string::npos;
     if (!is_root && H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0) return false;
@@ -143,17 +143,17 @@ std::vector<std::string> Objects::attributes(const std::string& name) const {
 }
 
 Values::Values(const Objects& objects, std::string name, Handle object, hid_t type(hid_t), hid_t space(hid_t),
-               bool accepts(H5T_class_t), const char* wanted)
+               bool accepts(H5T_class_t), const char* expected)
     : objects_(objects),
       name_(std::move(name)),
       object_(std::move(object)),
       type_(type(object_), H5Tclose),
       space_(space(object_), H5Sclose) {
   if (type_ < 0 || space_ < 0) objects.fail(name_, "can't be opened: the file is damaged");
-  if (!accepts(H5Tget_class(type_))) objects.fail(name_, "is ", type_name(), ", wants ", wanted);
+  if (!accepts(H5Tget_class(type_))) objects.fail(name_, "is ", type_name(), ", expected ", expected);
   if (H5Sget_simple_extent_type(space_) == H5S_NULL) objects.fail(name_, "is empty");
   const int rank = H5Sget_simple_extent_ndims(space_);
-  if (rank > Shape::max_rank) objects.fail(name_, "has ", rank, " axes; ", Shape::max_rank, " is the most");
+  if (rank > Shape::max_rank) objects.fail(name_, "has ", rank, " axes, the maximum is ", Shape::max_rank);
   std::array<hsize_t, Shape::max_rank> extents{};
   H5Sget_simple_extent_dims(space_, extents.data(), nullptr);
   try {
@@ -165,7 +165,7 @@ Values::Values(const Objects& objects, std::string name, Handle object, hid_t ty
 
 Values Values::of_bytes(const Objects& objects, const std::string& name) {
   Values values = of_dataset(objects, name);
-  if (values.type_name() != "uint8") objects.fail(name, "is ", values.type_name(), ", wants uint8");
+  if (values.type_name() != "uint8") objects.fail(name, "is ", values.type_name(), ", expected uint8");
   return values;
 }
 
@@ -196,11 +196,11 @@ std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {
     objects_.fail(name_, "of shape ", shape_, " has no rows ", first, " to ", last);
   }
   const Shape part = shape_.with(0, last - first);
-  std::vector<std::uint8_t> values(static_cast<std::size_t>(part.size()));
+  std::vector<std::uint8_t> values(part.size());
   if (values.empty()) return values;
   const std::vector<hsize_t> count(part.begin(), part.end());
   std::vector<hsize_t> start(count.size());
-  start[0] = static_cast<hsize_t>(first);
+  start[0] = first;
   H5Sselect_hyperslab(space_, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
   const Handle memory(H5Screate_simple(part.rank(), count.data(), nullptr), H5Sclose);
   read(H5T_NATIVE_UINT8, values.data(), memory, space_);
@@ -208,7 +208,7 @@ std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {
 }
 
 std::vector<std::string> Values::strings() const {
-  std::vector<std::string> strings(static_cast<std::size_t>(shape_.size()));
+  std::vector<std::string> strings(shape_.size());
   if (H5Tis_variable_str(type_) > 0) {
     std::vector<char*> texts(strings.size(), nullptr);
     read(type_, texts.data());
@@ -231,13 +231,13 @@ std::vector<std::string> Values::strings() const {
 
 StoredTensor Values::stored() const {
   const auto dtype = dtype_of(type_);
-  if (!dtype) objects_.fail(name_, "is ", type_name(), ", wants numbers that PyTorch has");
+  if (!dtype) objects_.fail(name_, "is ", type_name(), ", expected a type of number that PyTorch has");
   StoredTensor values{*dtype, shape_, {}};
   const Index bytes = shape_.size() * info(*dtype).bytes;
   try {
-    values.bytes.resize(static_cast<std::size_t>(bytes));
+    values.bytes.resize(bytes);
   } catch (const std::bad_alloc&) {
-    objects_.fail(name_, "of shape ", shape_, " needs ", bytes, " bytes of memory, more than there is");
+    objects_.fail(name_, "of shape ", shape_, " needs ", bytes, " bytes, more memory than there is");
   }
   read(Handle(make_hdf5_type(*dtype), H5Tclose), values.bytes.data());
   return values;
@@ -245,11 +245,11 @@ StoredTensor Values::stored() const {
 
 void write_values(const Objects& objects, const std::string& name, const Shape& shape, Index count, hid_t type,
                   const void* values, Storage storage) {
-  if (count != shape.size()) objects.fail(name, "of shape ", shape, " wants ", shape.size(), " values, not ", count);
-  if (objects.has(name)) objects.fail(name, "is there already");
-  if (const auto slash = name.rfind('/'); slash != std::string::npos) make_group(objects, name.substr(0, slash));
-  const Handle space = make_space(shape), creation = creation_of(H5P_DATASET_CREATE);
-  lay_out(creation, shape, static_cast<Index>(H5Tget_size(type)), storage);
+  if (count != shape.size()) objects.fail(name, "of shape ", shape, " expects ", shape.size(), " values, got ", count);
+  if (objects.has(name)) objects.fail(name, "exists already");
+  if (const auto slash = name.rfind('/'); slash != std::string::npos) create_group(objects, name.substr(0, slash));
+  const Handle space = make_space(shape), creation = creation_properties(H5P_DATASET_CREATE);
+  set_layout(creation, shape, H5Tget_size(type), storage);
   const Handle dataset(H5Dcreate2(objects.file, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT),
                        H5Dclose);
   const bool written =
@@ -259,23 +259,23 @@ void write_values(const Objects& objects, const std::string& name, const Shape& 
 
 void set_attribute(const Objects& objects, const std::string& object, const std::string& name, const Shape& shape,
                    hid_t type, const void* value) {
-  make_group(objects, object);
+  create_group(objects, object);
   const Handle owner = objects.object(object), space = make_space(shape);
   if (H5Aexists(owner, name.c_str()) > 0) H5Adelete(owner, name.c_str());
   const Handle attribute(H5Acreate2(owner, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
-  // HDF5 refuses the null pointer of an empty list.
+  // HDF5 rejects the null pointer of an empty list.
   if (attribute < 0 || (shape.size() > 0 && H5Awrite(attribute, type, value) < 0)) {
-    objects.fail(object, "can't be given the attribute `", name, "`");
+    objects.fail(object, "can't have the attribute `", name, "`");
   }
 }
 
 hid_t create_in_memory(const std::string& path) {
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), creation = creation_of(H5P_FILE_CREATE);
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), creation = creation_properties(H5P_FILE_CREATE);
   constexpr std::size_t growth = 1 << 20;
   H5Pset_fapl_core(access, growth, /*backing_store=*/0);
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access);
-  // From here on the formats of HDF5 1.10 (2016), in which checksums guard all but the data itself. Not for the file's
-  // first bytes: H5Fget_file_image changes them without their checksum.
+  // Use the formats of HDF5 1.10 (2016), which have checksums for everything but the data, from here on. Not for the
+  // first bytes of the file: H5Fget_file_image changes them without updating their checksum.
   if (file >= 0) H5Fset_libver_bounds(file, H5F_LIBVER_V110, H5F_LIBVER_V110);
   return file;
 }

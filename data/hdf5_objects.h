@@ -1,5 +1,5 @@
 #pragma once
-#include <hdf5.h>  // the one place that includes HDF5
+#include <hdf5.h>  // included here and in hdf5_types.cpp only
 
 #include <string>
 #include <type_traits>
@@ -8,11 +8,10 @@
 
 #include "data/state_dict.h"
 
-/// What data/hdf5.cpp is made of: HDF5's C functions with errors that name the file and the object. Nobody else
-/// includes this.
+/// HDF5's C functions with errors that name the file and the object. Implements data/hdf5.cpp; include it nowhere else.
 namespace reverie::inline REVERIE_PRECISION {
 
-/// An HDF5 identifier that closes itself. Negative: what HDF5 returned for a failure.
+/// An HDF5 identifier that closes itself. It is negative if HDF5 returned a failure.
 class Handle {
  public:
   Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
@@ -27,7 +26,7 @@ class Handle {
   herr_t (*close_)(hid_t);
 };
 
-/// An open file's objects, by their paths from the root. Throws Error for what is missing or of another kind.
+/// The objects of an open file, by their paths from the root. Throws Error for a missing object or one of another kind.
 struct Objects {
   const std::string& path;
   hid_t file;
@@ -44,7 +43,7 @@ struct Objects {
   Handle attribute(const std::string& object, const std::string& name) const;
 
   std::vector<std::string> children(const std::string& group) const;
-  /// All datasets in and below a group, by their paths from it.
+  /// All datasets in and below a group, as paths from it.
   std::vector<std::string> datasets_below(const std::string& group) const;
   std::vector<std::string> attributes(const std::string& object) const;
 };
@@ -54,7 +53,7 @@ inline bool is_integer(H5T_class_t type) { return type == H5T_INTEGER; }
 inline bool is_number(H5T_class_t type) { return type == H5T_INTEGER || type == H5T_FLOAT; }
 inline bool is_string(H5T_class_t type) { return type == H5T_STRING; }
 
-/// HDF5's name of a type of C++.
+/// The HDF5 type of a C++ type.
 template <class T>
 hid_t native(const T*) {
   if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
@@ -63,17 +62,18 @@ hid_t native(const T*) {
   if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_NATIVE_UINT8;
 }
 
-/// What a dataset or an attribute holds: its type and shape, and the ways to read it.
+/// The values of a dataset or an attribute: their type and shape, and functions to read them.
 class Values {
  public:
   static Values of_dataset(const Objects& objects, const std::string& name, bool accepts(H5T_class_t) = any_type,
-                           const char* wanted = "anything") {
-    return {objects, name, objects.dataset(name), H5Dget_type, H5Dget_space, accepts, wanted};
+                           const char* expected = "anything") {
+    return {objects, name, objects.dataset(name), H5Dget_type, H5Dget_space, accepts, expected};
   }
   static Values of_bytes(const Objects& objects, const std::string& name);
   static Values of_attribute(const Objects& objects, const std::string& object, const std::string& name,
-                             bool accepts(H5T_class_t), const char* wanted) {
-    return {objects, object + "@" + name, objects.attribute(object, name), H5Aget_type, H5Aget_space, accepts, wanted};
+                             bool accepts(H5T_class_t), const char* expected) {
+    return {objects, object + "@" + name, objects.attribute(object, name), H5Aget_type, H5Aget_space, accepts,
+            expected};
   }
 
   const Shape& shape() const { return shape_; }
@@ -83,14 +83,14 @@ class Values {
 
   template <class T>
   std::vector<T> numbers() const {
-    std::vector<T> values(static_cast<std::size_t>(shape_.size()));
+    std::vector<T> values(shape_.size());
     read(native(values.data()), values.data());
     return values;
   }
 
   template <class T>
   T number() const {
-    if (shape_.size() != 1) objects_.fail(name_, "has ", shape_.size(), " values, wants one");
+    if (shape_.size() != 1) objects_.fail(name_, "has ", shape_.size(), " values, expected one");
     return numbers<T>()[0];
   }
 
@@ -100,7 +100,7 @@ class Values {
 
  private:
   Values(const Objects& objects, std::string name, Handle object, hid_t type(hid_t), hid_t space(hid_t),
-         bool accepts(H5T_class_t), const char* wanted);
+         bool accepts(H5T_class_t), const char* expected);
 
   Objects objects_;
   std::string name_;
@@ -108,18 +108,18 @@ class Values {
   Shape shape_;
 };
 
-/// A new file that never touches the disk; negative if that fails.
+/// Creates a file in memory, never on disk; negative if that fails.
 hid_t create_in_memory(const std::string& path);
 
 enum class Storage { plain, compressed };
 
-/// A new dataset of `count` values; `type` is both how they lie in memory and how they are stored.
+/// Writes a new dataset of `count` values; `type` is their type in memory and in the file.
 void write_values(const Objects& objects, const std::string& name, const Shape& shape, Index count, hid_t type,
                   const void* values, Storage storage = Storage::plain);
-/// An attribute, in place of one of the same name; an object that isn't there is made, as a group.
+/// Sets an attribute, replacing any of that name. An object that doesn't exist is created, as a group.
 void set_attribute(const Objects& objects, const std::string& object, const std::string& name, const Shape& shape,
                    hid_t type, const void* value);
-/// UTF-8 of any length.
+/// The type of UTF-8 strings of any length.
 Handle text_type();
 
 }  // namespace reverie::inline REVERIE_PRECISION

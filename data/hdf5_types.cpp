@@ -7,12 +7,12 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-/// The fields of a float: bits of exponent (above the fraction, below the sign), of fraction, and the exponent's bias.
+/// The fields of a float format: bits of the exponent (between sign and fraction), bits of the fraction, exponent bias.
 struct FloatFields {
   std::size_t exponent, fraction, bias;
   friend bool operator==(const FloatFields&, const FloatFields&) = default;
 };
-constexpr FloatFields half{5, 10, 15}, bfloat{8, 7, 127}, single{8, 23, 127}, twofold{11, 52, 1023};
+constexpr FloatFields half{5, 10, 15}, bfloat{8, 7, 127}, single{8, 23, 127}, double_precision{11, 52, 1023};
 
 hid_t make_float(const FloatFields& f) {
   const hid_t type = H5Tcopy(H5T_IEEE_F32LE);
@@ -42,7 +42,7 @@ std::optional<Dtype> float_of(hid_t type) {
   if (fields == half) return Dtype::float16;
   if (fields == bfloat) return Dtype::bfloat16;
   if (fields == single) return Dtype::float32;
-  if (fields == twofold) return Dtype::float64;
+  if (fields == double_precision) return Dtype::float64;
   return std::nullopt;
 }
 

@@ -6,10 +6,10 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// HDF5's type for a format of numbers: its own types for integers and floats; for bool, h5py's enumeration; for
-/// bfloat16, a float of these fields, which h5py reads as float32. An identifier that the caller closes (H5Tclose).
+/// Creates the HDF5 type of a dtype: HDF5's own types for integers and floats, h5py's enumeration for bool, and for
+/// bfloat16 a custom float type, which h5py reads as float32. The caller closes it (H5Tclose).
 std::int64_t make_hdf5_type(Dtype dtype);
-/// The format that an HDF5 type (its identifier) is, in either byte order; none for texts, 80-bit floats and the like.
+/// The dtype of an HDF5 type in either byte order; none for strings, 80-bit floats and the like.
 std::optional<Dtype> dtype_of(std::int64_t hdf5_type);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -9,7 +9,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-/// A file of bytes, gzipped or not: zlib reads either.
+/// A file of bytes, gzipped or not: zlib reads both.
 class ByteFile {
  public:
   explicit ByteFile(const std::string& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
@@ -21,16 +21,16 @@ class ByteFile {
   /// Up to `count` bytes; fewer at the end of the file.
   std::vector<std::uint8_t> read(Index count) {
     std::vector<std::uint8_t> bytes;
-    while (std::ssize(bytes) < count) {  // piece by piece, for the count comes from a file that may be damaged
-      const auto piece = static_cast<std::size_t>(std::min<Index>(count - std::ssize(bytes), 1 << 24));
-      bytes.resize(bytes.size() + piece);
-      const int got = gzread(file_, bytes.data() + bytes.size() - piece, static_cast<unsigned>(piece));
+    while (std::ssize(bytes) < count) {  // in chunks, because the count may come from a damaged file
+      const Index chunk = std::min<Index>(count - std::ssize(bytes), 1 << 24);
+      bytes.resize(bytes.size() + chunk);
+      const int got = gzread(file_, bytes.data() + bytes.size() - chunk, chunk);
       int status = Z_OK;
       const char* why = gzerror(file_, &status);
       if (status == Z_ERRNO) throw Error(path_, ": can't be read: ", std::strerror(errno));
       if (got < 0 && status != Z_BUF_ERROR) throw Error(path_, ": is damaged: ", why);
-      bytes.resize(bytes.size() - piece + static_cast<std::size_t>(std::max(got, 0)));
-      if (got < static_cast<int>(piece)) break;
+      bytes.resize(bytes.size() - chunk + std::max(got, 0));
+      if (got < chunk) break;
     }
     return bytes;
   }
@@ -51,24 +51,24 @@ Idx read_idx_file(const std::string& path, std::uint8_t rank, const char* what) 
   const auto header = file.read(4 + 4 * rank);
   const std::uint8_t magic[] = {0, 0, 8, rank};
   if (header.size() < 4 || !std::equal(magic, magic + 4, header.begin())) {
-    throw Error(path, ": is no IDX file of ", what, ": it does not begin with 00 00 08 0", int{rank});
+    throw Error(path, ": is not an IDX file of ", what, ": it does not begin with 00 00 08 0", int{rank});
   }
   if (std::ssize(header) < 4 + 4 * rank) throw Error(path, ": is truncated: it ends within the header");
   Idx idx;
   double size = 1;
   for (std::size_t i = 4; i < header.size(); i += 4) {
     idx.extents.push_back((Index{header[i]} << 24) | (header[i + 1] << 16) | (header[i + 2] << 8) | header[i + 3]);
-    size *= static_cast<double>(idx.extents.back());
+    size *= idx.extents.back();
   }
   if (size > 1e12) throw Error(path, ": is damaged: the header announces ", size, " bytes");
-  const auto wanted = static_cast<Index>(size);
-  idx.bytes = file.read(wanted);
-  if (std::ssize(idx.bytes) < wanted) {
-    throw Error(path, ": is truncated: ", Shape(idx.extents), " wants ", wanted, " bytes, there are ",
+  const Index expected = size;
+  idx.bytes = file.read(expected);
+  if (std::ssize(idx.bytes) < expected) {
+    throw Error(path, ": is truncated: ", Shape(idx.extents), " takes ", expected, " bytes, there are ",
                 idx.bytes.size());
   }
   if (!file.read(1).empty())
-    throw Error(path, ": is damaged: more bytes than the ", wanted, " of ", Shape(idx.extents));
+    throw Error(path, ": is damaged: more bytes than the ", expected, " of ", Shape(idx.extents));
   return idx;
 }
 
@@ -83,7 +83,7 @@ ImageSet read_idx(const std::string& images_path, const std::string& labels_path
   set.width = images.extents[2];
   set.channels = 1;
   set.images = std::move(images.bytes);
-  set.images.resize(static_cast<std::size_t>(set.count * set.height * set.width));
+  set.images.resize(set.count * set.height * set.width);
   if (!labels_path.empty()) {
     const Idx labels = read_idx_file(labels_path, 1, "labels");
     if (labels.extents[0] != images.extents[0]) {

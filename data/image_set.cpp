@@ -6,16 +6,16 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 std::uint8_t to_pixel(real value) {
-  const double pixel = std::round((static_cast<double>(value) + 1) * 127.5);
+  const double pixel = std::round((double{value} + 1) * 127.5);
   if (!(pixel > 0)) return 0;  // NaN too
-  return static_cast<std::uint8_t>(std::min(pixel, 255.0));
+  return std::min(pixel, 255.0);
 }
 
 ImageSet ImageSet::load(const std::string& path, Index first) {
   const Hdf5File file = Hdf5File::open(path);
   ImageSet set;
   const Shape shape = file.shape("images");
-  if (shape.rank() != 4) throw Error(path, ": `images` has shape ", shape, ", wants four axes N,H,W,C");
+  if (shape.rank() != 4) throw Error(path, ": `images` has shape ", shape, ", expected [N,H,W,C]");
   set.count = std::min(shape[0], first);
   set.height = shape[1];
   set.width = shape[2];
@@ -24,11 +24,11 @@ ImageSet ImageSet::load(const std::string& path, Index first) {
   set.read_labels(file, first);
   if (file.has("captions")) {
     set.captions = file.read_strings("captions");
-    if (std::ssize(set.captions) > first) set.captions.resize(static_cast<std::size_t>(first));
+    if (std::ssize(set.captions) > first) set.captions.resize(first);
   }
   if (file.has("masks")) {
-    const Shape masks = file.shape("masks"), want{shape[0], shape[1], shape[2]};
-    if (masks != want) throw Error(path, ": `masks` has shape ", masks, ", wants ", want, " to fit the images");
+    const Shape masks = file.shape("masks"), expected{shape[0], shape[1], shape[2]};
+    if (masks != expected) throw Error(path, ": `masks` has shape ", masks, ", expected ", expected);
     set.masks = file.read_uint8("masks", 0, set.count);
   }
   set.validate(path);
@@ -36,14 +36,13 @@ ImageSet ImageSet::load(const std::string& path, Index first) {
 }
 
 ImageSet ImageSet::from(const Tensor& samples) {
-  if (samples.rank() != 4)
-    throw ShapeError("image set: samples of shape ", samples.shape(), " are no images [n,H,W,C]");
+  if (samples.rank() != 4) throw ShapeError("image set: expects [n,H,W,C], got ", samples.shape());
   ImageSet set;
   set.count = samples.extent(0);
   set.height = samples.extent(1);
   set.width = samples.extent(2);
   set.channels = samples.extent(3);
-  set.images.resize(static_cast<std::size_t>(samples.size()));
+  set.images.resize(samples.size());
   std::transform(samples.values().begin(), samples.values().end(), set.images.begin(), to_pixel);
   return set;
 }
@@ -51,16 +50,16 @@ ImageSet ImageSet::from(const Tensor& samples) {
 Tensor ImageSet::batch(std::span<const Index> indices) const {
   Tensor out = Tensor::uninitialized({std::ssize(indices), height, width, channels});
   const Index size = height * width * channels;
-  for (std::size_t i = 0; i < indices.size(); ++i) {
+  for (Index i = 0; i < std::ssize(indices); ++i) {
     const std::uint8_t* image = images.data() + indices[i] * size;
-    std::transform(image, image + size, out.data() + static_cast<Index>(i) * size, to_real);
+    std::transform(image, image + size, out.data() + i * size, to_real);
   }
   return out;
 }
 
 void ImageSet::validate(const std::string& where) const {
   const Shape shape{count, height, width, channels};
-  if (shape.size() == 0) throw Error(where, ": has no images: their shape is ", shape);
+  if (shape.size() == 0) throw Error(where, ": has no images: the shape is ", shape);
   if (std::ssize(images) != shape.size()) throw Error(where, ": has ", images.size(), " pixels for images of ", shape);
   validate_labels(where);
   if (!captions.empty() && std::ssize(captions) != count) {

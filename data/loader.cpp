@@ -36,7 +36,7 @@ Loader::Batch Loader::batch(Index step) const {
   Index position = step * batch_size_;
   for (Index i = 0; i < batch_size_; ++i, ++position) {
     if (const Index number = position / n; number != epoch_.number) {
-      epoch_ = {number, permutation({seed_, Stream::data_order, static_cast<std::uint64_t>(number)}, n)};
+      epoch_ = {number, permutation({seed_, Stream::data_order, std::uint64_t(number)}, n)};
     }
     batch.indices.push_back(epoch_.order[position % n]);
   }
@@ -45,7 +45,7 @@ Loader::Batch Loader::batch(Index step) const {
     for (Index index : batch.indices) batch.labels.push_back(dataset_.labels[index]);
   }
   if (flip_) {
-    const RandomKey key{seed_, Stream::augment, static_cast<std::uint64_t>(step)};
+    const RandomKey key{seed_, Stream::augment, std::uint64_t(step)};
     for (Index i = 0; i < batch_size_; ++i) {
       if (uniform(key, i) < 0.5) mirror(batch.x0.rows(i, i + 1));
     }
@@ -53,8 +53,6 @@ Loader::Batch Loader::batch(Index step) const {
   return batch;
 }
 
-double Loader::epoch(Index step) const {
-  return static_cast<double>(step) * static_cast<double>(batch_size_) / static_cast<double>(dataset_.size());
-}
+double Loader::epoch(Index step) const { return double(step) * batch_size_ / dataset_.size(); }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -3,12 +3,12 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Deals a dataset in random order, epoch after epoch; a batch may reach over the border of two epochs. The batch of a
-/// step is a function of (seed, step) alone, so a resumed run sees what one that never stopped would have seen.
+/// Deals a dataset in random order, epoch after epoch; a batch may span two epochs. The batch of a training step is a
+/// function of (seed, step) alone, so a resumed run sees the same batches as one that was never interrupted.
 class Loader {
  public:
   struct Batch {
-    std::vector<Index> indices;  ///< positions in the dataset
+    std::vector<Index> indices;  ///< of the samples in the dataset
     Tensor x0;                   ///< [batch_size, sample_shape]
     std::vector<Index> labels;   ///< empty if the dataset has none
   };
@@ -18,9 +18,9 @@ class Loader {
   /// points.
   Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip = false);
 
-  /// Remembers the order of the epoch: not for several threads at once.
+  /// Caches the order of the current epoch, so call it from one thread at a time.
   Batch batch(Index step) const;
-  double epoch(Index step) const;  ///< how many times the dataset was dealt before this step
+  double epoch(Index step) const;  ///< how often the dataset was dealt before this step
 
  private:
   struct Epoch {
@@ -31,7 +31,7 @@ class Loader {
   Index batch_size_;
   std::uint64_t seed_;
   bool flip_;
-  mutable Epoch epoch_;  // shuffling a large dataset takes longer than a small step
+  mutable Epoch epoch_;  // cached: shuffling a large dataset takes longer than a small step
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION

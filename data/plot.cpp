@@ -28,7 +28,7 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-// About six values in [low,high], 1, 2 or 5 times a power of ten apart.
+// Returns about six values in [low,high], spaced by 1, 2 or 5 times a power of ten.
 std::vector<double> round_values(double low, double high) {
   const double rough = (high - low) / 6, power = std::pow(10, std::floor(std::log10(rough)));
   const double digit = rough <= power ? 1 : rough <= 2 * power ? 2 : rough <= 5 * power ? 5 : 10, step = digit * power;
@@ -37,7 +37,7 @@ std::vector<double> round_values(double low, double high) {
   return values;
 }
 
-/// One axis: the values it shows, [low,high] (their logarithms to base 10 on a logarithmic axis), and pixels [from,to].
+/// One axis: its range of values [low,high] (of log10 on a logarithmic axis), and its pixels [from,to].
 struct Axis {
   bool logarithmic;
   double from, to, low = INFINITY, high = -INFINITY;
@@ -49,13 +49,12 @@ struct Axis {
     high = std::max(high, scaled(value));
   }
   void finish() {
-    if (!(low <= high)) low = 0, high = 1;  // nothing to show
+    if (!(low <= high)) low = 0, high = 1;  // no values
     if (low == high) low -= 0.5, high += 0.5;
   }
   double pixel(double value) const { return from + (scaled(value) - low) / (high - low) * (to - from); }
 
-  // On a logarithmic axis the powers of ten, and values between them if there is room; all else is about six round
-  // values.
+  // Powers of ten on a logarithmic axis, with values between them if there is room; else about six round values.
   std::vector<double> ticks() const {
     if (!logarithmic) return round_values(low, high);
     const bool narrow = high - low < 2;
@@ -85,12 +84,12 @@ std::string number(double value) {
   return out.str();
 }
 
-// "M x y L x y ..." through the points that can be drawn; a new M after each gap.
+// Returns "M x y L x y ..." through the points that can be drawn, with a new M after each gap.
 std::string path_of(const Plot::Series& series, const Axis& x_axis, const Axis& y_axis) {
   std::ostringstream out;
   out << std::fixed << std::setprecision(1);
   bool drawing = false;
-  for (std::size_t i = 0; i < series.x.size(); ++i) {
+  for (Index i = 0; i < std::ssize(series.x); ++i) {
     const double x = x_axis.pixel(series.x[i]), y = y_axis.pixel(series.y[i]);
     const bool possible = std::isfinite(x) && std::isfinite(y);
     if (possible) out << (drawing ? "L" : "M") << x << " " << y << " ";
@@ -129,11 +128,11 @@ std::string to_svg(const Plot& plot) {
   }
   svg += line(left, height - bottom, width - right, height - bottom, "black");
   svg += line(left, top, left, height - bottom, "black");
-  for (std::size_t i = 0; i < plot.series.size(); ++i) {
+  for (Index i = 0; i < std::ssize(plot.series); ++i) {
     const char* colour = colours[i % std::size(colours)];
     svg += concat("<path d='", path_of(plot.series[i], x_axis, y_axis), "' fill='none' stroke='", colour,
                   "' stroke-width='1.5' stroke-linejoin='round'/>\n");
-    const double y = top + 16 + 18 * static_cast<double>(i);
+    const double y = top + 16 + 18 * i;
     svg += concat("<line x1='", width - right - 30, "' y1='", y - 4, "' x2='", width - right - 8, "' y2='", y - 4,
                   "' stroke='", colour, "' stroke-width='3'/>\n");
     svg += text(width - right - 36, y, "end", plot.series[i].name);

@@ -12,8 +12,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// libpng's "simplified" interface: it returns failures with a message where the older one would longjmp over
-// destructors.
+// libpng's "simplified" interface. It reports failures as messages; the older one would longjmp over destructors.
 struct Image : png_image {
   Image() : png_image{} { version = PNG_IMAGE_VERSION; }
   Image(const Image&) = delete;
@@ -23,23 +22,20 @@ struct Image : png_image {
 }  // namespace
 
 Picture::Picture(Index height, Index width, Index channels, std::uint8_t value)
-    : height(height),
-      width(width),
-      channels(channels),
-      pixels(static_cast<std::size_t>(height * width * channels), value) {}
+    : height(height), width(width), channels(channels), pixels(height * width * channels, value) {}
 
 Picture read_png(const std::string& path) {
-  if (!std::filesystem::exists(path)) throw Error(path, ": there is no such file");
+  if (!std::filesystem::exists(path)) throw Error(path, ": no such file");
   Image image;
   if (!png_image_begin_read_from_file(&image, path.c_str()))
-    throw Error(path, ": is no PNG, or damaged: ", image.message);
+    throw Error(path, ": is damaged or not a PNG: ", image.message);
   const bool colour = image.format & PNG_FORMAT_FLAG_COLOR;
-  constexpr double most = 1 << 28;
-  if (static_cast<double>(image.width) * image.height > most) {
+  constexpr double max_pixels = 1 << 28;
+  if (double(image.width) * image.height > max_pixels) {
     throw Error(path, ": has ", image.width, " x ", image.height, " pixels, too many");
   }
   image.format = PNG_FORMAT_RGBA;
-  image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16-bit files are like 8-bit ones with finer steps, not linear light
+  image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16-bit files are sRGB like 8-bit ones, not linear light
   std::vector<std::uint8_t> rgba(PNG_IMAGE_SIZE(image));
   if (!png_image_finish_read(&image, nullptr, rgba.data(), 0, nullptr)) {
     throw Error(path, ": is a damaged PNG: ", image.message);
@@ -47,8 +43,8 @@ Picture read_png(const std::string& path) {
   Picture picture(image.height, image.width, colour ? 3 : 1);
   const std::uint8_t* in = rgba.data();
   for (std::size_t i = 0; i < picture.pixels.size(); in += 4) {
-    for (Index c = 0; c < picture.channels; ++c) {  // alpha of the colour, the rest white
-      picture.pixels[i++] = static_cast<std::uint8_t>((in[c] * in[3] + 255 * (255 - in[3]) + 127) / 255);
+    for (Index c = 0; c < picture.channels; ++c) {  // alpha * colour + (1 - alpha) * white, rounded
+      picture.pixels[i++] = (in[c] * in[3] + 255 * (255 - in[3]) + 127) / 255;
     }
   }
   return picture;
@@ -56,16 +52,16 @@ Picture read_png(const std::string& path) {
 
 void write_png(const std::string& path, const Picture& picture) {
   if (picture.channels != 1 && picture.channels != 3) {
-    throw Error(path, ": a PNG wants 1 or 3 channels, the picture has ", picture.channels);
+    throw Error(path, ": expects a picture of 1 or 3 channels, got ", picture.channels);
   }
   Image image;
-  image.width = static_cast<png_uint_32>(picture.width);
-  image.height = static_cast<png_uint_32>(picture.height);
+  image.width = picture.width;
+  image.height = picture.height;
   image.format = picture.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
   std::vector<char> bytes(size);
   if (!png_image_write_to_memory(&image, bytes.data(), &size, 0, picture.pixels.data(), 0, nullptr)) {
-    throw Error(path, ": can't be made a PNG: ", image.message);
+    throw Error(path, ": can't be encoded as PNG: ", image.message);
   }
   bytes.resize(size);
   write_atomically(path, [&](const std::string& temporary_path) { write_bytes(temporary_path, bytes); });
@@ -81,7 +77,7 @@ Picture with_channels(const Picture& picture, Index channels) {
       if (channels == 3) {
         to[0] = to[1] = to[2] = from[0];
       } else {
-        to[0] = static_cast<std::uint8_t>(std::lround(0.299 * from[0] + 0.587 * from[1] + 0.114 * from[2]));
+        to[0] = std::lround(0.299 * from[0] + 0.587 * from[1] + 0.114 * from[2]);
       }
     }
   }

@@ -5,26 +5,26 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 struct PngFolderOptions {
-  Index height = 0, width = 0;  ///< the images are cropped and resampled to this size; 0 keeps theirs
-  Index channels = 0;           ///< 1 or 3; 0: grey if all the files are grey, else colour
+  Index height = 0, width = 0;  ///< crops and resamples the images to this size; 0: leaves their size
+  Index channels = 0;           ///< 1 or 3; 0: grey if all files are grey, else colour
 };
 
-/// Reads a folder of PNG files in the order of their names. If there are folders in it, each is a class, named after
-/// it, in order too. Throws Error for a folder without PNG files, one that has both files and folders with files, a
-/// damaged file, and, unless a size is asked for, at the first file that is not as large as the first of all.
+/// Reads the PNG files of a folder, sorted by name. If they are in subfolders, each subfolder is a class of that name.
+/// Throws Error for a folder without PNG files, PNG files beside subfolders with PNG files, a damaged file, and, unless
+/// `options` give a size, a file that differs in size from the first.
 ImageSet read_png_folder(const std::string& folder, const PngFolderOptions& options = {});
 
-/// Neighbouring pixels from `first` on, and which share of a new pixel each of them is.
-struct PixelShare {
+/// The old pixels that a new pixel averages, along one axis: from `first` on, with these weights.
+struct PixelWeights {
   Index first;
   std::vector<double> weights;
 };
-/// Along one axis: the stretch [begin, begin + length) of old pixels cut into `count` new ones, each a mean of the old
-/// ones that it covers.
-std::vector<PixelShare> area_shares(double begin, double length, Index count);
+/// Computes the weights for area resampling along one axis: cuts the interval [begin, begin + length) of old pixels
+/// into `count` new ones, each the mean over its part.
+std::vector<PixelWeights> area_weights(double begin, double length, Index count);
 
-/// The largest part of the given proportions from the middle of the picture, resampled: each new pixel is the mean over
-/// the area that it covers.
+/// Crops the centre of the picture to the proportions height : width, then resamples it: each new pixel is the mean
+/// over the area that it covers.
 Picture crop_and_resample(const Picture& picture, Index height, Index width);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -17,15 +17,15 @@ PointSet PointSet::load(const std::string& path, Index first) {
 
 Tensor PointSet::batch(std::span<const Index> indices) const {
   Tensor out = Tensor::uninitialized({std::ssize(indices), 2});
-  for (std::size_t i = 0; i < indices.size(); ++i) {
-    std::copy_n(points.data() + 2 * indices[i], 2, out.data() + 2 * static_cast<Index>(i));
+  for (Index i = 0; i < std::ssize(indices); ++i) {
+    std::copy_n(points.data() + 2 * indices[i], 2, out.data() + 2 * i);
   }
   return out;
 }
 
 void PointSet::validate(const std::string& where) const {
   if (points.defined() && (points.rank() != 2 || points.extent(1) != 2)) {
-    throw Error(where, ": `points` has shape ", points.shape(), ", wants N,2");
+    throw Error(where, ": `points` has shape ", points.shape(), ", expected [N,2]");
   }
   validate_labels(where);
   for (Index i = 0; i < points.size(); ++i) {

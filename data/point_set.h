@@ -3,11 +3,11 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Points in the plane, for toy models: an HDF5 file with dataset `points` (real, N,2).
+/// Points in the plane, for toy models. The file is HDF5 with the dataset `points` (real, N,2).
 struct PointSet : StoredSet {
   Tensor points;  ///< [N,2]
 
-  /// Throws Error for a file that is no point set, and for points that are not finite.
+  /// Throws Error if the file is not a point set, or if a point is not finite.
   static PointSet load(const std::string& path, Index first = all_samples);
 
   Index size() const override { return points.defined() ? points.extent(0) : 0; }

@@ -16,10 +16,10 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t length_bytes = 8, longest_header = 100'000'000;
+constexpr std::uint64_t length_bytes = 8, max_header = 100'000'000;
 constexpr const char* metadata_key = "__metadata__";
 
-/// A file that is read, with errors that name it.
+/// A file to read, with errors that name it.
 struct Reader {
   const std::string& path;
   std::ifstream file;
@@ -40,48 +40,48 @@ struct Reader {
 
   std::vector<char> read(std::uint64_t from, std::uint64_t count) {
     std::vector<char> bytes(count);
-    file.seekg(static_cast<std::streamoff>(from));
-    if (!file.read(bytes.data(), static_cast<std::streamsize>(count))) fail("can't be read to its end");
+    file.seekg(from);
+    if (!file.read(bytes.data(), count)) fail("can't be read to its end");
     return bytes;
   }
 };
 
-// The header as JSON, an object in which no name stands twice.
+// Parses the header: a JSON object without duplicate names.
 Json parse_header(const Reader& reader, const std::vector<char>& text) {
   std::set<std::string> names;
-  std::string twice;
+  std::string duplicate;
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (depth == 1 && event == Json::parse_event_t::key && !names.insert(parsed.get<std::string>()).second)
-      twice = parsed.get<std::string>();
+      duplicate = parsed.get<std::string>();
     return true;
   };
   Json header = Json::parse(text.begin(), text.end(), watch, false);
-  if (!header.is_object()) reader.fail("is no safetensors file: its header is not a JSON object");
+  if (!header.is_object()) reader.fail("is not a safetensors file: its header is not a JSON object");
   for (const std::string& name : names)
     if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < ' '; }))
       reader.fail("the header has a name with control characters");
-  if (!twice.empty()) reader.fail("the header names `", twice, "` twice");
+  if (!duplicate.empty()) reader.fail("the header names `", duplicate, "` twice");
   return header;
 }
 
 std::map<std::string, std::string> read_metadata(const Reader& reader, const Json& json) {
-  if (!json.is_object()) reader.fail("`", metadata_key, "` is no JSON object");
+  if (!json.is_object()) reader.fail("`", metadata_key, "` is not a JSON object");
   std::map<std::string, std::string> metadata;
   for (const auto& [key, text] : json.items()) {
-    if (!text.is_string()) reader.fail("`", metadata_key, "`: `", key, "` is no string");
+    if (!text.is_string()) reader.fail("`", metadata_key, "`: `", key, "` is not a string");
     metadata[key] = text.get<std::string>();
   }
   return metadata;
 }
 
-/// A tensor's entry in the header, and where its bytes are.
+/// A tensor's entry in the header.
 struct Entry {
   std::string name;
-  StoredTensor tensor;  // without its bytes
-  std::uint64_t begin, end;
+  StoredTensor tensor;       // without its bytes
+  std::uint64_t begin, end;  // of its bytes, from the end of the header
 };
 
-// The whole numbers of a list; whatever else is there is named as `what`.
+// Reads the list of whole numbers `what` of an entry.
 std::vector<std::uint64_t> read_list(const Reader& reader, const std::string& name, const Json& entry,
                                      const char* what) {
   const auto list = entry.find(what);
@@ -92,44 +92,43 @@ std::vector<std::uint64_t> read_list(const Reader& reader, const std::string& na
 }
 
 Entry read_entry(const Reader& reader, const std::string& name, const Json& json, std::uint64_t data_bytes) {
-  if (!json.is_object()) reader.fail("the header's `", name, "` is no JSON object");
+  if (!json.is_object()) reader.fail("the header's `", name, "` is not a JSON object");
   const auto dtype_json = json.find("dtype");
   if (dtype_json == json.end() || !dtype_json->is_string()) reader.fail("`", name, "` has no string `dtype`");
   const auto dtype_name = dtype_json->get<std::string>();
-  const auto line = std::find_if(dtypes().begin(), dtypes().end(),
-                                 [&](const DtypeInfo& known) { return known.safetensors == dtype_name; });
-  if (line == dtypes().end()) {
+  const auto dtype = std::find_if(dtypes().begin(), dtypes().end(),
+                                  [&](const DtypeInfo& known) { return known.safetensors == dtype_name; });
+  if (dtype == dtypes().end()) {
     std::string known;
     for (const DtypeInfo& d : dtypes()) known += (known.empty() ? "" : ", ") + std::string(d.safetensors);
-    reader.fail("`", name, "` has the type ", dtype_name, "; known are ", known);
+    reader.fail("`", name, "` has the unknown type ", dtype_name, "; expected one of ", known);
   }
 
   const std::vector<std::uint64_t> shape = read_list(reader, name, json, "shape");
   if (shape.size() > Shape::max_rank)
-    reader.fail("`", name, "` has ", shape.size(), " axes; ", Shape::max_rank, " is the most");
-  // Extents are bounded by the file's own size, so that their product can't overflow.
-  std::uint64_t bytes = static_cast<std::uint64_t>(line->bytes);
+    reader.fail("`", name, "` has ", shape.size(), " axes, the maximum is ", Shape::max_rank);
+  // Products are compared with the size of the file, so that they can't overflow.
+  std::uint64_t bytes = dtype->bytes;
   const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
   for (const std::uint64_t extent : shape) {
-    if (extent > static_cast<std::uint64_t>(std::numeric_limits<Index>::max()))
+    if (extent > std::uint64_t{std::numeric_limits<Index>::max()})
       reader.fail("`", name, "` has an extent of ", extent);
     bytes = empty ? 0 : extent > data_bytes / bytes ? data_bytes + 1 : bytes * extent;
     if (bytes > data_bytes) reader.fail("`", name, "` is larger than the file: truncated?");
   }
 
   const std::vector<std::uint64_t> offsets = read_list(reader, name, json, "data_offsets");
-  if (offsets.size() != 2 || offsets[0] > offsets[1])
-    reader.fail("`", name, "`: `data_offsets` wants a begin and an end");
+  if (offsets.size() != 2 || offsets[0] > offsets[1]) reader.fail("`", name, "`: expects `data_offsets` [BEGIN, END]");
   if (offsets[1] > data_bytes) {
     reader.fail("`", name, "` ends at byte ", offsets[1], " of the data, which has ", data_bytes, ": truncated?");
   }
   if (offsets[1] - offsets[0] != bytes) {
-    reader.fail("`", name, "` has ", offsets[1] - offsets[0], " bytes, its type and shape want ", bytes);
+    reader.fail("`", name, "` has ", offsets[1] - offsets[0], " bytes, but its type and shape need ", bytes);
   }
-  return {name, {line->dtype, Shape(std::vector<Index>(shape.begin(), shape.end())), {}}, offsets[0], offsets[1]};
+  return {name, {dtype->dtype, Shape(std::vector<Index>(shape.begin(), shape.end())), {}}, offsets[0], offsets[1]};
 }
 
-// Every byte of the data belongs to one tensor.
+// Checks that every byte of the data belongs to exactly one tensor.
 void require_gapless(const Reader& reader, std::vector<Entry> entries, std::uint64_t data_bytes) {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
@@ -146,15 +145,14 @@ void require_gapless(const Reader& reader, std::vector<Entry> entries, std::uint
 
 StateDict read_safetensors(const std::string& path) {
   Reader reader(path);
-  if (reader.size < length_bytes) reader.fail("is no safetensors file: it has ", reader.size, " bytes");
+  if (reader.size < length_bytes) reader.fail("is not a safetensors file: it has only ", reader.size, " bytes");
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, reader.read(0, length_bytes).data(), length_bytes);
   if (header_bytes > reader.size - length_bytes) {
-    reader.fail("is truncated, or no safetensors file: its header would have ", header_bytes, " bytes, the file has ",
+    reader.fail("is truncated or not a safetensors file: its header would have ", header_bytes, " bytes, the file has ",
                 reader.size);
   }
-  if (header_bytes > longest_header)
-    reader.fail("has a header of ", header_bytes, " bytes; ", longest_header, " is the most");
+  if (header_bytes > max_header) reader.fail("has a header of ", header_bytes, " bytes, the maximum is ", max_header);
   const Json header = parse_header(reader, reader.read(length_bytes, header_bytes));
 
   StateDict dict;
@@ -204,7 +202,7 @@ void write_safetensors(const std::string& path, const StateDict& dict) {
   try {
     text = header.dump();
   } catch (const Json::exception&) {
-    throw Error(path, ": safetensors wants names in UTF-8");
+    throw Error(path, ": safetensors requires names in UTF-8");
   }
   text.append((length_bytes - text.size() % length_bytes) % length_bytes, ' ');
   const std::uint64_t length = text.size();

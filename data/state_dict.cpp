@@ -16,7 +16,7 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 static_assert(std::endian::native == std::endian::little,
-              "files of weights are little-endian, and are read as they are");
+              "files of weights are little-endian and are read without conversion");
 
 constexpr Dtype real_dtype = sizeof(real) == 4 ? Dtype::float32 : Dtype::float64;
 
@@ -28,33 +28,31 @@ constexpr DtypeInfo table[] = {{Dtype::boolean, "bool", "BOOL", 1},      {Dtype:
                                {Dtype::bfloat16, "bfloat16", "BF16", 2}, {Dtype::float32, "float32", "F32", 4},
                                {Dtype::float64, "float64", "F64", 8}};
 
-// IEEE's half: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction.
+// IEEE half precision: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction.
 float from_half(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000) << 16;
+  const std::uint32_t sign = std::uint32_t(half & 0x8000) << 16;
   const std::uint32_t exponent = half >> 10 & 0x1f, fraction = half & 0x3ff;
-  if (exponent == 0)
-    return std::copysign(std::ldexp(static_cast<float>(fraction), -24), std::bit_cast<float>(sign | 1));
+  if (exponent == 0) return std::copysign(std::ldexp(float(fraction), -24), std::bit_cast<float>(sign | 1));
   const std::uint32_t rebiased = exponent == 0x1f ? 0xff : exponent - 15 + 127;
   return std::bit_cast<float>(sign | rebiased << 23 | fraction << 13);
 }
 
 // The upper half of a float.
-float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+float from_bfloat(std::uint16_t bits) { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
 
-// The numbers of `stored`, whose elements are T, by way of `value`; those that `real` hasn't got are refused or
-// rounded.
+// Converts each element, a T, with `value`. Numbers that `real` can't represent are refused or rounded.
 template <class T, class Value>
 Tensor converted(const StoredTensor& stored, const std::string& name, Rounding rounding, Value value) {
   Tensor tensor = Tensor::uninitialized(stored.shape);
   for (Index i = 0; i < tensor.size(); ++i) {
     T bits;
-    std::memcpy(&bits, stored.bytes.data() + i * static_cast<Index>(sizeof(T)), sizeof(T));
-    tensor[i] = static_cast<real>(value(bits));
+    std::memcpy(&bits, stored.bytes.data() + i * sizeof(T), sizeof(T));
+    tensor[i] = value(bits);
     if (rounding == Rounding::allow) continue;
-    const auto exact = static_cast<long double>(value(bits));  // holds any 64-bit integer
-    if (static_cast<long double>(tensor[i]) == exact || std::isnan(exact)) continue;
+    const long double exact = value(bits);  // represents any 64-bit integer
+    if (tensor[i] == exact || std::isnan(exact)) continue;
     throw InexactError("`", name, "` is ", info(stored.dtype).name, ", and its value ", std::setprecision(20), exact,
-                       " is no ", real_name);
+                       " can't be represented as ", real_name);
   }
   return tensor;
 }
@@ -90,12 +88,12 @@ bool ends_with(const std::string& path, std::initializer_list<const char*> ends)
 std::span<const DtypeInfo> dtypes() { return table; }
 
 const DtypeInfo& info(Dtype dtype) {
-  return *std::find_if(std::begin(table), std::end(table), [&](const DtypeInfo& line) { return line.dtype == dtype; });
+  return *std::find_if(std::begin(table), std::end(table), [&](const DtypeInfo& row) { return row.dtype == dtype; });
 }
 
 StoredTensor to_stored(const Tensor& tensor) {
   StoredTensor stored{real_dtype, tensor.shape(), {}};
-  stored.bytes.resize(static_cast<std::size_t>(tensor.size()) * sizeof(real));
+  stored.bytes.resize(tensor.size() * sizeof(real));
   if (!stored.bytes.empty()) std::memcpy(stored.bytes.data(), tensor.data(), stored.bytes.size());
   return stored;
 }
@@ -129,7 +127,7 @@ Tensor to_tensor(const StoredTensor& stored, const std::string& name, Rounding r
     case Dtype::float64:
       return as(double{});
   }
-  throw Error("`", name, "` is of an unknown type");
+  throw Error("`", name, "` has an unknown dtype");
 }
 
 StateDict read_state_dict(const std::string& path) {
@@ -137,7 +135,7 @@ StateDict read_state_dict(const std::string& path) {
   if (Hdf5File::is_hdf5(path)) return read_hdf5(path);
   if (starts_with_bytes(path, "PK\x03\x04"sv) || starts_with_bytes(path, "\x80\x02"sv)) {
     throw Error(path,
-                ": is a pickle of PyTorch's (or a zip file), which only Python can read; docs/pytorch.md says how "
+                ": is a PyTorch pickle (or a zip file), which only Python can read; docs/pytorch.md shows how "
                 "to save it as safetensors or HDF5");
   }
   return read_safetensors(path);
@@ -146,7 +144,7 @@ StateDict read_state_dict(const std::string& path) {
 bool is_safetensors_name(const std::string& path) {
   if (ends_with(path, {".safetensors"})) return true;
   if (ends_with(path, {".h5", ".hdf5"})) return false;
-  throw UsageError(path, ": the name must end in .safetensors, .h5 or .hdf5, which says what to write");
+  throw UsageError(path, ": the name must end in .safetensors, .h5 or .hdf5");
 }
 
 void write_state_dict(const std::string& path, const StateDict& dict) {

@@ -10,7 +10,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The formats of numbers that files of weights hold.
+/// The number formats of files of weights.
 enum class Dtype {
   boolean,
   uint8,
@@ -28,14 +28,14 @@ enum class Dtype {
 };
 struct DtypeInfo {
   Dtype dtype;
-  const char* name;         ///< numpy's and PyTorch's
-  const char* safetensors;  ///< the format's
-  Index bytes;              ///< of an element
+  const char* name;         ///< in numpy and PyTorch
+  const char* safetensors;  ///< in safetensors
+  Index bytes;              ///< per element
 };
 std::span<const DtypeInfo> dtypes();
 const DtypeInfo& info(Dtype dtype);
 
-/// A tensor as a file has it, no bit changed: elements row by row, little-endian.
+/// A tensor bit for bit as in its file: row-major, little-endian.
 struct StoredTensor {
   Dtype dtype = Dtype::float32;
   Shape shape;
@@ -43,7 +43,7 @@ struct StoredTensor {
   friend bool operator==(const StoredTensor&, const StoredTensor&) = default;
 };
 
-/// What PyTorch calls a state dict: tensors by name; and what the file says beside them.
+/// A state dict, as in PyTorch: tensors by name, and the file's metadata.
 struct StateDict {
   std::map<std::string, StoredTensor> tensors;
   std::map<std::string, std::string> metadata;
@@ -51,23 +51,24 @@ struct StateDict {
 };
 
 StoredTensor to_stored(const Tensor& tensor);
-/// A number that `real` hasn't got.
+/// Thrown for a number that `real` can't represent.
 struct InexactError : Error {
   using Error::Error;
 };
-/// Whether a number that `real` hasn't got may become the nearest that it has.
+/// Whether a number that `real` can't represent may be rounded.
 enum class Rounding { refuse, allow };
-/// Any format as a tensor. Throws InexactError, naming `name` and the value, where one would change and mustn't.
+/// Converts any dtype. Throws InexactError with `name` and the value if rounding is needed, but refused.
 Tensor to_tensor(const StoredTensor& stored, const std::string& name, Rounding rounding = Rounding::refuse);
 
-/// Reads a safetensors file or an HDF5 file of numbers, whichever it is. In HDF5, datasets in groups have names with
-/// slashes, and the metadata are the root's attributes that are single strings. Throws Error for any other file, and
-/// for types of numbers that aren't above.
+/// Reads a safetensors or HDF5 file, recognised by its content. In HDF5, names of datasets in groups have slashes, and
+/// the metadata are the root's attributes that are single strings. Throws Error for any other file, and for datasets
+/// whose type is not a Dtype.
 StateDict read_state_dict(const std::string& path);
-/// Whether a file name says how to write: .safetensors, .h5 or .hdf5. Throws UsageError for another.
+/// True for a name ending in .safetensors, false for .h5 or .hdf5. Throws UsageError for any other.
 bool is_safetensors_name(const std::string& path);
-/// Writes atomically, in the format that the name's end says. Reading back gives the same, to the bit. Throws
-/// UsageError for another end, Error for names that the format can't have, and where the file can't be written.
+/// Writes atomically, in the format of the file name's extension. Reading it back gives the same bits. Throws
+/// UsageError for an unknown extension, Error for names that the format does not allow and if the file can't be
+/// written.
 void write_state_dict(const std::string& path, const StateDict& dict);
 
 }  // namespace reverie::inline REVERIE_PRECISION

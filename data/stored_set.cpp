@@ -10,7 +10,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-std::string attribute_or_nothing(const Hdf5File& file, const std::string& name) {
+std::string attribute_or_empty(const Hdf5File& file, const std::string& name) {
   return file.has_attribute("/", name) ? file.read_string_attribute("/", name) : "";
 }
 
@@ -33,18 +33,18 @@ void StoredSet::save(const std::string& path) const {
 }
 
 void StoredSet::read_labels(const Hdf5File& file, Index first) {
-  name = attribute_or_nothing(file, "name");
-  source = attribute_or_nothing(file, "source");
-  licence = attribute_or_nothing(file, "licence");
+  name = attribute_or_empty(file, "name");
+  source = attribute_or_empty(file, "source");
+  licence = attribute_or_empty(file, "licence");
   if (!file.has("labels")) return;
   labels = file.read_int64("labels");
   if (file.has_attribute("labels", "class_names")) {
     class_names = file.read_strings_attribute("labels", "class_names");
-  } else if (!labels.empty()) {  // a file of somebody else's: the classes are called by their numbers
+  } else if (!labels.empty()) {  // not written by reverie: use the class numbers as names
     const Index count = std::min<Index>(*std::max_element(labels.begin(), labels.end()) + 1, 100'000);
     for (Index i = 0; i < count; ++i) class_names.push_back(std::to_string(i));
   }
-  if (std::ssize(labels) > first) labels.resize(static_cast<std::size_t>(first));
+  if (std::ssize(labels) > first) labels.resize(first);
 }
 
 void StoredSet::validate_labels(const std::string& where) const {
@@ -54,9 +54,9 @@ void StoredSet::validate_labels(const std::string& where) const {
     return;
   }
   if (std::ssize(labels) != size()) throw Error(where, ": has ", labels.size(), " labels for ", size(), " samples");
-  for (std::size_t i = 0; i < labels.size(); ++i) {
+  for (Index i = 0; i < std::ssize(labels); ++i) {
     if (labels[i] >= 0 && labels[i] < std::ssize(class_names)) continue;
-    throw Error(where, ": label ", labels[i], " of sample ", i, " is none of the ", class_names.size(), " classes");
+    throw Error(where, ": sample ", i, " has label ", labels[i], ", but there are ", class_names.size(), " classes");
   }
 }
 
@@ -66,7 +66,7 @@ std::unique_ptr<StoredSet> load_dataset(const std::string& path, Index first) {
     const Hdf5File file = Hdf5File::open(path);
     points = file.has("points");
     if (!points && !file.has("images")) {
-      throw Error(path, ": is no image set (dataset `images`) and no point set (dataset `points`)");
+      throw Error(path, ": is neither an image set (dataset `images`) nor a point set (dataset `points`)");
     }
   }
   if (points) return std::make_unique<PointSet>(PointSet::load(path, first));

@@ -15,8 +15,8 @@ std::array<double, 2> noise(const RandomKey& key, double sigma) {
   return {radius * std::cos(angle), radius * std::sin(angle)};
 }
 
-// Half circles (cos a, sin a) and (1 - cos a, 1/2 - sin a), a uniform in (0, pi), with noise of 0.08.
-// Means 1/2, 1/4; variances 3/4 and 9/16 - 1/pi, and the noise's.
+// Half circles (cos a, sin a) and (1 - cos a, 1/2 - sin a), a uniform in (0, pi), with noise of deviation 0.08.
+// Means 1/2, 1/4; variances 3/4 and 9/16 - 1/pi, plus the noise's.
 ToyPoint two_moons(const RandomKey& key) {
   constexpr double sigma = 0.08;
   const Index moon = uniform_index(key, 2);
@@ -27,7 +27,7 @@ ToyPoint two_moons(const RandomKey& key) {
   return {(x + dx - 0.5) / scale, (y + dy - 0.25) / scale, moon};
 }
 
-// The spiral (a cos a, a sin a), a uniform in (3 pi / 2, 9 pi / 2), with noise of 0.3.
+// The spiral (a cos a, a sin a), a uniform in (3 pi / 2, 9 pi / 2), with noise of deviation 0.3.
 // Means 2 and 2 / (3 pi); E a^2 = 39 pi^2 / 4.
 ToyPoint swiss_roll(const RandomKey& key) {
   constexpr double sigma = 0.3, mean_x = 2, mean_y = 2 / (3 * pi);
@@ -37,12 +37,12 @@ ToyPoint swiss_roll(const RandomKey& key) {
   return {(a * std::cos(a) + dx - mean_x) / scale, (a * std::sin(a) + dy - mean_y) / scale, 0};
 }
 
-// Gaussians of standard deviation 0.1 at eight places around a circle of radius r: r^2 / 2 + 0.1^2 = 1.
+// Gaussians of standard deviation 0.1 at eight points on a circle of radius r: r^2 / 2 + 0.1^2 = 1.
 ToyPoint eight_gaussians(const RandomKey& key) {
   constexpr double sigma = 0.1;
   const double radius = std::sqrt(2 * (1 - sigma * sigma));
   const Index place = uniform_index(key, 8);
-  const double angle = pi / 4 * static_cast<double>(place);
+  const double angle = pi / 4 * place;
   const auto [dx, dy] = noise(key, sigma);
   return {radius * std::cos(angle) + dx, radius * std::sin(angle) + dy, place};
 }
@@ -51,8 +51,7 @@ ToyPoint eight_gaussians(const RandomKey& key) {
 ToyPoint checkerboard(const RandomKey& key) {
   const double side = std::sqrt(0.75);
   const Index row = uniform_index(key, 4), column = 2 * uniform_index(key, 2, 1) + row % 2;
-  return {side * (static_cast<double>(column) - 2 + uniform(key, 4)),
-          side * (static_cast<double>(row) - 2 + uniform(key, 5)), 0};
+  return {side * (column - 2 + uniform(key, 4)), side * (row - 2 + uniform(key, 5)), 0};
 }
 
 }  // namespace
@@ -71,7 +70,7 @@ const std::vector<ToyDistribution>& toy_distributions() {
 }
 
 PointSet toy(const std::string& name, Index count, std::uint64_t seed) {
-  if (count < 1) throw UsageError("toy: ", count, " points; wants at least 1");
+  if (count < 1) throw UsageError("toy: expects at least 1 point, got ", count);
   std::string names;
   for (const ToyDistribution& toy : toy_distributions()) {
     names += (names.empty() ? "" : ", ") + std::string(toy.name);
@@ -84,13 +83,13 @@ PointSet toy(const std::string& name, Index count, std::uint64_t seed) {
     set.points = Tensor::uninitialized({count, 2});
     for (Index i = 0; i < count; ++i) {
       const ToyPoint point = toy.draw(RandomKey{seed, Stream::toy}.with_sample(i));
-      set.points[2 * i] = static_cast<real>(point.x);
-      set.points[2 * i + 1] = static_cast<real>(point.y);
+      set.points[2 * i] = point.x;
+      set.points[2 * i + 1] = point.y;
       if (!toy.class_names.empty()) set.labels.push_back(point.label);
     }
     return set;
   }
-  throw UsageError("toy: there is no distribution `", name, "`; there are ", names);
+  throw UsageError("toy: unknown distribution `", name, "`; expected one of ", names);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

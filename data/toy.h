@@ -4,24 +4,25 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A distribution in the plane, shifted and scaled by constants worked out from its definition, so that both means are
-/// 0 and the two variances have the mean 1.
+/// A sample of a toy distribution.
 struct ToyPoint {
   double x, y;
   Index label = 0;
 };
+/// A distribution in the plane. It is shifted and scaled by constants derived from its definition, so that both means
+/// are 0 and the mean of the two variances is 1.
 struct ToyDistribution {
   const char* name;
-  const char* what;                          ///< for a user who chooses
-  std::vector<std::string> class_names;      ///< empty: the points have no labels
-  ToyPoint (*draw)(const RandomKey& point);  ///< a point as a function of its key
+  const char* what;                          ///< one line for users
+  std::vector<std::string> class_names;      ///< empty if the points have no labels
+  ToyPoint (*draw)(const RandomKey& point);  ///< computes a point from its key
 };
 
 /// two_moons, swiss_roll, eight_gaussians, checkerboard.
 const std::vector<ToyDistribution>& toy_distributions();
 
-/// `count` points; point i is a function of (seed, i). Throws UsageError for an unknown name, listing those that exist,
-/// and for a count below 1.
+/// Draws `count` points; point i is a function of (seed, i). Throws UsageError for a count below 1 and for an unknown
+/// name, listing the valid names.
 PointSet toy(const std::string& name, Index count, std::uint64_t seed);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -11,7 +11,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A folder of a test's own, gone with it.
+/// A temporary folder for one test.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -39,7 +39,7 @@ inline void write_text(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }
 
-/// What the Error says that an action throws, or "nothing".
+/// Returns the message of the Error that an action throws, or "nothing".
 template <class Action>
 std::string error_of(Action&& action) {
   try {

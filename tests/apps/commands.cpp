@@ -206,7 +206,7 @@ TEST_CASE("convert says what it can't convert, and leaves nothing behind") {
   };
   const std::string a = folder / "a.safetensors", x = folder / "x.h5";
   CHECK(failed_with(convert(folder / "none", {"--out", x}), 1, {"none", "No such file"}));
-  CHECK(failed_with(convert("meson.build", {"--out", x}), 1, {"meson.build", "no safetensors file"}));
+  CHECK(failed_with(convert("meson.build", {"--out", x}), 1, {"meson.build", "not a safetensors file"}));
   CHECK(failed_with(convert(a, {"--out", folder / "x.pt"}), 2, {"x.pt", ".safetensors, .h5"}));
   CHECK(failed_with(convert(a, {"--config", config, "--out", folder / "x.safetensors"}), 2, {"wants", ".h5"}));
   CHECK(failed_with(convert(a, {"--out", unet_checkpoint()}), 2, {"is a checkpoint already"}));

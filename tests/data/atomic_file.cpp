@@ -12,7 +12,7 @@ using namespace reverie;
 
 namespace {
 
-/// As long as this lives no file of the process may grow beyond `bytes`: writing fails as it does on a full disk.
+/// While this lives, no file of the process may grow beyond `bytes`, so that writing fails as on a full disk.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : signal_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -46,7 +46,7 @@ TEST_CASE("write_atomically replaces the file as a whole") {
   CHECK(folder.files() == 1);
 }
 
-TEST_CASE("write_atomically: after a failure the old file stands and nothing else") {
+TEST_CASE("write_atomically: after a failure only the old file is left") {
   const TemporaryFolder folder;
   const std::string path = folder / "file";
   write_text(path, "old");

@@ -16,11 +16,11 @@ std::string source_root() {
 
 }  // namespace
 
-TEST_CASE("HDF5: what was written comes back, in groups made on the way") {
+TEST_CASE("HDF5: reading returns what was written, in groups created on demand") {
   const TemporaryFolder folder;
   const std::string path = folder / "all.h5";
   std::vector<std::uint8_t> bytes(20 * 300);
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = i * 7;
   std::vector<Index> many(5000, -3);
   {
     Hdf5File file = Hdf5File::create(path);
@@ -71,7 +71,7 @@ TEST_CASE("HDF5: what was written comes back, in groups made on the way") {
   CHECK(file.read_strings_attribute("many", "class_names") == std::vector<std::string>{"zero", "one"});
 }
 
-TEST_CASE("HDF5: fixed-length strings of other writers, as in the reference cases, are read") {
+TEST_CASE("HDF5: reads fixed-length strings, as in the reference cases") {
   const Hdf5File file = Hdf5File::open(source_root() + "/benchmarks/reference/cases/op_conv2d_1x1.h5");
   CHECK(file.read_string_attribute("/", "kind") == "op/conv2d");
   CHECK(file.read_string_attribute("/", "dtype") == "float64");
@@ -80,7 +80,7 @@ TEST_CASE("HDF5: fixed-length strings of other writers, as in the reference case
   CHECK(file.shape("inputs/bias") == Shape{4});
 }
 
-TEST_CASE("HDF5: the same content makes the same file") {
+TEST_CASE("HDF5: equal content gives equal files") {
   const TemporaryFolder folder;
   for (const char* name : {"a.h5", "b.h5"}) {
     Hdf5File file = Hdf5File::create(folder / name);
@@ -91,15 +91,14 @@ TEST_CASE("HDF5: the same content makes the same file") {
   CHECK(read_text(folder / "a.h5") == read_text(folder / "b.h5"));
 }
 
-TEST_CASE("HDF5: an error names the file, the object and what is wrong") {
+TEST_CASE("HDF5: an error names the file, the object and the cause") {
   const TemporaryFolder folder;
   const std::string path = folder / "some.h5";
   {
     Hdf5File file = Hdf5File::create(path);
     file.write_doubles("group/doubles", {2, 2}, {1, 2, 3, 4});
-    CHECK(
-        contains(error_of([&] { file.write_doubles("group/doubles", {1}, {1}); }), "`group/doubles` is there already"));
-    CHECK(contains(error_of([&] { file.write_doubles("wrong", {3}, {1}); }), "of shape [3] wants 3 values, not 1"));
+    CHECK(contains(error_of([&] { file.write_doubles("group/doubles", {1}, {1}); }), "`group/doubles` exists already"));
+    CHECK(contains(error_of([&] { file.write_doubles("wrong", {3}, {1}); }), "of shape [3] expects 3 values, got 1"));
     CHECK(contains(error_of([&] { file.write_doubles("group/doubles/below", {1}, {1}); }), "`group/doubles/below`"));
     file.close();
   }
@@ -113,9 +112,9 @@ TEST_CASE("HDF5: an error names the file, the object and what is wrong") {
   says([&] { file.read_tensor("group/reals"); }, "`group/reals` is missing");
   says([&] { file.read_tensor("group"); }, "`group` is a group, not a dataset");
   says([&] { file.list("group/doubles"); }, "`group/doubles` is a dataset, not a group");
-  says([&] { file.read_int64("group/doubles"); }, "is float64, wants integers");
-  says([&] { file.read_uint8("group/doubles"); }, "is float64, wants uint8");
-  says([&] { file.read_strings("group/doubles"); }, "is float64, wants strings");
+  says([&] { file.read_int64("group/doubles"); }, "is float64, expected integers");
+  says([&] { file.read_uint8("group/doubles"); }, "is float64, expected uint8");
+  says([&] { file.read_strings("group/doubles"); }, "is float64, expected strings");
   says([&] { file.read_int_attribute("group", "steps"); }, "`group` has no attribute `steps`");
   says([&] { Hdf5File::open(folder / "some.h5x"); }, "can't be read: No such file or directory");
   says([&] { Hdf5File::open(path + "/"); }, "can't be read");
@@ -123,7 +122,7 @@ TEST_CASE("HDF5: an error names the file, the object and what is wrong") {
   CHECK(contains(error_of([&] { Hdf5File::create(folder / "no/such/folder.h5"); }), "can't be written: No such file"));
 }
 
-TEST_CASE("HDF5: files that are no HDF5, truncated or damaged") {
+TEST_CASE("HDF5: files that are not HDF5, truncated or damaged") {
   const TemporaryFolder folder;
   const std::string path = folder / "bad.h5";
   write_text(path, "plain text");
@@ -133,7 +132,7 @@ TEST_CASE("HDF5: files that are no HDF5, truncated or damaged") {
 
   Hdf5File file = Hdf5File::create(path);
   std::vector<std::uint8_t> noise(100'000);
-  for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = static_cast<std::uint8_t>(i * i * 2654435761u >> 13);
+  for (std::size_t i = 0; i < noise.size(); ++i) noise[i] = i * i * 2654435761u >> 13;
   file.write_uint8("bytes", {100, 1000}, noise);
   file.close();
   const std::string whole = read_text(path);
@@ -154,15 +153,15 @@ TEST_CASE("HDF5: a full disk is an error") {
   CHECK(error_of([&] { file.close(); }) == "/dev/full: can't be written: No space left on device");
 }
 
-TEST_CASE("HDF5: a dataset that claims to be larger than anything can be is named") {
+TEST_CASE("HDF5: the error for a dataset of impossible size names it") {
   const TemporaryFolder folder;
   const auto refusal = [&](const std::vector<hsize_t>& extents) {
     const std::string path = folder / "huge.h5";
-    const std::vector<hsize_t> chunk(extents.size(), 16);  // chunks that nobody wrote take no room
+    const std::vector<hsize_t> chunk(extents.size(), 16);  // unwritten chunks take no space
     const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    const hid_t space = H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr);
+    const hid_t space = H5Screate_simple(extents.size(), extents.data(), nullptr);
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
+    H5Pset_chunk(creation, chunk.size(), chunk.data());
     H5Dclose(H5Dcreate2(file, "w", H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
     H5Pclose(creation);
     H5Sclose(space);
@@ -174,12 +173,12 @@ TEST_CASE("HDF5: a dataset that claims to be larger than anything can be is name
   CHECK(contains(refusal({hsize_t{1} << 46}), "huge.h5: `w` of shape [70368744177664] needs"));
 }
 
-TEST_CASE("HDF5: of a file that is damaged anywhere nothing is read but what was written, or an error") {
+TEST_CASE("HDF5: reading a file with any damage gives what was written, or an error") {
   const TemporaryFolder folder;
   const std::string path = folder / "a.h5";
   Tensor small = Tensor::uninitialized({5}), large = Tensor::uninitialized({300, 7});
-  for (Index i = 0; i < small.size(); ++i) small[i] = static_cast<real>(i);
-  for (Index i = 0; i < large.size(); ++i) large[i] = static_cast<real>(i % 97) / 8;
+  for (Index i = 0; i < small.size(); ++i) small[i] = i;
+  for (Index i = 0; i < large.size(); ++i) large[i] = real(i % 97) / 8;
   {
     Hdf5File file = Hdf5File::create(path);
     file.write_tensor("weights/small", small);
@@ -195,7 +194,7 @@ TEST_CASE("HDF5: of a file that is damaged anywhere nothing is read but what was
   int found = 0;
   for (std::size_t i = 0; i < whole.size(); i += 11) {
     std::string damaged = whole;
-    damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i % 8)));
+    damaged[i] ^= 1 << (i % 8);
     write_text(path, damaged);
     bool same = true;
     const std::string error = error_of([&] {

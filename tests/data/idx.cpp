@@ -15,7 +15,7 @@ const std::string two_labels = "\0\0\x08\x01\0\0\0\2\x04\0"s;
 
 void write_gzip(const std::string& path, const std::string& text) {
   gzFile file = gzopen(path.c_str(), "wb");
-  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+  gzwrite(file, text.data(), text.size());
   gzclose(file);
 }
 
@@ -42,7 +42,7 @@ TEST_CASE("IDX: images and labels, plain and gzipped") {
   CHECK(read_idx(folder / "images").labels.empty());
 }
 
-TEST_CASE("IDX: missing, of another kind, truncated, too long, mismatched") {
+TEST_CASE("IDX: files that are missing, of another kind, truncated, too long or don't match") {
   const TemporaryFolder folder;
   const std::string images = folder / "images", labels = folder / "labels";
   write_text(images, two_images);
@@ -54,11 +54,11 @@ TEST_CASE("IDX: missing, of another kind, truncated, too long, mismatched") {
   };
   CHECK(contains(error_of([&] { read_idx(folder / "none"); }), "No such file or directory"));
   CHECK(error_of([&] { read_idx(folder.path()); }) != "");
-  refused("", "is no IDX file of images");
-  refused("PNG or so", "is no IDX file of images");
+  refused("", "is not an IDX file of images");
+  refused("PNG or so", "is not an IDX file of images");
   refused(two_labels, "does not begin with 00 00 08 03");
   refused(two_images.substr(0, 10), "is truncated: it ends within the header");
-  refused(two_images.substr(0, 20), "is truncated: [2,2,3] wants 12 bytes, there are 4");
+  refused(two_images.substr(0, 20), "is truncated: [2,2,3] takes 12 bytes, there are 4");
   refused(two_images + "m", "more bytes than the 12");
   refused("\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"s, "the header announces");
   refused("\0\0\x08\x03\0\0\0\0\0\0\0\2\0\0\0\3"s, "has no images");
@@ -73,6 +73,6 @@ TEST_CASE("IDX: missing, of another kind, truncated, too long, mismatched") {
   write_text(labels, "\0\0\x08\x01\0\0\0\3\1\2\3"s);
   CHECK(contains(error_of([&] { read_idx(images, labels); }), "has 3 labels"));
   write_text(labels, two_labels);
-  CHECK(contains(error_of([&] { read_idx(images, labels, {"a", "b"}); }), "label 4 of sample 0"));
+  CHECK(contains(error_of([&] { read_idx(images, labels, {"a", "b"}); }), "sample 0 has label 4"));
   CHECK_THROWS_AS(read_idx(images, "", {"a"}), UsageError);
 }

@@ -18,7 +18,7 @@ ImageSet small_set() {
   set.height = 2;
   set.width = 4;
   set.channels = 1;
-  for (int i = 0; i < 24; ++i) set.images.push_back(static_cast<std::uint8_t>(10 * i));
+  for (int i = 0; i < 24; ++i) set.images.push_back(10 * i);
   set.labels = {1, 0, 1};
   set.class_names = {"no", "yes"};
   set.captions = {"first", "zweites ä", ""};
@@ -31,11 +31,11 @@ ImageSet small_set() {
 
 }  // namespace
 
-TEST_CASE("pixels: 0, 255 are -1, 1, and every pixel comes back") {
+TEST_CASE("pixels: 0 and 255 are -1 and 1, and to_pixel inverts to_real") {
   CHECK(to_real(0) == -1);
   CHECK(to_real(255) == 1);
   for (int pixel = 0; pixel < 256; ++pixel) {
-    const auto byte = static_cast<std::uint8_t>(pixel);
+    const std::uint8_t byte = pixel;
     CHECK(to_pixel(to_real(byte)) == byte);
     CHECK(to_pixel(to_real(byte) - real(0.0039)) == byte);  // less than half a step of 1/127.5 = 0.00784 away
     CHECK(to_pixel(to_real(byte) + real(0.0039)) == byte);
@@ -77,7 +77,7 @@ TEST_CASE("an image set is saved and loaded with all its parts") {
   CHECK(ImageSet::from(batch).images[15] == 70);
 }
 
-TEST_CASE("an image set whose parts do not fit is neither saved nor loaded") {
+TEST_CASE("an image set with parts that do not fit is neither saved nor loaded") {
   const TemporaryFolder folder;
   const std::string path = folder / "bad.h5";
   const auto refused = [&](auto change, const std::string& what) {
@@ -89,8 +89,8 @@ TEST_CASE("an image set whose parts do not fit is neither saved nor loaded") {
     CHECK(folder.files() == 0);
   };
   refused([](ImageSet& set) { set.labels.pop_back(); }, "has 2 labels for 3 samples");
-  refused([](ImageSet& set) { set.labels[1] = 2; }, "label 2 of sample 1 is none of the 2 classes");
-  refused([](ImageSet& set) { set.labels[1] = -1; }, "label -1 of sample 1");
+  refused([](ImageSet& set) { set.labels[1] = 2; }, "sample 1 has label 2, but there are 2 classes");
+  refused([](ImageSet& set) { set.labels[1] = -1; }, "sample 1 has label -1");
   refused([](ImageSet& set) { set.labels.clear(); }, "2 class names, but no labels");
   refused([](ImageSet& set) { set.captions.pop_back(); }, "has 2 captions for 3 images");
   refused([](ImageSet& set) { set.masks.pop_back(); }, "masks of 23 pixels");
@@ -112,31 +112,31 @@ TEST_CASE("an image set whose parts do not fit is neither saved nor loaded") {
       [&](Hdf5File& f) {
         f.write_uint8("images", {3, 2, 4}, pixels);
       },
-      "`images` has shape [3,2,4], wants four axes");
-  not_loaded([&](Hdf5File& f) { f.write_tensor("images", Tensor::zeros({1, 2, 2, 1})); }, "wants uint8");
+      "`images` has shape [3,2,4], expected [N,H,W,C]");
+  not_loaded([&](Hdf5File& f) { f.write_tensor("images", Tensor::zeros({1, 2, 2, 1})); }, "expected uint8");
   not_loaded([&](Hdf5File& f) { f.write_uint8("images", {0, 2, 2, 1}, {}); }, "has no images");
-  not_loaded([&](Hdf5File& f) { f.write_tensor("weights/a", Tensor::zeros({2})); }, "is no image set");
+  not_loaded([&](Hdf5File& f) { f.write_tensor("weights/a", Tensor::zeros({2})); }, "is neither an image set");
   not_loaded(
       [&](Hdf5File& f) {
         f.write_tensor("points", Tensor::zeros({2, 3}));
       },
-      "`points` has shape [2,3], wants N,2");
+      "`points` has shape [2,3], expected [N,2]");
   not_loaded([&](Hdf5File& f) { f.write_tensor("points", Tensor::full({2, 2}, NAN)); }, "point 0 is not finite");
   not_loaded(
       [&](Hdf5File& f) {
         f.write_uint8("images", {3, 2, 4, 1}, pixels);
         f.write_uint8("masks", {3, 4, 2}, pixels);
       },
-      "`masks` has shape [3,4,2], wants [3,2,4]");
+      "`masks` has shape [3,4,2], expected [3,2,4]");
   not_loaded(
       [&](Hdf5File& f) {
         f.write_uint8("images", {3, 2, 4, 1}, pixels);
         f.write_doubles("labels", {3}, {0, 1, 2});
       },
-      "`labels` is float64, wants integers");
+      "`labels` is float64, expected integers");
 }
 
-TEST_CASE("labels without class names are called by their numbers") {
+TEST_CASE("without class names, the names are the class numbers") {
   const TemporaryFolder folder;
   Hdf5File file = Hdf5File::create(folder / "a.h5");
   file.write_uint8("images", {2, 1, 1, 1}, {1, 2});
@@ -145,7 +145,7 @@ TEST_CASE("labels without class names are called by their numbers") {
   CHECK(load_dataset(folder / "a.h5")->class_names == std::vector<std::string>{"0", "1", "2"});
 }
 
-TEST_CASE("the digits that ship: 10,000 and 2,000 of MNIST") {
+TEST_CASE("the digits in the repository: 10,000 and 2,000 of MNIST") {
   const char* root = std::getenv("REVERIE_SOURCE_ROOT");
   const std::string sets = std::string(root ? root : ".") + "/data/sets/";
   const auto train = load_dataset(sets + "digits-train.h5"), test = load_dataset(sets + "digits-test.h5");

@@ -18,7 +18,7 @@ ImageSet ramps(Index count) {
   set.height = set.channels = 1;
   set.width = 4;
   for (Index i = 0; i < count; ++i) {
-    for (Index x = 0; x < 4; ++x) set.images.push_back(static_cast<std::uint8_t>(i + x));
+    for (Index x = 0; x < 4; ++x) set.images.push_back(i + x);
     set.labels.push_back(i % 3);
   }
   set.class_names = {"0", "1", "2"};
@@ -32,7 +32,7 @@ struct Parabola : Dataset {
   Tensor batch(std::span<const Index> indices) const override {
     Tensor points = Tensor::uninitialized({std::ssize(indices), 2});
     for (Index i = 0; i < points.extent(0); ++i) {
-      const real x = static_cast<real>(indices[i]);
+      const real x = indices[i];
       points[2 * i] = x;
       points[2 * i + 1] = x * x;
     }
@@ -48,7 +48,7 @@ TEST_CASE("loader: deals a dataset made on the fly, with labels if it has them")
   CHECK(batch.x0.shape() == Shape{25, 2});
   CHECK(batch.labels.empty());
   for (Index i = 0; i < 25; ++i) {
-    const real x = static_cast<real>(batch.indices[i]);
+    const real x = batch.indices[i];
     CHECK(batch.x0[2 * i] == x);
     CHECK(batch.x0[2 * i + 1] == x * x);
   }
@@ -66,7 +66,7 @@ TEST_CASE("loader: expects samples, and one label for each if there are any") {
   CHECK_THROWS_WITH_AS(Loader(ramps(0), 2, 1), "loader: the dataset has no samples", UsageError);
 }
 
-TEST_CASE("loader: each epoch deals every sample once, across batches and in another order") {
+TEST_CASE("loader: each epoch deals every sample once, across batches, in a new order") {
   const ImageSet set = ramps(10);
   Loader loader(set, 4, 7);
   std::vector<Index> dealt;
@@ -88,7 +88,7 @@ TEST_CASE("loader: a batch may hold several epochs") {
   for (Index i = 0; i < 3; ++i) CHECK(std::count(batch.indices.begin(), batch.indices.begin() + 6, i) == 2);
 }
 
-TEST_CASE("loader: the batch of a step is a function of seed and step, with its samples and labels") {
+TEST_CASE("loader: the batch of a training step is a function of seed and step, with matching samples and labels") {
   const ImageSet set = ramps(50);
   const Loader first(set, 6, 3), again(set, 6, 3), other(set, 6, 4);
   first.batch(1);
@@ -103,7 +103,7 @@ TEST_CASE("loader: the batch of a step is a function of seed and step, with its 
   }
 }
 
-TEST_CASE("loader: about half of the images are mirrored, the others untouched") {
+TEST_CASE("loader: flips about half of the images and leaves the others unchanged") {
   const ImageSet set = ramps(50);
   const Loader loader(set, 1000, 5, /*flip=*/true);
   const auto batch = loader.batch(2);
@@ -118,7 +118,7 @@ TEST_CASE("loader: about half of the images are mirrored, the others untouched")
   CHECK(mirrored < 563);
 }
 
-TEST_CASE("loader: no empty batches, no mirrored points") {
+TEST_CASE("loader: refuses empty batches and flipped points") {
   const ImageSet set = ramps(3);
   const PointSet points = toy("two_moons", 5, 1);
   CHECK_THROWS_AS(Loader(set, 0, 1), UsageError);

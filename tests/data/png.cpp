@@ -18,17 +18,17 @@ namespace {
 
 std::string big_endian(std::uint32_t value) {
   std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift);
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += char(value >> shift);
   return bytes;
 }
 
 std::string chunk(const std::string& type, const std::string& data) {
   const std::string body = type + data;
-  const auto sum = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
-  return big_endian(static_cast<std::uint32_t>(data.size())) + body + big_endian(static_cast<std::uint32_t>(sum));
+  const auto sum = crc32(0, reinterpret_cast<const Bytef*>(body.data()), body.size());
+  return big_endian(data.size()) + body + big_endian(sum);
 }
 
-// A PNG of one row, put together by hand: https://www.w3.org/TR/png/ sec. 5
+// A PNG of one row, built by hand: https://www.w3.org/TR/png/ sec. 5
 std::string one_row_png(int width, char depth, char colour_type, const std::string& row,
                         const std::string& chunks = "") {
   const std::string raw = "\0"s + row;
@@ -36,9 +36,7 @@ std::string one_row_png(int width, char depth, char colour_type, const std::stri
   std::string packed(size, '\0');
   compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(raw.data()), raw.size());
   packed.resize(size);
-  return "\x89PNG\r\n\x1a\n" +
-         chunk("IHDR",
-               big_endian(static_cast<std::uint32_t>(width)) + big_endian(1) + depth + colour_type + "\0\0\0"s) +
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", big_endian(width) + big_endian(1) + depth + colour_type + "\0\0\0"s) +
          chunks + chunk("IDAT", packed) + chunk("IEND", "");
 }
 
@@ -49,13 +47,13 @@ Picture read(const TemporaryFolder& folder, const std::string& content) {
 
 Picture gradient(Index height, Index width, Index channels) {
   Picture picture(height, width, channels);
-  for (std::size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = static_cast<std::uint8_t>(7 * i);
+  for (std::size_t i = 0; i < picture.pixels.size(); ++i) picture.pixels[i] = 7 * i;
   return picture;
 }
 
 }  // namespace
 
-TEST_CASE("PNG: grey and colour pictures come back as they were") {
+TEST_CASE("PNG: reading returns the grey and colour pictures that were written") {
   const TemporaryFolder folder;
   for (const Index channels : {1, 3}) {
     const Picture picture = gradient(5, 4, channels);
@@ -86,10 +84,10 @@ TEST_CASE("PNG: every kind of pixel") {
   CHECK(std::string(indexed.pixels.begin(), indexed.pixels.end()) == "ghiabc\xff\xff\xff");
 }
 
-TEST_CASE("PNG: missing, no PNG, truncated, damaged, not writable") {
+TEST_CASE("PNG: files that are missing, not PNG, truncated, damaged or not writable") {
   const TemporaryFolder folder;
   const std::string path = folder / "a.png";
-  CHECK(error_of([&] { read_png(path); }) == path + ": there is no such file");
+  CHECK(error_of([&] { read_png(path); }) == path + ": no such file");
   write_png(path, gradient(40, 50, 3));
   const std::string whole = read_text(path);
   std::string damaged = whole;
@@ -100,7 +98,7 @@ TEST_CASE("PNG: missing, no PNG, truncated, damaged, not writable") {
     CHECK_MESSAGE(contains(error, "PNG"), error);
   }
   CHECK(contains(error_of([&] { write_png(folder / "no/a.png", gradient(2, 2, 1)); }), "can't be written"));
-  CHECK(contains(error_of([&] { write_png(path, gradient(2, 2, 2)); }), "wants 1 or 3 channels"));
+  CHECK(contains(error_of([&] { write_png(path, gradient(2, 2, 2)); }), "expects a picture of 1 or 3 channels"));
 }
 
 TEST_CASE("grey and colour: luma of ITU-R BT.601") {
@@ -110,7 +108,7 @@ TEST_CASE("grey and colour: luma of ITU-R BT.601") {
   CHECK(with_channels(with_channels(red, 1), 3).pixels == std::vector<std::uint8_t>{76, 76, 76});
 }
 
-TEST_CASE("crop_and_resample: the same size changes nothing, half the size is the mean of 2x2") {
+TEST_CASE("crop_and_resample: the same size changes nothing, half the size averages 2x2 pixels") {
   const Picture picture = gradient(4, 6, 3);
   CHECK(crop_and_resample(picture, 4, 6).pixels == picture.pixels);
   const Picture half = crop_and_resample(picture, 2, 3);
@@ -123,13 +121,13 @@ TEST_CASE("crop_and_resample: the same size changes nothing, half the size is th
       }
     }
   }
-  const Picture square = crop_and_resample(picture, 4, 4);  // columns 1 to 4 are the middle
+  const Picture square = crop_and_resample(picture, 4, 4);  // columns 1 to 4 are the centre
   CHECK(std::equal(square.pixels.begin(), square.pixels.begin() + 12, picture.at(0, 1)));
-  const Picture odd = crop_and_resample(Picture(7, 5, 1, 93), 3, 3);  // what is flat stays flat under any fraction
+  const Picture odd = crop_and_resample(Picture(7, 5, 1, 93), 3, 3);  // constant pictures stay constant
   CHECK(odd.pixels == std::vector<std::uint8_t>(9, 93));
 }
 
-TEST_CASE("a folder of PNG files: sorted, sub-folders are classes") {
+TEST_CASE("a folder of PNG files is read in order; subfolders are classes") {
   const TemporaryFolder folder;
   for (const char* name : {"dog", "cat", "empty"}) std::filesystem::create_directory(folder / name);
   write_png(folder / "dog/b.png", Picture(2, 3, 1, 20));
@@ -151,16 +149,16 @@ TEST_CASE("a folder of PNG files: sorted, sub-folders are classes") {
   CHECK_MESSAGE(contains(error, "is 3 x 4 pixels"), error);
   CHECK(read_png_folder(folder.path(), {.height = 2, .width = 2}).channels == 3);  // one of them is in colour
   write_png(folder / "top.png", Picture(2, 3, 1));
-  CHECK(contains(error_of([&] { read_png_folder(folder.path()); }), "which class"));
+  CHECK(contains(error_of([&] { read_png_folder(folder.path()); }), "class is unclear"));
   CHECK(contains(error_of([&] { read_png_folder(folder / "empty"); }), "has no PNG files"));
   CHECK(contains(error_of([&] { read_png_folder(folder / "none"); }), "no such folder"));
   CHECK_THROWS_AS(read_png_folder(folder.path(), {.height = 2}), UsageError);
   CHECK_THROWS_AS(read_png_folder(folder.path(), {.channels = 2}), UsageError);
 }
 
-TEST_CASE("grid: images in rows, enlarged, with a border of 4 between them") {
+TEST_CASE("grid: images in rows, enlarged, with borders of 4 pixels") {
   Tensor images = Tensor::full({3, 2, 2, 1}, -1);
-  images[4] = 1;  // the upper left pixel of the second image
+  images[4] = 1;  // the top left pixel of the second image
   const Picture picture = grid(images, 2, 3);
   CHECK(picture.height == 2 * 6 + 3 * 4);
   CHECK(picture.width == 2 * 6 + 3 * 4);
@@ -175,7 +173,7 @@ TEST_CASE("grid: images in rows, enlarged, with a border of 4 between them") {
   CHECK_THROWS_AS(grid(Tensor::zeros({3, 2})), ShapeError);
 }
 
-TEST_CASE("scatter: ink where points are, y upwards; what can't be drawn is left out") {
+TEST_CASE("scatter: draws points with y upwards and leaves out those that can't be drawn") {
   const Picture picture = scatter(Tensor::from({3, 2}, {1.5, 1.5, 99, 0, NAN, 0}), 3, 64);
   CHECK(picture.at(16, 48)[0] < 255);
   CHECK(picture.at(48, 16)[0] == 255);

@@ -17,7 +17,7 @@ std::string with_length(const std::string& header, const std::string& data) {
   return length + header + data;
 }
 
-// What reading a file of this content says.
+// Reads a file of this content and returns the error.
 std::string refusal(const std::string& content) {
   const TemporaryFolder folder;
   write_text(folder / "x.safetensors", content);
@@ -41,7 +41,7 @@ std::vector<char> bytes_of(const std::string& text) { return {text.begin(), text
 }  // namespace
 
 TEST_CASE("safetensors: the bytes of a small file, written by hand, are read and written") {
-  // 1.0f = 00 00 80 3f, -2.0f = 00 00 00 c0; the header is padded with blanks to a multiple of 8.
+  // 1.0f = 00 00 80 3f, -2.0f = 00 00 00 c0; the header is padded with spaces to a multiple of 8.
   const std::string header = R"({"w":{"data_offsets":[0,8],"dtype":"F32","shape":[2,1]}})";
   const std::string content = std::string("\x38\0\0\0\0\0\0\0", 8) + header + std::string("\0\0\x80\x3f\0\0\0\xc0", 8);
   CHECK(header.size() == 0x38);
@@ -59,7 +59,7 @@ TEST_CASE("safetensors: the bytes of a small file, written by hand, are read and
   CHECK(read_text(folder / "b.safetensors") == content);
 }
 
-TEST_CASE("safetensors: metadata, scalars, empty tensors, blanks behind the header, any order of the tensors") {
+TEST_CASE("safetensors: metadata, scalars, empty tensors, spaces after the header, tensors in any order") {
   const std::string header = R"({"__metadata__":{"format":"pt"},"b":{)" + entry("U8", "[]", "[2,3]") + R"(},"a":{)" +
                              entry("I16", "[1]", "[0,2]") + R"(},"none":{)" + entry("F64", "[0,3]", "[2,2]") + "}}   ";
   const TemporaryFolder folder;
@@ -85,7 +85,7 @@ TEST_CASE("safetensors: tensors are aligned to their elements, and the data to e
   CHECK(read_safetensors(folder / "x.safetensors") == dict);
 }
 
-TEST_CASE("safetensors: nothing that a file says is believed unseen") {
+TEST_CASE("safetensors: everything in the header is checked") {
   CHECK(refusal(one("F32", "[2]", "[0,8]", 8)) == "nothing");
   CHECK(contains(refusal(""), "0 bytes"));
   CHECK(contains(refusal("1234567"), "7 bytes"));
@@ -97,35 +97,35 @@ TEST_CASE("safetensors: nothing that a file says is believed unseen") {
   CHECK(contains(refusal(with_length("{\"w\":", "")), "not a JSON object"));
   CHECK(contains(refusal(with_length("{\"\xff\":{}}", "")), "not a JSON object"));
   CHECK(contains(refusal(with_length(std::string(100000, '['), "")), "not a JSON object"));
-  CHECK(contains(refusal(with_length(R"({"w":3})", "")), "`w` is no JSON object"));
-  CHECK(contains(refusal(with_length(R"({"__metadata__":[]})", "")), "`__metadata__` is no JSON object"));
-  CHECK(contains(refusal(with_length(R"({"__metadata__":{"a":1}})", "")), "`a` is no string"));
+  CHECK(contains(refusal(with_length(R"({"w":3})", "")), "`w` is not a JSON object"));
+  CHECK(contains(refusal(with_length(R"({"__metadata__":[]})", "")), "`__metadata__` is not a JSON object"));
+  CHECK(contains(refusal(with_length(R"({"__metadata__":{"a":1}})", "")), "`a` is not a string"));
   CHECK(contains(refusal(with_length(R"({"a\nb":3})", "")), "control characters"));
   const std::string w = R"("w":{)" + entry("U8", "[1]", "[0,1]") + "}";
   CHECK(contains(refusal(with_length("{" + w + "," + w + "}", "x")), "`w` twice"));
 }
 
-TEST_CASE("safetensors: types, shapes and offsets that can't be are named") {
-  CHECK(contains(refusal(one("F8_E4M3", "[8]", "[0,8]", 8)), "the type F8_E4M3; known are BOOL, U8"));
+TEST_CASE("safetensors: errors name impossible types, shapes and offsets") {
+  CHECK(contains(refusal(one("F8_E4M3", "[8]", "[0,8]", 8)), "the unknown type F8_E4M3; expected one of BOOL, U8"));
   CHECK(contains(refusal(one("F32", "[-2]", "[0,8]", 8)), "`w` has no list of whole numbers `shape`"));
   CHECK(contains(refusal(one("F32", "[2.0]", "[0,8]", 8)), "`shape`"));
   CHECK(contains(refusal(one("F32", "2", "[0,8]", 8)), "`shape`"));
-  CHECK(contains(refusal(one("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]", 8)), "9 axes; 8 is the most"));
+  CHECK(contains(refusal(one("F32", "[1,1,1,1,1,1,1,1,2]", "[0,8]", 8)), "9 axes, the maximum is 8"));
   CHECK(contains(refusal(one("F32", "[3]", "[0,8]", 8)), "larger than the file"));
-  CHECK(contains(refusal(one("F32", "[1]", "[0,8]", 8)), "8 bytes, its type and shape want 4"));
-  // Products that wrap around to what would fit: 2^62 floats are 2^64 bytes.
+  CHECK(contains(refusal(one("F32", "[1]", "[0,8]", 8)), "8 bytes, but its type and shape need 4"));
+  // A product that overflows to a size that would fit: 2^62 floats are 2^64 bytes.
   CHECK(contains(refusal(one("F32", "[4611686018427387904]", "[0,0]", 0)), "larger than the file"));
   CHECK(contains(refusal(one("U8", "[4294967296,4294967296]", "[0,0]", 0)), "larger than the file"));
   CHECK(contains(refusal(one("U8", "[18446744073709551615,0]", "[0,0]", 0)), "an extent of 18446744073709551615"));
-  CHECK(contains(refusal(one("F32", "[2]", "[8,0]", 8)), "a begin and an end"));
-  CHECK(contains(refusal(one("F32", "[2]", "[0]", 8)), "a begin and an end"));
+  CHECK(contains(refusal(one("F32", "[2]", "[8,0]", 8)), "expects `data_offsets` [BEGIN, END]"));
+  CHECK(contains(refusal(one("F32", "[2]", "[0]", 8)), "expects `data_offsets` [BEGIN, END]"));
   CHECK(contains(refusal(one("F32", "[2]", "[0,-8]", 8)), "`data_offsets`"));
   CHECK(contains(refusal(one("F32", "[2]", "[4,12]", 8)), "ends at byte 12 of the data, which has 8"));
   CHECK(contains(refusal(one("F32", "[2]", "[0,8]", 7)), "truncated"));
   CHECK(contains(refusal(with_length(R"({"w":{"shape":[1],"data_offsets":[0,1]}})", "x")), "no string `dtype`"));
 }
 
-TEST_CASE("safetensors: tensors that overlap, gaps between them, bytes that belong to nobody") {
+TEST_CASE("safetensors: tensors that overlap, gaps between them, bytes that belong to no tensor") {
   const auto two = [](const std::string& a, const std::string& b, std::size_t bytes) {
     return refusal(with_length(R"({"a":{)" + entry("U8", "[4]", a) + R"(},"b":{)" + entry("U8", "[4]", b) + "}}",
                                std::string(bytes, 'x')));
@@ -149,7 +149,7 @@ TEST_CASE("safetensors: every truncation of a good file is refused") {
     CHECK_MESSAGE(refusal(content.substr(0, length)) != "nothing", length);
 }
 
-TEST_CASE("safetensors: files that aren't there or can't be written, names that can't be") {
+TEST_CASE("safetensors: files that are missing or can't be written, names that are not allowed") {
   const TemporaryFolder folder;
   CHECK(contains(error_of([&] { read_safetensors(folder / "none"); }), "No such file"));
   CHECK(contains(error_of([&] { read_safetensors(folder.path()); }), "is a folder"));

@@ -16,18 +16,18 @@ namespace {
 
 template <class T>
 StoredTensor stored(Dtype dtype, const std::vector<T>& values) {
-  StoredTensor tensor{dtype, {static_cast<Index>(values.size())}, std::vector<char>(values.size() * sizeof(T))};
+  StoredTensor tensor{dtype, {std::ssize(values)}, std::vector<char>(values.size() * sizeof(T))};
   std::memcpy(tensor.bytes.data(), values.data(), tensor.bytes.size());
   return tensor;
 }
 
-// Every type, every byte: patterns that are numbers, NaNs and infinities alike.
+// All types with all bytes: numbers, NaNs and infinities.
 StateDict of_every_type() {
   StateDict dict;
   for (const DtypeInfo& type : dtypes()) {
     StoredTensor tensor{type.dtype, {4, 64}, {}};
     for (Index i = 0; i < 256 * type.bytes; ++i)
-      tensor.bytes.push_back(static_cast<char>(type.dtype == Dtype::boolean ? i % 2 : i * 37 + i / 256));
+      tensor.bytes.push_back(type.dtype == Dtype::boolean ? i % 2 : i * 37 + i / 256);
     dict.tensors[std::string("layers.0.") + type.name] = tensor;
     dict.tensors[std::string("scalar/") + type.name] = {
         type.dtype, {}, {tensor.bytes.begin(), tensor.bytes.begin() + type.bytes}};
@@ -39,7 +39,7 @@ StateDict of_every_type() {
 
 }  // namespace
 
-TEST_CASE("state dicts: every type comes back to the bit, from safetensors, from HDF5, and from the one by the other") {
+TEST_CASE("state dicts: every type is preserved to the bit by safetensors, by HDF5, and by converting between them") {
   const TemporaryFolder folder;
   const StateDict dict = of_every_type();
   for (const std::string name : {"a.safetensors", "a.h5", "a.hdf5"}) {
@@ -52,7 +52,7 @@ TEST_CASE("state dicts: every type comes back to the bit, from safetensors, from
   CHECK(contains(error_of([&] { write_state_dict(folder / "a.pt", dict); }), "must end in .safetensors, .h5 or .hdf5"));
 }
 
-TEST_CASE("HDF5 state dicts have types that others know, and anything but numbers is named") {
+TEST_CASE("HDF5 state dicts have types that other programs know; the error for anything but numbers names it") {
   const TemporaryFolder folder;
   write_state_dict(folder / "a.h5", of_every_type());
   const Hdf5File file = Hdf5File::open(folder / "a.h5");
@@ -68,7 +68,7 @@ TEST_CASE("HDF5 state dicts have types that others know, and anything but number
   CHECK(contains(error_of([&] { read_state_dict(folder / "bad.h5"); }), "bad.h5: `names` is string"));
 }
 
-TEST_CASE("HDF5 names: what would be another object's is refused") {
+TEST_CASE("HDF5 names that would mean another object are refused") {
   const TemporaryFolder folder;
   for (const std::string& name : {std::string(), std::string("."), std::string("a/./b"), std::string("/a"),
                                   std::string("a/"), std::string("a//b"), std::string("a\0b", 3)}) {
@@ -78,20 +78,19 @@ TEST_CASE("HDF5 names: what would be another object's is refused") {
   }
 }
 
-TEST_CASE("numbers of every type become reals exactly") {
+TEST_CASE("numbers of every type are converted to reals exactly") {
   CHECK(to_tensor(stored<std::uint8_t>(Dtype::boolean, {0, 1}), "b")[1] == 1);
   CHECK(to_tensor(stored<std::int8_t>(Dtype::int8, {-128}), "b")[0] == -128);
   CHECK(to_tensor(stored<std::uint16_t>(Dtype::uint16, {65535}), "b")[0] == 65535);
   CHECK(to_tensor(stored<std::int64_t>(Dtype::int64, {-16777216}), "b")[0] == -16777216);
-  CHECK(to_tensor(stored<std::uint64_t>(Dtype::uint64, {1ull << 63}), "b")[0] ==
-        static_cast<real>(9223372036854775808.0));
+  CHECK(to_tensor(stored<std::uint64_t>(Dtype::uint64, {1ull << 63}), "b")[0] == real(9223372036854775808.0));
   CHECK(to_tensor(stored<double>(Dtype::float64, {0.5, -INFINITY}), "b")[1] == -INFINITY);
   CHECK(std::isnan(to_tensor(stored<double>(Dtype::float64, {NAN}), "b")[0]));
-  // IEEE's half: 1, -2, the largest, the smallest normal, the smallest, infinity, minus zero.
+  // IEEE half precision: 1, -2, the largest, the smallest normal, the smallest, infinity, minus zero.
   const Tensor half = to_tensor(
       stored<std::uint16_t>(Dtype::float16, {0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x7c00, 0x8000, 0x7e00}), "h");
   const double want[] = {1, -2, 65504, 0x1p-14, 0x1p-24, INFINITY, -0.0};
-  for (Index i = 0; i < 7; ++i) CHECK(static_cast<double>(half[i]) == want[i]);
+  for (Index i = 0; i < 7; ++i) CHECK(half[i] == want[i]);
   CHECK(std::signbit(half[6]));
   CHECK(std::isnan(half[7]));
   // The upper half of a float: 1, -2, 3.140625, the largest.
@@ -102,11 +101,11 @@ TEST_CASE("numbers of every type become reals exactly") {
   CHECK(bfloat[3] == real(3.38953138925153547590e38));
 }
 
-TEST_CASE("a number that would change is refused, or rounded where that is allowed") {
+TEST_CASE("a number that can't be represented is refused, or rounded if allowed") {
   const StoredTensor large = stored<std::int64_t>(Dtype::int64, {1, (Index{1} << 62) + 1});
   CHECK(contains(error_of([&] { to_tensor(large, "n"); }),
-                 "`n` is int64, and its value 4611686018427387905 is no float"));
-  CHECK(to_tensor(large, "n", Rounding::allow)[1] == static_cast<real>(4611686018427387904.0));
+                 "`n` is int64, and its value 4611686018427387905 can't be represented as float"));
+  CHECK(to_tensor(large, "n", Rounding::allow)[1] == real(4611686018427387904.0));
   const StoredTensor fine = stored<double>(Dtype::float64, {0.5, 0.1, 1e300});
   if (sizeof(real) == 4) {
     CHECK(contains(error_of([&] { to_tensor(fine, "w"); }), "`w` is float64, and its value 0.1"));
@@ -116,7 +115,7 @@ TEST_CASE("a number that would change is refused, or rounded where that is allow
   }
 }
 
-TEST_CASE("a pickle of PyTorch's is told from a state dict") {
+TEST_CASE("a PyTorch pickle is recognised") {
   const TemporaryFolder folder;
   for (const std::string start : {"PK\x03\x04", "\x80\x02"}) {
     write_text(folder / "model.pt", start + std::string(100, 'x'));

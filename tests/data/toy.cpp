@@ -8,7 +8,7 @@
 
 using namespace reverie;
 
-TEST_CASE("toy distributions have means 0 and variances whose mean is 1") {
+TEST_CASE("toy distributions have means 0 and variances with mean 1") {
   constexpr Index n = 40'000;
   for (const ToyDistribution& distribution : toy_distributions()) {
     CAPTURE(distribution.name);
@@ -16,7 +16,7 @@ TEST_CASE("toy distributions have means 0 and variances whose mean is 1") {
     double sum[2] = {}, squares = 0;
     for (Index i = 0; i < 2 * n; ++i) {
       sum[i % 2] += set.points[i];
-      squares += static_cast<double>(set.points[i]) * set.points[i];
+      squares += double{set.points[i]} * set.points[i];
     }
     CHECK(std::abs(sum[0] / n) < 0.03);  // six standard errors of 1 / sqrt(n) = 0.005
     CHECK(std::abs(sum[1] / n) < 0.03);
@@ -24,7 +24,7 @@ TEST_CASE("toy distributions have means 0 and variances whose mean is 1") {
   }
 }
 
-TEST_CASE("toy: a point depends on the seed and its number alone") {
+TEST_CASE("toy: a point depends on the seed and its index alone") {
   for (const ToyDistribution& distribution : toy_distributions()) {
     const PointSet few = toy(distribution.name, 10, 3), many = toy(distribution.name, 20, 3),
                    other = toy(distribution.name, 10, 4);
@@ -34,11 +34,11 @@ TEST_CASE("toy: a point depends on the seed and its number alone") {
   }
 }
 
-TEST_CASE("toy: labels name the cluster") {
+TEST_CASE("toy: labels are the clusters") {
   const PointSet set = toy("eight_gaussians", 1000, 1);
   CHECK(set.class_names.size() == 8);
   for (Index i = 0; i < 1000; ++i) {
-    const double angle = std::acos(-1.0) / 4 * static_cast<double>(set.labels[i]);
+    const double angle = std::acos(-1.0) / 4 * set.labels[i];
     const double x = set.points[2 * i] - std::sqrt(1.98) * std::cos(angle),
                  y = set.points[2 * i + 1] - std::sqrt(1.98) * std::sin(angle);
     CHECK(std::hypot(x, y) < 0.5);  // five standard deviations of 0.1
@@ -49,7 +49,7 @@ TEST_CASE("toy: labels name the cluster") {
 TEST_CASE("toy: half of the checkerboard is empty") {
   const PointSet set = toy("checkerboard", 5000, 1);
   for (Index i = 0; i < 5000; ++i) {
-    const auto square = [&](real value) { return static_cast<Index>(std::floor(value / std::sqrt(0.75))) + 2; };
+    const auto square = [&](real value) { return Index(std::floor(value / std::sqrt(0.75))) + 2; };
     CHECK((square(set.points[2 * i]) + square(set.points[2 * i + 1])) % 2 == 0);
   }
 }
@@ -69,7 +69,7 @@ TEST_CASE("toy: a point set is saved and loaded") {
   CHECK(batch[3] == set.points[3]);
 }
 
-TEST_CASE("toy: an unknown name is an error that lists the known ones") {
+TEST_CASE("toy: the error for an unknown name lists the valid ones") {
   const std::string error = error_of([] { toy("three_moons", 5, 1); });
   CHECK(contains(error, "`three_moons`"));
   CHECK(contains(error, "two_moons, swiss_roll, eight_gaussians, checkerboard"));

@@ -4,8 +4,8 @@
 
 #include "tensor/real.h"
 
-/// What every check case gives, with its gradients, in numbers that know no precision. This file's source is compiled
-/// into both libraries' worlds, so that one test can hold them side by side.
+/// The results and gradients of a check case, in double whatever the precision. The source is compiled for float and
+/// for double, so that one test can compare them.
 struct OpOutputs {
   std::string name;
   std::vector<double> values;  ///< y, then the gradient of each input

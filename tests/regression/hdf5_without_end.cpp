@@ -1,5 +1,5 @@
-// Files that are small on disk and endless to read: a group that holds itself was descended into until the stack was
-// full, and a dataset that announces more values than an Index counts had a wrong size.
+// Small files that are endless to read: a group that contains itself was followed until the stack overflowed, and a
+// dataset with more values than an Index can count had a wrong size.
 #include <doctest/doctest.h>
 #include <hdf5.h>
 
@@ -8,7 +8,7 @@
 
 using namespace reverie;
 
-TEST_CASE("HDF5: a group that leads back to one above is an error, by a soft link and by hard links") {
+TEST_CASE("HDF5: a soft or hard link back to a group above is an error") {
   const TemporaryFolder folder;
   const std::string path = folder / "loop.h5";
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
@@ -21,10 +21,10 @@ TEST_CASE("HDF5: a group that leads back to one above is an error, by a soft lin
   const auto error = [&](const char* group) { return error_of([&] { Hdf5File::open(path).datasets(group); }); };
   CHECK(contains(error("hard"), path + ": `hard` has no end"));
   CHECK(contains(error("/"), path + ": `/` has no end"));
-  CHECK(contains(error("soft"), path + ": `soft/again/"));  // HDF5 follows 16 soft links in one another
+  CHECK(contains(error("soft"), path + ": `soft/again/"));  // HDF5 follows 16 nested soft links
 }
 
-TEST_CASE("HDF5: more values than can be counted are an error that names the dataset") {
+TEST_CASE("HDF5: the error for more values than an Index can count names the dataset") {
   const TemporaryFolder folder;
   const std::string path = folder / "huge.h5";
   const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);

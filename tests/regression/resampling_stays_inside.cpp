@@ -1,4 +1,4 @@
-// Rounding put the begin of some pictures a hair below 0, and the pixel before the first was read: 7 pixels made 25.
+// Rounding put the start of some pictures slightly below 0, and the pixel before the first was read: 7 pixels made 25.
 #include <doctest/doctest.h>
 
 #include <numeric>
@@ -7,18 +7,17 @@
 
 using namespace reverie;
 
-TEST_CASE("resampling: the shares of a new pixel are of pixels of the picture, and make up the whole") {
+TEST_CASE("resampling: a new pixel averages pixels inside the picture, with weights that sum to 1") {
   for (Index old = 1; old < 80; ++old) {
     for (Index now = 1; now < 200; ++now) {
-      const double scale = static_cast<double>(old) / static_cast<double>(now),
-                   length = scale * static_cast<double>(now);
-      const auto shares = area_shares((static_cast<double>(old) - length) / 2, length, now);
-      REQUIRE(std::ssize(shares) == now);
-      for (const PixelShare& share : shares) {
-        REQUIRE(share.first >= 0);
-        REQUIRE(share.first + std::ssize(share.weights) <= old);
-        const double whole = std::accumulate(share.weights.begin(), share.weights.end(), 0.0);
-        REQUIRE(whole == doctest::Approx(1).epsilon(1e-6));
+      const double scale = double(old) / now, length = scale * now;
+      const auto pixels = area_weights((old - length) / 2, length, now);
+      REQUIRE(std::ssize(pixels) == now);
+      for (const PixelWeights& pixel : pixels) {
+        REQUIRE(pixel.first >= 0);
+        REQUIRE(pixel.first + std::ssize(pixel.weights) <= old);
+        const double sum = std::accumulate(pixel.weights.begin(), pixel.weights.end(), 0.0);
+        REQUIRE(sum == doctest::Approx(1).epsilon(1e-6));
       }
     }
   }

@@ -1,4 +1,4 @@
-// A model of data without classes could be trained, but not saved: HDF5 wants a pointer even to an empty list of names.
+// A model of data without classes could be trained, but not saved: HDF5 requires a pointer even for an empty list.
 #include <doctest/doctest.h>
 
 #include "data/toy.h"
