@@ -305,11 +305,11 @@ TEST_CASE("shapes that do not fit are told apart in one line") {
   const Var x(draw({2, 4, 4, 48})), flat(draw({2, 48})), tokens(draw({2, 5, 10}));
   const std::array<Index, 2> targets{0, 48}, indices{1, -1};
   CHECK(message([&] { group_norm(x, {}, {}, 32); }) == "group_norm: 48 channels do not divide into 32 groups");
-  CHECK(message([&] { group_norm(x, draw({47}), {}, 8); }) == "group_norm: weight is [47], wants [48]");
-  CHECK(message([&] { layer_norm(x, {}, draw({4})); }) == "layer_norm: bias is [4], wants [48]");
+  CHECK(message([&] { group_norm(x, draw({47}), {}, 8); }) == "group_norm: expects weight [48], got [47]");
+  CHECK(message([&] { layer_norm(x, {}, draw({4})); }) == "layer_norm: expects bias [48], got [4]");
   CHECK(message([&] { attention(tokens, tokens, tokens, 3); }) == "attention: 10 channels do not divide into 3 heads");
   CHECK(message([&] { attention_qkv(tokens, 0, QkvOrder::head_by_head); }) ==
-        "attention_qkv: input is [2,5,10], wants [N,T,3C]");
+        "attention_qkv: expects [N,T,3C], got [2,5,10]");
   CHECK(message([&] { avg_pool2d(x, 5, 1); }) == "avg_pool2d: input [2,4,4,48] is smaller than a window of 5 x 5");
   CHECK(message([&] { upsample_nearest(flat, 2); }) == "upsample_nearest: input is [2,48], wants [N,H,W,C]");
   CHECK(message([&] { concat({flat, tokens}, 0); }) == "concat: [2,5,10] does not fit [2,48] along axis 0");

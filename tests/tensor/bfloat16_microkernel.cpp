@@ -137,14 +137,14 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
             if (pixels <= 0 || pixels > most || channels <= 0 || (!in_order && pixels % 2 != 0)) continue;
             Tensor y = m.before.clone();
             kernels_of(level).products.product({.x = m.x.data(),
-                                              .x_offsets = at,
-                                              .weight = m.weight.data(),
-                                              .pixels = pixels,
-                                              .y = y.data(),
-                                              .y_offsets = (in_order ? even : uneven).data(),
-                                              .channels = channels,
-                                              .bias = addend == 1 ? m.bias.data() : nullptr,
-                                              .accumulate = addend == 2});
+                                                .x_offsets = at,
+                                                .weight = m.weight.data(),
+                                                .pixels = pixels,
+                                                .y = y.data(),
+                                                .y_offsets = (in_order ? even : uneven).data(),
+                                                .channels = channels,
+                                                .bias = addend == 1 ? m.bias.data() : nullptr,
+                                                .accumulate = addend == 2});
             for (Index p = 0; p < Example::most; ++p) {
               for (Index c = 0; c < m.outputs; ++c) {
                 const Index place = (in_order ? even : uneven)[p] + c;
@@ -167,13 +167,13 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
         if (kernels_of(level).transposed) kernels_of(level).transpose_squares(padded.x.data(), 5);
         Tensor sums = m.before.clone();
         kernels_of(level).products.outer_sum({.x = padded.x.data(),
-                                            .x_row = 0,
-                                            .dy = m.weight.data(),
-                                            .rows = 1,
-                                            .columns = columns,
-                                            .sum = sums.data(),
-                                            .sum_row = m.outputs,
-                                            .accumulate = accumulate});
+                                              .x_row = 0,
+                                              .dy = m.weight.data(),
+                                              .rows = 1,
+                                              .columns = columns,
+                                              .sum = sums.data(),
+                                              .sum_row = m.outputs,
+                                              .accumulate = accumulate});
         for (Index i = 0; i < 16; ++i) {
           for (Index c = 0; c < m.outputs; ++c) {
             const real first = accumulate ? m.before[i * m.outputs + c] : 0;

@@ -5,10 +5,10 @@
 #include <limits>
 #include <vector>
 
-#include "tensor/kernels/simd/attention.h"
 #include "tensor/kernels/broadcast.h"
-#include "tensor/kernels/simd/microkernel.h"
 #include "tensor/kernels/functions.h"
+#include "tensor/kernels/simd/attention.h"
+#include "tensor/kernels/simd/microkernel.h"
 #include "tensor/random.h"
 
 using namespace reverie;
@@ -72,7 +72,8 @@ TEST_CASE("a square of channels is transposed where it lies in a larger matrix")
   kernels::microkernel().transpose_square(from.data(), stride, to.data(), to_stride);
   bool right = true;
   for (Index r = 0; r < side; ++r) {
-    for (Index c = 0; c < to_stride; ++c) right = right && to[r * to_stride + c] == (c < side ? from[c * stride + r] : 0);
+    for (Index c = 0; c < to_stride; ++c)
+      right = right && to[r * to_stride + c] == (c < side ? from[c * stride + r] : 0);
   }
   CHECK(right);
 }

@@ -14,8 +14,8 @@ namespace reverie::inline REVERIE_PRECISION::kernels::winograd {
 /// The elements of a transformed tile: six points along each axis.
 inline constexpr Index elements = 36;
 
-/// A tile: its image, and the row and column of its first output. few_rows, few_columns: at the edge of the image, it has
-/// at most two rows or columns of outputs.
+/// A tile: its image, and the row and column of its first output. few_rows, few_columns: at the edge of the image, it
+/// has at most two rows or columns of outputs.
 struct WinogradTile {
   Index image, row, column;
   bool few_rows, few_columns;
@@ -45,7 +45,8 @@ struct Tiling {
   /// Writes the addresses of the pixels of a tile's window: `size` x `size`, starting `border` above and to the left of
   /// the tile's first output; `outside` for pixels outside of the image.
   template <Index size, class Real>
-  void window(Real* images, Index channels, const WinogradTile& tile, Index border, Real* outside, Real** pixels) const {
+  void window(Real* images, Index channels, const WinogradTile& tile, Index border, Real* outside,
+              Real** pixels) const {
     Real* image = images + tile.image * height * width * channels;
     const Index top = tile.row - border, left = tile.column - border;
     if (top >= 0 && left >= 0 && top + size <= height && left + size <= width) {
@@ -144,7 +145,8 @@ class Window {
     tiles_.window<size>(images_, channels_, tile, border_, const_cast<const real*>(zeros_), pixels_);
   }
   template <class Operand>
-  void transform(const WinogradTransforms::TileTransform<Operand>& transforms, Index channel, Operand* to, Index stride) {
+  void transform(const WinogradTransforms::TileTransform<Operand>& transforms, Index channel, Operand* to,
+                 Index stride) {
     const auto function = transforms.of[tile_.few_rows][tile_.few_columns];
     if (channel + channel_block <= channels_) return function(pixels_, channel, to, stride);
     for (Index k = 0; k < size * size; ++k)
@@ -191,7 +193,8 @@ void transform_for_sum(const real* images, const Tiling& tiles, Index channels, 
 }
 template <Index size>
 void transform_for_sum(const real* images, const Tiling& tiles, Index channels, const TileGroup& group, Index border,
-                       const WinogradTransforms::TileTransform<real>& transforms, const TileLayout& layout, Bfloat16Pair* out) {
+                       const WinogradTransforms::TileTransform<real>& transforms, const TileLayout& layout,
+                       Bfloat16Pair* out) {
   const Index pairs = sum_columns<Bfloat16Pair>(group.count());
   parallel_for(pairs, tiles_per_task / 2, [&](Index first, Index last) {
     Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
@@ -211,7 +214,7 @@ void transform_for_sum(const real* images, const Tiling& tiles, Index channels, 
         }
         Bfloat16Pair* to = out + layout.at(0, channel / layout.width, pair) + channel % layout.width;
         microkernel().bfloat16().round_two(two[0], two[1], elements, channel_block, channel_block, to,
-                                          layout.element_stride);
+                                           layout.element_stride);
       }
     }
   });

@@ -26,9 +26,9 @@ HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
 /// The processor's eight AMX tiles, each of 16 rows of 16 operands or sums. With sums C, operands A and operands B, all
-/// [16,16], a multiplication is C[i,j] += sum over operands k of A[i,k] B[k,j]: 8192 multiply-adds in 16 cycles, sixteen
-/// times as many as float vectors do. Strides between rows are counted in operands or reals. It is fastest if the rows
-/// are aligned to cache lines.
+/// [16,16], a multiplication is C[i,j] += sum over operands k of A[i,k] B[k,j]: 8192 multiply-adds in 16 cycles,
+/// sixteen times as many as float vectors do. Strides between rows are counted in operands or reals. It is fastest if
+/// the rows are aligned to cache lines.
 struct Amx {
   static constexpr Index rows = 16;
   static_assert(rows == block_operands && rows == min_pixels_read);

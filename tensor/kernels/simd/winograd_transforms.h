@@ -4,8 +4,9 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// The transforms of Winograd's F(4x4, 3x3), each for `channel_block` channels of one Winograd tile. A tile is given as
-/// the addresses of its pixels, row by row. Its transform is 36 elements, `stride` apart, each a channel block. Tiles with
-/// at most two rows or columns of outputs have transforms of their own, [few rows][few columns], with fewer elements.
+/// the addresses of its pixels, row by row. Its transform is 36 elements, `stride` apart, each a channel block. Tiles
+/// with at most two rows or columns of outputs have transforms of their own, [few rows][few columns], with fewer
+/// elements.
 struct WinogradTransforms {
   template <class Operand>
   struct TileTransform {
