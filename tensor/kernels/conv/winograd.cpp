@@ -100,7 +100,7 @@ void transform_block(const real* weight, const Taps& t, const WeightLayout<Opera
   }
 }
 
-// Larger transformed weights that only one group of tiles uses are not cached but computed block by block in the
+// Larger transformed weights that only one tile group uses are not cached but computed block by block in the
 // second-level cache: writing them to memory and reading them back would take longer.
 constexpr Index max_cached_operands = Index{1} << 19;
 
@@ -155,7 +155,7 @@ void correlate(const Tiling& tiles, const Taps& taps, PackedLayout layout, const
     transform<6>(x, tiles, in, group, 1, winograd_transforms().inputs<Operand>(), v_layout, v);
     real* sink = scratch.take(out);  // for outputs outside of the image
     std::fill_n(sink, out, real(0));
-    std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
+    std::vector<real*> pixels(count * 16);
     for (Index t = 0; t < count; ++t) tiles.window<4>(y, out, group.tiles[t], 0, sink, pixels.data() + t * 16);
     std::vector<Index> x_offsets, m_offsets;
     for (Index block = 0; block < p.in_blocks; ++block) x_offsets.push_back(v_layout.at(0, block, 0));
@@ -189,7 +189,7 @@ void correlate(const Tiling& tiles, const Taps& taps, PackedLayout layout, const
   });
 }
 
-// The sum over tiles for a block of outputs and a block of inputs: [elements][channel_block][output block].
+// The sum over Winograd tiles for a block of outputs and a block of inputs: [elements][channel_block][output block].
 struct BlockSum {
   real* sum;
 

@@ -44,8 +44,8 @@ HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[6], Vec (&y)[6]) {
   y[5] = minus(hn::Add(x[1], x[5]), 2.5, x[3]);
 }
 
-// The same for a tile with two outputs along this axis: F(2, 3) needs no points 2r and -2r. It is scaled so that it can
-// use F(4, 3)'s weights.
+// The same for a Winograd tile with two outputs along this axis: F(2, 3) needs no points 2r and -2r. It is scaled so
+// that it can use F(4, 3)'s weights.
 HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[4], Vec (&y)[4]) {
   const Vec even = times(-1.5, x[2]), odd = times(1.5 * r, x[1]);
   y[0] = minus(x[0], 2, x[2]);
@@ -137,7 +137,7 @@ template <int Points>
 constexpr int point(int i) {
   return Points == 4 && i == 3 ? 5 : i;
 }
-// A tile of `Rows` x `Columns` outputs: the number of points along each axis, and the offset of an element.
+// A Winograd tile of `Rows` x `Columns` outputs: the number of points along each axis, and the offset of an element.
 template <int Rows, int Columns>
 struct TileSize {
   static constexpr int high = Rows + 2, wide = Columns + 2;

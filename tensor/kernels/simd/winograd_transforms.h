@@ -14,7 +14,7 @@ struct WinogradTransforms {
   };
   using Output = void (*)(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
                           Index channel);
-  /// V = B^T d B: a tile of 6x6 inputs.
+  /// V = B^T d B: a Winograd tile of 6x6 inputs.
   TileTransform<real> input;
   TileTransform<Bfloat16Pair> rounded_input{};  ///< the same in bfloat16, for real = float
   template <class Operand>
@@ -25,9 +25,9 @@ struct WinogradTransforms {
       return input;
     }
   }
-  /// y (+)= A^T M A + bias (if not null): a tile of 4x4 outputs.
+  /// y (+)= A^T M A + bias (if not null): a Winograd tile of 4x4 outputs.
   Output output[2][2];
-  /// D = A dy A^T: a tile of 4x4 gradients; the transpose of `output`.
+  /// D = A dy A^T: a Winograd tile of 4x4 gradients; the transpose of `output`.
   TileTransform<real> gradient;
   /// U = G w G^T: the nine taps of a channel are contiguous, row by row or `rotated` by 180 degrees; channels are
   /// `taps_stride` apart.
