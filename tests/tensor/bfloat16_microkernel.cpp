@@ -57,7 +57,7 @@ TEST_CASE("vectors are rounded as single numbers are") {
   }
 }
 
-TEST_CASE("squares of pairs are turned") {
+TEST_CASE("squares of pairs are transposed") {
   for (const kernels::Bfloat16Level level : levels()) {
     std::vector<Bfloat16Pair> squares(3 * 256);
     for (std::size_t i = 0; i < squares.size(); ++i) squares[i].bits = static_cast<std::uint32_t>(i * 2654435761);
@@ -72,7 +72,7 @@ TEST_CASE("squares of pairs are turned") {
 
 namespace {
 
-// Factors for the micro-kernels, and what plain loops make of them.
+// Operands for the microkernels, and the results of plain loops.
 struct Example {
   static constexpr Index steps = 5, operands = kernels::block_operands, most = 32;
   Index outputs = kernels::microkernel().output_block;
@@ -109,7 +109,7 @@ struct Example {
   }
 };
 
-// The same bits if pairs are summed one by one; the processor's tiles sum them in an order of their own.
+// Vectors sum the pairs one by one, so the bits are known; AMX sums them in another order.
 void check_sum(kernels::Bfloat16Level level, real value, real in_order, double exact) {
   if (level == kernels::Bfloat16Level::amx) {
     CHECK(value == doctest::Approx(exact).epsilon(1e-5).scale(10));
@@ -147,13 +147,13 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
                                                 .accumulate = addend == 2});
             for (Index p = 0; p < Example::most; ++p) {
               for (Index c = 0; c < m.outputs; ++c) {
-                const Index place = (in_order ? even : uneven)[p] + c;
+                const Index at_y = (in_order ? even : uneven)[p] + c;
                 if (p >= pixels || c >= channels) {
-                  CHECK(y[place] == m.before[place]);
+                  CHECK(y[at_y] == m.before[at_y]);
                   continue;
                 }
-                const real more = addend == 0 ? 0 : addend == 1 ? m.bias[c] : m.before[place];
-                check_sum(level, y[place], m.product<real>(p, c) + more, m.product<double>(p, c) + more);
+                const real addition = addend == 0 ? 0 : addend == 1 ? m.bias[c] : m.before[at_y];
+                check_sum(level, y[at_y], m.product<real>(p, c) + addition, m.product<double>(p, c) + addition);
               }
             }
           }
