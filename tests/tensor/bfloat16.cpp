@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -216,8 +215,11 @@ std::vector<Tensor> attend(Index rows, Index keys, Index width, bool full) {
 TEST_CASE(
     "attention of rounded operands has a relative error of a few thousandths, at sizes that fill no block and no "
     "pair") {
-  for (const auto& [rows, keys, width] :
-       {std::tuple<Index, Index, Index>{196, 196, 16}, {1, 1, 8}, {49, 49, 32}, {5, 131, 20}, {33, 257, 3}}) {
+  struct Size {
+    Index rows, keys, width;
+  };
+  for (const Size& size : {Size{196, 196, 16}, {1, 1, 8}, {49, 49, 32}, {5, 131, 20}, {33, 257, 3}}) {
+    const Index rows = size.rows, keys = size.keys, width = size.width;
     CAPTURE(concat(rows, " queries, ", keys, " keys, ", width));
     const std::vector<Tensor> full = attend(rows, keys, width, true);
     const bool one_key = keys == 1;  // then the gradient of the scores is zero
