@@ -1,9 +1,9 @@
-// Speed of the operations at the shapes that the networks of configs/ meet in a shard of eight images, one thread.
+// Measures the speed of operations on one thread, at shapes that the networks of configs/ have in a shard of 8 images.
 //   build/benchmarks/ops [--benchmark_filter=REGEX]
-// `GFLOP/s` counts multiplications and additions of the direct method, so Winograd's convolutions may pass the peak;
-// `of_peak` is its share of what the core's multiply-adds gave right beside it (in float; bfloat16 may do twice as
-// many, in tiles sixteen times). `error` is the root of the mean square of the difference from the plain kernels, over
-// that of the values. Weights are kept prepared, as within a training step.
+// `GFLOP/s` counts the multiplications and additions of the direct method, so Winograd's may exceed the peak. `of_peak`
+// is its share of the core's multiply-adds, measured at the same time (in float; bfloat16 can do twice as many, with
+// AMX sixteen times as many). `error` is the root-mean-square difference from the plain kernels, relative to the
+// values. Packed weights are cached, as within a training step.
 #include "autograd/ops.h"
 
 #include <benchmark/benchmark.h>
@@ -27,8 +27,7 @@ namespace {
 
 Tensor draw(const Shape& shape) { return normal({.seed = 1, .stream = Stream::probe}, shape); }
 
-// Times the work, in processor time, and the peak right before and after it: the clock's speed changes from one moment
-// to the next.
+// Measures the work in processor time, and the peak right before and after it, because the clock rate varies.
 void measure(benchmark::State& state, double flops, double bytes, const std::function<void()>& work) {
   work();
   const double before = fma_peak(3);
@@ -51,7 +50,7 @@ double bytes_of(std::initializer_list<Shape> shapes) {
 
 enum class Pass { forward, data, weight };
 
-// How the three products of a convolution are computed.
+// One way to compute a convolution and its two gradients.
 struct Method {
   const char* name;
   bool (*applies)(const kernels::ConvShape&);
@@ -75,18 +74,18 @@ const Method methods[] = {
      kernels::thin_conv2d_backward_weight},
 };
 
-double error(const Tensor& got, const Tensor& want) {
+double error(const Tensor& got, const Tensor& expected) {
   double difference = 0, size = 0;
   for (Index i = 0; i < got.size(); ++i) {
-    difference += std::pow(static_cast<double>(got[i]) - static_cast<double>(want[i]), 2);
-    size += std::pow(static_cast<double>(want[i]), 2);
+    difference += std::pow(static_cast<double>(got[i]) - static_cast<double>(expected[i]), 2);
+    size += std::pow(static_cast<double>(expected[i]), 2);
   }
   return std::sqrt(difference / size);
 }
 
 void convolution(benchmark::State& state, const Method& method, Pass pass, const kernels::ConvShape& s) {
   const Tensor x = draw(s.x()), weight = draw(s.weight()), dy = draw(s.y());
-  const kernels::PackedWeights kept({weight});
+  const kernels::PackedWeights cache({weight});
   Tensor result = Tensor::zeros(pass == Pass::forward ? s.y() : pass == Pass::data ? s.x() : s.weight());
   const auto run = [&](const Method& by) {
     const kernels::WithKernels scope({.operands = by.operands});
@@ -103,7 +102,7 @@ void convolution(benchmark::State& state, const Method& method, Pass pass, const
           bytes_of({s.x(), s.weight(), s.y()}), [&] { run(method); });
 }
 
-// Forward, or forward and backward, of an operation on a tape.
+// Measures an operation on a tape: forward, or forward and backward.
 void operation(benchmark::State& state, const std::vector<Shape>& shapes, bool backward, double flops,
                const std::function<Var(std::span<const Var>)>& apply) {
   std::vector<Tensor> inputs;

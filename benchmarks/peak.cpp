@@ -14,9 +14,9 @@ HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-constexpr int chains = HWY_MAX_BYTES >= 64 ? 24 : 12;  // more than latency times throughput, and all in registers
+constexpr int chains = HWY_MAX_BYTES >= 64 ? 24 : 12;  // more than latency times throughput, but they fit in registers
 
-// Multiply-adds that depend on nothing but their own chain; gives the number of operations.
+// Runs independent chains of multiply-adds; returns the number of operations.
 double multiply_adds(Index rounds, real* sink) {
   const hn::ScalableTag<real> d;
   hn::Vec<hn::ScalableTag<real>> sum[chains];
@@ -41,10 +41,10 @@ HWY_EXPORT(multiply_adds);
 
 double fma_peak(int tries) {
   double best = 0;
-  volatile double used = 0;  // or the compiler would see that nobody asks for the sums
+  volatile double used = 0;  // keeps the compiler from removing the sums
   real sink[64];
   for (int i = 0; i < tries; ++i) {
-    const std::clock_t start = std::clock();  // processor time: others may use the machine too
+    const std::clock_t start = std::clock();  // processor time, because the machine may be busy
     const double operations = HWY_DYNAMIC_DISPATCH(multiply_adds)(500000, sink);
     const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     used = used + static_cast<double>(sink[0]);

@@ -3,8 +3,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What one core can do at best, measured: GFLOP/s of fused multiply-adds in registers, in `real`; the best of `tries`
-/// of two milliseconds each.
+/// Measures the peak of one core: GFLOP/s of fused multiply-adds of `real` in registers, the best of `tries` runs of
+/// about two milliseconds.
 double fma_peak(int tries = 10);
 
 }  // namespace reverie::inline REVERIE_PRECISION

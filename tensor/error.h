@@ -7,7 +7,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// "a", 3, shape -> one string, each part written with `<<`.
+/// Concatenates the parts, each written with `<<`.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
@@ -15,18 +15,18 @@ std::string concat(const Parts&... parts) {
   return out.str();
 }
 
-/// What went wrong, in one line a user can act on: what is wrong, where, and what would be right.
+/// An error message in one line that a user can act on: what is wrong, where, and what would be right.
 struct Error : std::runtime_error {
   template <class... Parts>
   explicit Error(const Parts&... parts) : std::runtime_error(concat(parts...)) {}
 };
 
-/// Tensors that do not fit together: names the operation and the shapes.
+/// Shapes that don't fit an operation; names both.
 struct ShapeError : Error {
   using Error::Error;
 };
 
-/// A wrong flag, configuration key or value: the program exits with 2 instead of 1.
+/// A wrong flag, configuration key or value. The program exits with 2 instead of 1.
 struct UsageError : Error {
   using Error::Error;
 };

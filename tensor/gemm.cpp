@@ -15,7 +15,7 @@ constexpr auto cblas_gemm = cblas_dgemm;
 constexpr auto cblas_gemm = cblas_sgemm;
 #endif
 
-// Threads are oneTBB's alone: BLAS threads beside them, on the same cores, slow both two- to fourfold.
+// BLAS must not start threads: beside oneTBB's, on the same cores, they slow both down two- to fourfold.
 bool single_threaded() {
 #ifdef REVERIE_OPENBLAS
   openblas_set_num_threads(1);

@@ -18,15 +18,15 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 constexpr std::size_t line = 64, large_page = std::size_t{1} << 21, region = std::size_t{1} << 26;
-constexpr std::size_t most = std::size_t{1} << 48;  // more than any machine has; sizes can be rounded up without a care
+constexpr std::size_t most = std::size_t{1} << 48;  // more than any machine has, so that rounding up can't overflow
 
-std::size_t rounded(std::size_t bytes, std::size_t unit) { return (std::max(bytes, unit) + unit - 1) / unit * unit; }
+std::size_t rounded(std::size_t bytes, std::size_t step) { return (std::max(bytes, step) + step - 1) / step * step; }
 
 }  // namespace
 
 Pool::~Pool() {
   for (const auto& [address, block] : blocks_) {
-    if (block.first) ::operator delete (address, std::align_val_t{large_page});  // of which all is given back
+    if (block.first) ::operator delete (address, std::align_val_t{large_page});  // all of the region has been freed
   }
 }
 
@@ -34,9 +34,9 @@ void Pool::grow(std::size_t size) {
   size = std::max(region, rounded(size, large_page));
   auto* memory = static_cast<std::byte*>(::operator new (size, std::align_val_t{large_page}));
 #ifdef MADV_HUGEPAGE
-  madvise(memory, size, MADV_HUGEPAGE);  // a wish; without it everything is the same, but slower
+  madvise(memory, size, MADV_HUGEPAGE);  // a hint; without large pages everything works, but slower
 #endif
-  ASAN_POISON_MEMORY_REGION(memory, size);  // for the address sanitizer, what isn't taken isn't there
+  ASAN_POISON_MEMORY_REGION(memory, size);  // the address sanitizer reports accesses to free blocks
   free_.emplace(size, memory);
   blocks_.emplace(memory, Block{size, true, true});
 }

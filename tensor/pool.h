@@ -9,11 +9,10 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Large blocks of memory, aligned to a cache line. What is given back stays for the next one: a step of training takes
-/// the same blocks as the step before, and the system would want a page fault for every 4 KB of them. The smallest free
-/// block that is large enough is taken, the first among equals, and what is left of it stays free; free neighbours are
-/// put together again. The system is asked for large pages, so that a kernel's few dozen streams find their addresses
-/// in the processor's table. May be used by all threads.
+/// Allocates large blocks of memory, aligned to a cache line, and keeps freed blocks for reuse: every training step
+/// needs the same blocks, and new memory costs a page fault per 4 KB. Takes the smallest free block that is large
+/// enough (the first of equals) and splits it; neighbouring free blocks are merged. Asks the system for large pages,
+/// which saves TLB misses. Thread-safe.
 class Pool {
  public:
   Pool() = default;
@@ -21,17 +20,17 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  /// Errors: std::bad_alloc.
+  /// Throws std::bad_alloc.
   void* take(std::size_t bytes);
   void give_back(void* block) noexcept;
 
-  /// What the system has been asked for, in bytes.
+  /// Bytes allocated from the system.
   std::size_t held() const;
 
  private:
   struct Block {
     std::size_t size;
-    bool free, first;  // first: of a region that the system gave, and so nobody's right neighbour
+    bool free, first;  // first: of a region from the system, so not merged to the left
   };
   using Blocks = std::map<std::byte*, Block>;
 
@@ -42,7 +41,7 @@ class Pool {
   std::set<std::pair<std::size_t, std::byte*>> free_;  // by size
 };
 
-/// The one that tensors and kernels use. It is never destroyed: tensors may outlive everything.
+/// The pool of tensors and kernels. Never destroyed, because tensors may outlive static objects.
 Pool& pool();
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -7,8 +7,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Counter: (block of four elements, sample, step, stream and channel); key: the seed. The step's upper half is mixed
-// into the element word's upper bits, which no tensor of this project reaches.
+// The counter is (block of four elements, sample, step, stream and channel), the key is the seed. The upper halves of
+// the step and of the element's index are mixed into the key; no tensor is large enough to use the latter.
 std::array<std::uint32_t, 4> block(const RandomKey& key, std::uint64_t index) {
   const auto step_low = static_cast<std::uint32_t>(key.step), step_high = static_cast<std::uint32_t>(key.step >> 32);
   return philox({static_cast<std::uint32_t>(index), key.sample, step_low,
@@ -40,7 +40,7 @@ Index uniform_index(const RandomKey& key, Index bound, Index element) {
   const auto i = static_cast<std::uint64_t>(element);
   const auto bits = block(key, i / 2);
   const std::uint64_t wide = (std::uint64_t{bits[2 * (i % 2)]} << 32) | bits[2 * (i % 2) + 1];
-  return static_cast<Index>(wide % static_cast<std::uint64_t>(bound));  // the bias, bound / 2^64, is far below notice
+  return static_cast<Index>(wide % static_cast<std::uint64_t>(bound));  // the bias, bound / 2^64, is negligible
 }
 
 void fill_normal(const RandomKey& key, std::span<real> out) {
@@ -66,7 +66,7 @@ void fill_uniform(const RandomKey& key, double low, double high, std::span<real>
 }
 
 std::vector<Index> permutation(const RandomKey& key, Index n) {
-  std::vector<Index> order(static_cast<std::size_t>(n));
+  std::vector<Index> order(n);
   std::iota(order.begin(), order.end(), Index{0});
   for (Index i = n - 1; i > 0; --i) {  // Fisher-Yates
     std::swap(order[i], order[uniform_index(key, i + 1, i)]);
@@ -82,10 +82,9 @@ Tensor normal(const RandomKey& key, const Shape& shape) {
 
 Tensor normal_rows(const RandomKey& key, const Shape& shape, Index first_sample) {
   Tensor out = Tensor::uninitialized(shape);
-  const std::size_t width = static_cast<std::size_t>(shape[0] == 0 ? 0 : out.size() / shape[0]);
+  const Index width = shape[0] == 0 ? 0 : out.size() / shape[0];
   for (Index row = 0; row < shape[0]; ++row) {
-    fill_normal(key.with_sample(first_sample + row),
-                out.values().subspan(static_cast<std::size_t>(row) * width, width));
+    fill_normal(key.with_sample(first_sample + row), out.values().subspan(row * width, width));
   }
   return out;
 }

@@ -7,7 +7,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What a random number is for. Each purpose is a stream of its own, so that a new use never shifts another.
+/// The purpose of a random number. Each purpose has its own stream, so that a new use never changes the others.
 enum class Stream : std::uint32_t {
   init,
   data_order,
@@ -25,10 +25,9 @@ enum class Stream : std::uint32_t {
   dequantisation
 };
 
-/// Randomness is a function of (seed, stream, step, sample, element): Philox 4x32-10 [Salmon11], a counter-based
-/// generator. There is no state: the same key gives the same numbers on any thread, and a resumed run the numbers of
-/// one that never stopped. `channel` tells apart several users of one stream (layers that drop out, parameters that
-/// start).
+/// Randomness is a function of (seed, stream, step, sample, element), computed by Philox 4x32-10, a counter-based
+/// generator. There is no state: a key gives the same numbers on any thread, and a resumed run draws the same numbers
+/// as one that never stopped. `channel` separates several users of one stream (dropout layers, parameters). [Salmon11]
 struct RandomKey {
   std::uint64_t seed = 0;
   Stream stream = Stream::init;
@@ -53,23 +52,25 @@ struct RandomKey {
   }
 };
 
-/// Philox 4x32 with ten rounds: 128 bits of counter and 64 of key to 128 random bits. [Salmon11] sec. 3.3
+/// Philox 4x32 with ten rounds: maps 128 bits of counter and 64 bits of key to 128 random bits.
+/// [Salmon11] sec. 3.3
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
 /// Element i of a key's sequence, uniform in (0, 1).
 double uniform(const RandomKey& key, Index element = 0);
 /// Element i of a key's sequence, an integer in [0, bound).
 Index uniform_index(const RandomKey& key, Index bound, Index element = 0);
-/// Fills with independent N(0, 1) numbers (Box-Muller, computed in double, so that float and double builds agree).
+/// Fills `out` with independent N(0, 1) numbers (Box-Muller, computed in double, so that float and double builds
+/// agree).
 void fill_normal(const RandomKey& key, std::span<real> out);
-/// Fills with numbers uniform in (low, high).
+/// Fills `out` with numbers uniform in (low, high).
 void fill_uniform(const RandomKey& key, double low, double high, std::span<real> out);
-/// A random order of 0 .. n-1.
+/// A random permutation of 0 .. n-1.
 std::vector<Index> permutation(const RandomKey& key, Index n);
 
-/// N(0, 1) of the given shape, all from one key.
+/// A tensor of N(0, 1) numbers, all from one key.
 Tensor normal(const RandomKey& key, const Shape& shape);
-/// N(0, 1) of the given shape; row i comes from sample first_sample + i, whichever rows are drawn together.
+/// A tensor of N(0, 1) numbers; row i is drawn for sample first_sample + i, so rows don't depend on the batch.
 Tensor normal_rows(const RandomKey& key, const Shape& shape, Index first_sample);
 
 }  // namespace reverie::inline REVERIE_PRECISION

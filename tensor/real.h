@@ -21,7 +21,7 @@ using real = float;
 inline constexpr const char* real_name = "float32";
 #endif
 
-/// Extents, counts and positions; signed, so that differences are what they look like.
+/// Extents, counts and positions. Signed, so that differences may be negative.
 using Index = std::int64_t;
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -10,7 +10,7 @@ namespace {
 
 constexpr Index least_block = 1 << 18;
 
-// A thread's blocks, filled from the first on; `block` and `used` say how far.
+// A thread's blocks, filled in order up to `used` of block number `block`.
 struct Arena {
   struct Block {
     real* data;
@@ -39,22 +39,22 @@ real* Scratch::take(Index count) {
   constexpr Index line = 64 / sizeof(real);
   count = (count + line - 1) / line * line;
   const auto fits = [&] { return arena.used + count <= arena.blocks[arena.block].size; };
-  std::size_t unused = arena.block;  // the first block of which nothing is taken
+  std::size_t unused = arena.block;  // the first unused block
   while (arena.block < arena.blocks.size() && !fits()) {
     if (arena.used > 0) ++unused;
     ++arena.block;
     arena.used = 0;
   }
-  if (arena.block == arena.blocks.size()) {  // one takes the place of those that are too small
+  if (arena.block == arena.blocks.size()) {  // a new block replaces those that are too small
     for (; arena.blocks.size() > unused; arena.blocks.pop_back()) pool().give_back(arena.blocks.back().data);
     arena.block = unused;
     arena.blocks.reserve(unused + 1);
     const Index size = std::max(count, least_block);
     arena.blocks.push_back({static_cast<real*>(pool().take(static_cast<std::size_t>(size) * sizeof(real))), size});
   }
-  real* place = arena.blocks[arena.block].data + arena.used;
+  real* address = arena.blocks[arena.block].data + arena.used;
   arena.used += count;
-  return place;
+  return address;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

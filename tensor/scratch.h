@@ -3,8 +3,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Room for what a kernel needs only while it runs. A thread keeps the memory and uses it again at the next call;
-/// scopes nest like the calls do, so a kernel may call another that has a Scratch of its own.
+/// Temporary memory of a kernel. Each thread keeps the memory for its next call. Scopes nest, so a kernel may call
+/// another one that has its own Scratch.
 class Scratch {
  public:
   Scratch();
@@ -12,7 +12,7 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
-  /// Room for `count` reals, aligned to a cache line, with any contents; valid as long as this object.
+  /// Returns memory for `count` reals, aligned to a cache line and uninitialised, valid while this object lives.
   real* take(Index count);
 
  private:

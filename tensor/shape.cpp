@@ -15,7 +15,7 @@ Shape::Shape(std::span<const Index> extents) : rank_(static_cast<int>(extents.si
   require_countable();
 }
 
-// Nothing that counts elements may overflow, whatever a file or a configuration asks for.
+// Ensures that no count of elements overflows, whatever a file or a configuration says.
 void Shape::require_countable() const {
   Index room = Index{1} << 48;
   for (const Index extent : *this) {

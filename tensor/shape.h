@@ -20,16 +20,16 @@ class Shape {
 
   int rank() const { return rank_; }
   Index size() const;
-  /// Extent of an axis; negative axes count from the back (-1 is the last). Throws ShapeError outside the rank.
+  /// Extent of an axis; negative axes count from the back (-1 is the last). Throws ShapeError if out of range.
   Index operator[](int axis) const { return extents_[checked(axis)]; }
   const Index* begin() const { return extents_.data(); }
   const Index* end() const { return extents_.data() + rank_; }
 
-  /// The same shape with another extent at `axis`.
+  /// This shape with another extent at `axis`.
   Shape with(int axis, Index extent) const;
-  /// `axis` as a number from 0 to rank-1.
+  /// Normalises `axis` to 0 .. rank-1.
   int axis(int axis) const { return static_cast<int>(checked(axis)); }
-  /// The product of the extents in [first, last), which counts blocks or strides.
+  /// The product of the extents of axes [first, last).
   Index product(int first, int last) const;
 
   friend bool operator==(const Shape& a, const Shape& b);
@@ -43,8 +43,8 @@ class Shape {
   int rank_ = 0;
 };
 
-/// The shape that a and b broadcast to (numpy's rule: aligned at the last axis, an extent of 1 stretches).
-/// `op` names the operation in the ShapeError of shapes that do not fit.
+/// The shape that a and b broadcast to (as in NumPy: aligned at the last axis, extents of 1 are stretched).
+/// Throws ShapeError, naming `op`, if they don't broadcast.
 Shape broadcast(const char* op, const Shape& a, const Shape& b);
 
 }  // namespace reverie::inline REVERIE_PRECISION

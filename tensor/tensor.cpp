@@ -10,7 +10,7 @@ namespace {
 template <class T>
 Tensor converted(const Shape& shape, std::span<const T> values) {
   if (static_cast<Index>(values.size()) != shape.size()) {
-    throw ShapeError("tensor: shape ", shape, " wants ", shape.size(), " values, not ", values.size());
+    throw ShapeError("tensor: shape ", shape, " needs ", shape.size(), " values, got ", values.size());
   }
   Tensor tensor = Tensor::uninitialized(shape);
   std::transform(values.begin(), values.end(), tensor.data(), [](T value) { return static_cast<real>(value); });
@@ -33,7 +33,7 @@ Tensor Tensor::from(const Shape& shape, std::span<const double> values) { return
 Tensor Tensor::from(const Shape& shape, std::span<const float> values) { return converted(shape, values); }
 
 real Tensor::item() const {
-  if (size_ != 1 || !defined()) throw ShapeError("item: a tensor of shape ", shape_, " is not one number");
+  if (size_ != 1 || !defined()) throw ShapeError("item: a tensor of shape ", shape_, " has not exactly one element");
   return data_[0];
 }
 
@@ -76,8 +76,8 @@ void Tensor::copy_from(const Tensor& other) {
   std::copy_n(other.data(), size_, data());
 }
 
-void require_shape(const char* op, const char* what, const Shape& got, const Shape& want) {
-  if (got != want) throw ShapeError(op, ": ", what, " is ", got, ", wants ", want);
+void require_shape(const char* op, const char* what, const Shape& got, const Shape& expected) {
+  if (got != expected) throw ShapeError(op, ": expects ", what, " ", expected, ", got ", got);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

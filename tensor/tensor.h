@@ -8,16 +8,16 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A dense, contiguous, row-major array of `real`: a handle, cheap to copy, whose copies share the data (`clone` makes
-/// new data). A reshape and a range of rows share it too; there are no strides.
+/// A dense, contiguous, row-major array of `real`. A Tensor is a handle: copies, reshapes and ranges of rows share the
+/// data, and `clone` copies it. There are no strides.
 class Tensor {
  public:
-  Tensor() = default;  ///< no data: stands for "none"
+  Tensor() = default;  ///< undefined: no data, for "none"
   static Tensor uninitialized(const Shape& shape);
   static Tensor zeros(const Shape& shape);
   static Tensor full(const Shape& shape, real value);
   static Tensor scalar(real value) { return full({}, value); }
-  /// Values in row-major order, converted to `real`. Throws ShapeError if their number is not the shape's size.
+  /// Converts values in row-major order to `real`. Throws ShapeError unless their number is the shape's size.
   static Tensor from(const Shape& shape, std::span<const double> values);
   static Tensor from(const Shape& shape, std::span<const float> values);
   static Tensor from(const Shape& shape, std::initializer_list<double> values) {
@@ -36,10 +36,10 @@ class Tensor {
   std::span<const real> values() const { return {data(), static_cast<std::size_t>(size_)}; }
   real& operator[](Index i) { return data()[i]; }
   real operator[](Index i) const { return data()[i]; }
-  /// The value of a tensor with one element. Throws ShapeError for any other.
+  /// The value of a tensor with one element. Throws ShapeError for other tensors.
   real item() const;
 
-  /// The same data seen as another shape of the same size; one extent may be -1 and is then worked out.
+  /// The same data in another shape of the same size; one extent may be -1 and is then inferred.
   Tensor reshape(std::initializer_list<Index> extents) const;
   Tensor reshape(const Shape& shape) const;
   /// Rows [first, last) along axis 0, sharing the data.
@@ -48,7 +48,7 @@ class Tensor {
   Tensor clone() const;
   void fill(real value);
   void copy_from(const Tensor& other);  ///< Throws ShapeError unless the shapes are equal.
-  /// Whether no other handle shares the data, so that its owner may take it over.
+  /// Whether no other handle shares the data, so that the owner may overwrite it.
   bool unique() const { return data_.use_count() == 1; }
 
  private:
@@ -60,7 +60,7 @@ class Tensor {
   Index size_ = 0;
 };
 
-/// Throws ShapeError `op: WHAT is SHAPE, wants SHAPE` unless they are equal.
-void require_shape(const char* op, const char* what, const Shape& got, const Shape& want);
+/// Throws ShapeError "OP: expects WHAT SHAPE, got SHAPE" unless the shapes are equal.
+void require_shape(const char* op, const char* what, const Shape& got, const Shape& expected);
 
 }  // namespace reverie::inline REVERIE_PRECISION

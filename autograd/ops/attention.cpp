@@ -4,9 +4,17 @@
 
 #include "autograd/op_case.h"
 
-// y = p v,  p = softmax(q k^T / sqrt(C / heads)), head by head.                                       [Vaswani17] eq. 1
-// The backward formulas stand beside their loops in tensor/kernels/attention.cpp. Keeps q, k, v, y and a number for
-// each query.
+// For each head, with w = C / heads channels, T queries q and S keys k and values v:
+//     s = q k^T / sqrt(w),  p = softmax(s) along the keys,  y = p v.
+// [Vaswani17] eq. 1
+//
+// Backward: softmax gives ds_ij = p_ij (dp_ij - sum over j of p_ij dp_ij), and this sum is dy_i y_i, so
+//     dv = p^T dy,  dp = dy v^T,  ds = p (dp - sum over channels of dy y),  dq = ds k / sqrt(w),  dk = ds^T q /
+//     sqrt(w).
+// [Dao22] alg. 4
+//
+// Saved are q, k, v, y and one number per query, log_sum = log sum over j of e^(s_ij). The backward pass recomputes
+// p = e^(s - log_sum) block by block, so the T x S matrix is never in memory.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -18,7 +26,7 @@ void require_heads(const char* op, Index channels, Index heads) {
   }
 }
 
-// The heads of [N,T,C], each C / heads consecutive channels.
+// The heads of [N,T,C]: C / heads consecutive channels each.
 HeadView<const real> heads_of(const Tensor& x, Index heads) {
   return {x.data(), x.extent(1), x.extent(2), x.extent(2) / heads};
 }
@@ -38,8 +46,8 @@ HeadView<T> part_of(T* data, const Shape& shape, Index heads, QkvOrder order, In
 Var attention(const Var& q, const Var& k, const Var& v, Index heads) {
   if (q.rank() != 3 || k.rank() != 3 || k.extent(1) < 1 || k.shape() != q.shape().with(1, k.extent(1)) ||
       v.shape() != k.shape()) {
-    throw ShapeError("attention: q ", q.shape(), ", k ", k.shape(), ", v ", v.shape(),
-                     ", wants [N,T,C], [N,S,C], [N,S,C]");
+    throw ShapeError("attention: expects q [N,T,C], k and v [N,S,C], got ", q.shape(), ", ", k.shape(), " and ",
+                     v.shape());
   }
   const Index channels = q.extent(2);
   require_heads("attention", channels, heads);
@@ -58,7 +66,7 @@ Var attention(const Var& q, const Var& k, const Var& v, Index heads) {
 
 Var attention_qkv(const Var& qkv, Index heads, QkvOrder order) {
   if (qkv.rank() != 3 || qkv.extent(1) < 1 || qkv.extent(2) % 3 != 0) {
-    throw ShapeError("attention_qkv: input is ", qkv.shape(), ", wants [N,T,3C]");
+    throw ShapeError("attention_qkv: expects [N,T,3C], got ", qkv.shape());
   }
   const Index channels = qkv.extent(2) / 3;
   require_heads("attention_qkv", channels, heads);

@@ -1,22 +1,36 @@
-#include "tensor/kernels/row_norm.h"
-
 #include "autograd/op_case.h"
 #include "tensor/kernels/group_norm.h"
+#include "tensor/kernels/row_norm.h"
 
-// With z = (x - mean) / sqrt(variance + eps):  y = z weight + bias. The backward formulas stand beside their loops in
-// tensor/kernels/row_norm.cpp and group_norm.cpp. Kept are x and two numbers for each sample and channel (group norm) or
-// row (the others); group norm's y is cheap to make again from them, so that nobody needs to keep it.
+// Group norm, modulated and followed by f (silu, or the identity):
+//     z = (x - mean) rstd,  rstd = 1 / sqrt(variance + eps),  u = (z weight + bias) (1 + scale) + shift,  y = f(u),
+// with mean and variance over all positions and channels of a group.
+// [Wu18]
+//
+// Backward: let du = f'(u) dy and, for each sample and channel, S = sum of du and D = sum of du (x - mean) over the
+// positions. Then
+//     dshift = S,  dscale = weight rstd D + bias S,
+//     dbias = sum over samples of (1 + scale) S,  dweight = sum over samples of (1 + scale) rstd D.
+// An x changes the mean of its group by 1/n and rstd by -rstd^2 z / n, for a group of n elements. So with
+// dz = weight (1 + scale) du, and means over the group,
+//     dx = rstd (dz - mean(dz) - z mean(dz z)).
+//
+// Layer norm has one group per row, no modulation and no f. RMS norm subtracts no mean, so its dx lacks mean(dz).
+// [Ba16], [Zhang19]
+//
+// Saved are x, and mean and rstd per sample and channel (group norm) or per row. Group norm's y is cheap to recompute
+// from them, so it is not saved.
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// A weight or bias of `channels` elements, or a constant in its place where there is none.
+// Returns the weight or bias, [channels], or a constant tensor if there is none.
 Tensor per_channel(const char* op, const char* what, const Var& given, Index channels, real otherwise) {
   if (!given.value().defined()) return Tensor::full({channels}, otherwise);
   require_shape(op, what, given.shape(), {channels});
   return given.value();
 }
 
-// Layer norm and RMS norm: over the last axis.
+// Layer norm and RMS norm, over the last axis.
 Var row_norm(const char* op, kernels::Centre centre, const Var& x, const Var& weight, const Var& bias, double eps) {
   if (x.rank() < 1) throw ShapeError(op, ": a scalar has no axis to normalise over");
   const Index channels = x.extent(-1);
@@ -29,7 +43,7 @@ Var row_norm(const char* op, kernels::Centre centre, const Var& x, const Var& we
   });
 }
 
-// Group norm and what may follow it: what its backward function needs, and whoever wants y again.
+// State shared by group norm's backward pass and by recomputing y.
 struct GroupNormCall {
   SavedTensor x;
   Tensor weight, bias, modulation;
@@ -59,7 +73,7 @@ struct GroupNormCall {
 
 Var group_norm_and(const char* op, const Var& x, const Var& weight, const Var& bias, Index groups, double eps,
                    const Var& modulation, bool silu) {
-  if (x.rank() < 2) throw ShapeError(op, ": input ", x.shape(), " wants two axes or more, [N,...,C]");
+  if (x.rank() < 2) throw ShapeError(op, ": expects an input [N,...,C], got ", x.shape());
   const Index channels = x.extent(-1);
   if (groups < 1 || channels % groups != 0) {
     throw ShapeError(op, ": ", channels, " channels do not divide into ", groups, " groups");

@@ -9,57 +9,55 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-// The axes of an output and how far each operand moves along them (0 where it is stretched), with neighbouring axes
-// that every operand walks alike merged into one. So most cases come down to one or two loops. The innermost steps are
-// 0 or 1.
+// The axes of an output, and the stride of each operand along them (0 where it is broadcast). Neighbouring axes along
+// which every operand is contiguous are merged, so most cases have one or two loops. The innermost strides are 0 or 1.
 template <std::size_t Operands>
-struct Walk {
+struct BroadcastLoop {
   int rank = 0;
   std::array<Index, Shape::max_rank> extents{};
-  std::array<std::array<Index, Shape::max_rank>, Operands> steps{};
+  std::array<std::array<Index, Shape::max_rank>, Operands> strides{};
 
-  Walk(const Shape& out, const std::array<const Shape*, Operands>& operands) {
-    std::array<Index, Operands> stride;
-    stride.fill(1);
+  BroadcastLoop(const Shape& out, const std::array<const Shape*, Operands>& operands) {
+    std::array<Index, Operands> operand_size;
+    operand_size.fill(1);
     for (int back = -1; back >= -out.rank(); --back) {  // innermost first
       const Index extent = out[back];
-      std::array<Index, Operands> step;
+      std::array<Index, Operands> stride;
       for (std::size_t k = 0; k < Operands; ++k) {
         const Index own = -back <= operands[k]->rank() ? (*operands[k])[back] : 1;
-        step[k] = own == 1 ? 0 : stride[k];
-        stride[k] *= own;
+        stride[k] = own == 1 ? 0 : operand_size[k];
+        operand_size[k] *= own;
       }
       if (extent == 1) continue;
       bool merges = rank > 0;
       for (std::size_t k = 0; k < Operands && merges; ++k)
-        merges = step[k] == steps[k][at(rank - 1)] * extents[at(rank - 1)];
+        merges = stride[k] == strides[k][rank - 1] * extents[rank - 1];
       if (merges) {
-        extents[at(rank - 1)] *= extent;
+        extents[rank - 1] *= extent;
         continue;
       }
-      extents[at(rank)] = extent;
-      for (std::size_t k = 0; k < Operands; ++k) steps[k][at(rank)] = step[k];
+      extents[rank] = extent;
+      for (std::size_t k = 0; k < Operands; ++k) strides[k][rank] = stride[k];
       ++rank;
     }
-    if (rank == 0) extents[at(rank++)] = 1;
+    if (rank == 0) extents[rank++] = 1;
   }
 
   Index inner() const { return extents[0]; }
   Index outer() const {
     Index count = 1;
-    for (int axis = 1; axis < rank; ++axis) count *= extents[at(axis)];
+    for (int axis = 1; axis < rank; ++axis) count *= extents[axis];
     return count;
   }
-  // Where operand k stands at the beginning of the inner loop number `row`.
+  // The offset of operand k at the start of inner loop number `row`.
   Index offset(std::size_t k, Index row) const {
     Index offset = 0;
     for (int axis = 1; axis < rank; ++axis) {
-      offset += row % extents[at(axis)] * steps[k][at(axis)];
-      row /= extents[at(axis)];
+      offset += row % extents[axis] * strides[k][axis];
+      row /= extents[axis];
     }
     return offset;
   }
-  static std::size_t at(int axis) { return static_cast<std::size_t>(axis); }
 };
 
 constexpr Index grain_elements = 1 << 14, column_chunk = 64;
@@ -68,18 +66,18 @@ Index rows_per_task(Index inner) { return inner >= grain_elements ? 1 : grain_el
 
 template <class F>
 void binary(const Tensor& a, const Tensor& b, Tensor& out, F f) {
-  const Walk<2> walk(out.shape(), {&a.shape(), &b.shape()});
-  const Index inner = walk.inner();
-  parallel_for(out.size() == 0 ? 0 : walk.outer(), rows_per_task(inner), [&](Index begin, Index end) {
+  const BroadcastLoop<2> loop(out.shape(), {&a.shape(), &b.shape()});
+  const Index inner = loop.inner();
+  parallel_for(out.size() == 0 ? 0 : loop.outer(), rows_per_task(inner), [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
-      const real* x = a.data() + walk.offset(0, row);
-      const real* y = b.data() + walk.offset(1, row);
+      const real* x = a.data() + loop.offset(0, row);
+      const real* y = b.data() + loop.offset(1, row);
       real* z = out.data() + row * inner;
-      if (walk.steps[0][0] == 0) {
+      if (loop.strides[0][0] == 0) {
         const real left = *x;
 #pragma omp simd
         for (Index i = 0; i < inner; ++i) z[i] = f(left, y[i]);
-      } else if (walk.steps[1][0] == 0) {
+      } else if (loop.strides[1][0] == 0) {
         const real right = *y;
 #pragma omp simd
         for (Index i = 0; i < inner; ++i) z[i] = f(x[i], right);
@@ -91,7 +89,7 @@ void binary(const Tensor& a, const Tensor& b, Tensor& out, F f) {
   });
 }
 
-// y[c] += the sum over rows of x[row,c], for a few columns at a time whose sums stay in registers.
+// y[c] += the sum over rows of x[row,c], for a few columns at a time, to keep their sums in registers.
 void add_rows(Index rows, Index columns, const real* x, real* y) {
   const auto add = [=](Index first, auto count) {
     real sum[column_chunk];
@@ -124,13 +122,13 @@ void broadcast_binary(Binary op, const Tensor& a, const Tensor& b, Tensor& out) 
 }
 
 void reduce_add(const Tensor& wide, Tensor& out) {
-  const Walk<1> walk(wide.shape(), {&out.shape()});
-  const Index inner = walk.inner(), rows = walk.outer();
+  const BroadcastLoop<1> loop(wide.shape(), {&out.shape()});
+  const Index inner = loop.inner(), rows = loop.outer();
   const auto add_part = [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       const real* x = wide.data() + row * inner;
-      real* y = out.data() + walk.offset(0, row);
-      if (walk.steps[0][0] == 0) {
+      real* y = out.data() + loop.offset(0, row);
+      if (loop.strides[0][0] == 0) {
         double sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (Index i = 0; i < inner; ++i) sum += static_cast<double>(x[i]);
@@ -142,13 +140,14 @@ void reduce_add(const Tensor& wide, Tensor& out) {
     }
   };
   if (wide.size() == 0) return;
-  if (walk.rank == 2 && walk.steps[0][0] == 1 && walk.steps[0][1] == 0)  // the gradient of a bias
+  if (loop.rank == 2 && loop.strides[0][0] == 1 && loop.strides[0][1] == 0)  // the gradient of a bias
     return add_rows(rows, inner, wide.data(), out.data());
-  // Tasks may not meet in `out`: they split the outermost axis where `out` has it too, else one task does everything.
-  const auto outermost = static_cast<std::size_t>(walk.rank - 1);
-  if (walk.rank > 1 && walk.steps[0][outermost] != 0) {
-    const Index block = rows / walk.extents[outermost];
-    parallel_for(walk.extents[outermost], rows_per_task(block * inner),
+  // Tasks must not write to the same part of `out`: they split the outermost axis if `out` has it; otherwise there is
+  // one.
+  const int outermost = loop.rank - 1;
+  if (loop.rank > 1 && loop.strides[0][outermost] != 0) {
+    const Index block = rows / loop.extents[outermost];
+    parallel_for(loop.extents[outermost], rows_per_task(block * inner),
                  [&](Index begin, Index end) { add_part(begin * block, end * block); });
   } else {
     add_part(0, rows);

@@ -8,7 +8,7 @@ enum class Binary { add, sub, mul, div };
 /// out = a (op) b, where a and b broadcast to out's shape.
 void broadcast_binary(Binary op, const Tensor& a, const Tensor& b, Tensor& out);
 
-/// out += wide summed over every axis in which out has extent 1 (or lacks): the transpose of broadcasting.
+/// out += wide, summed over every axis that out lacks or has with extent 1: the transpose of broadcasting.
 void reduce_add(const Tensor& wide, Tensor& out);
 
 /// out = narrow, or out += narrow, broadcast to out's shape.

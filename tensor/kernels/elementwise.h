@@ -4,10 +4,10 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// Elements per task: tens of microseconds of work, little enough to stay in the first-level cache.
+/// Elements per task: tens of microseconds of work, and few enough for the first-level cache.
 inline constexpr Index elementwise_grain = 1 << 14;
 
-/// out[i] = f(in[i]...) for tensors of one size.
+/// out[i] = f(in[i]...) for tensors of the same size.
 template <class F, class... In>
 void map(Tensor& out, F f, const In&... in) {
   real* y = out.data();
@@ -19,7 +19,7 @@ void map(Tensor& out, F f, const In&... in) {
   }(in.data()...);
 }
 
-/// out[i] += f(in[i]...): what every backward kernel does, so that fan-out is right by construction.
+/// out[i] += f(in[i]...). Backward passes add, because a tensor used twice receives two gradients.
 template <class F, class... In>
 void accumulate(Tensor& out, F f, const In&... in) {
   real* y = out.data();

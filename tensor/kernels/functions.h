@@ -5,12 +5,12 @@
 
 #include "tensor/real.h"
 
-/// Scalar functions and their derivatives, written without branches so that a loop over them becomes vector code.
+/// Scalar functions and their derivatives, without branches, so that the compiler vectorises loops over them.
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// e^x = e^r 2^n: n is x / ln 2, rounded to an integer by adding `shift`, whose lowest bits it then is; |r| <= ln(2)/2
-/// takes ln 2 in two parts, the first of few bits; and e^r is the polynomial of least error relative to it (3e-9) among
-/// those that begin with 1 + r.
+/// e^x = e^r 2^n, where n is x / ln 2 rounded to an integer. Adding `shift` rounds; n is then in its lowest bits. For
+/// r = x - n ln 2, |r| <= ln(2)/2, ln 2 is split into a part of few bits and the rest. e^r is the polynomial 1 + r +
+/// ... of least relative error (3e-9).
 struct ExpConstants {
   static constexpr float log2e = std::numbers::log2e_v<float>, shift = 0x1.8p23f;
   static constexpr float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
@@ -31,7 +31,7 @@ inline ReducedExp reduced_exp(float x) {
   return {shifted, p};
 }
 
-/// `yes` or `no`, bit by bit: of a branch GCC makes two ways through all that follows, and a loop's vectors go both.
+/// condition ? yes : no with bit masks. For a branch, GCC would duplicate all the code that follows.
 inline float choose(bool condition, float yes, float no) {
   const unsigned mask = -static_cast<unsigned>(condition);
   return std::bit_cast<float>((std::bit_cast<unsigned>(yes) & mask) | (std::bit_cast<unsigned>(no) & ~mask));
@@ -41,14 +41,14 @@ inline float clamped(float x, float low, float high) {  // lets a NaN through
   return choose(x < low, low, x);
 }
 
-/// e^x. In float within 2 ulp: 2^n comes in two factors, so that results run into infinity and into zero where they
-/// should; NaN stays NaN.
+/// e^x, in float within 2 ulp. 2^n is split into two factors, so that results overflow to infinity and underflow to
+/// zero correctly; NaN stays NaN.
 inline float fast_exp(float x) {
   const auto [shifted, p] = reduced_exp(clamped(x, -104, 89));
   const int n = std::bit_cast<int>(shifted) - std::bit_cast<int>(0x1.8p23f), half = n >> 1;
   return p * std::bit_cast<float>((half + 127) << 23) * std::bit_cast<float>((n - half + 127) << 23);
 }
-/// e^x with x clamped to [-87, 87], where 2^n is merely added to the exponent: half the work.
+/// e^x with x clamped to [-87, 87], so that 2^n can be added to the exponent: half the work.
 inline float bounded_exp(float x) {
   const auto [shifted, p] = reduced_exp(clamped(x, -87, 87));
   return std::bit_cast<float>(std::bit_cast<unsigned>(p) + (std::bit_cast<unsigned>(shifted) << 23));
@@ -65,8 +65,8 @@ inline float fast_tanh(float x) {
 }
 inline double fast_tanh(double x) { return std::tanh(x); }
 
-/// sin x and cos x for |x| < 2^20 within 2e-9, which is enough for a float: x less n quarters of the circle, where pi/2
-/// comes in two parts, the first of few bits; then Taylor's series, and n's lowest bits say which is which.
+/// sin x and cos x for |x| < 2^20 within 2e-9, enough for a float: subtracts n quarters of a circle (pi/2 is split like
+/// ln 2 above), then uses Taylor series; n's lowest bits select sine or cosine, and the sign.
 struct SinCos {
   double sin, cos;
 };
@@ -83,13 +83,14 @@ inline SinCos fast_sin_cos(double x) {
 }
 
 inline real sigmoid(real x) { return 1 / (1 + bounded_exp(-x)); }
-/// x sigmoid(x), and its slope s + x s (1 - s).                                                          [Elfwing17]
+/// x sigmoid(x), and its derivative s + x s (1 - s) with s = sigmoid(x).
+/// [Elfwing17]
 inline real silu(real x) { return x / (1 + bounded_exp(-x)); }
 inline real silu_slope(real x) {
   const real s = sigmoid(x);
   return s * (1 + x * (1 - s));
 }
-/// Phi(x), the distribution function of N(0, 1), and its density.
+/// The distribution function Phi(x) of N(0, 1), and its density.
 inline real normal_cdf(real x) { return real(0.5) * std::erfc(-x / std::numbers::sqrt2_v<real>); }
 inline real normal_pdf(real x) {
   return fast_exp(-x * x / 2) * (std::numbers::inv_sqrtpi_v<real> / std::numbers::sqrt2_v<real>);

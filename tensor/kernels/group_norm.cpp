@@ -10,9 +10,9 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-// [N,P,C] cut into blocks of positions that stay in the first-level cache. At most 256 positions: sums that short are
-// accurate in float, and the sums of blocks are put together in double. A sample is a task (so that its second pass
-// finds it in the second-level cache), and so is a block of it where there are few samples.
+// Cuts [N,P,C] into blocks of positions that fit in the first-level cache. A block has at most 256 positions: such
+// short sums are accurate in float, and the blocks' sums are added in double. A sample is a task, so that its second
+// pass finds it in the second-level cache; if there are few samples, each block is a task.
 struct Blocks {
   Index samples, channels, positions, rows, per_sample;
 
@@ -25,7 +25,7 @@ struct Blocks {
 
   Index rows_of(Index block) const { return std::min(rows, positions - block * rows); }
 
-  // body(block, offset of its first element, its positions) for the blocks of a sample
+  // Calls body(block, offset of its first element, number of positions) for the blocks of a sample.
   template <class Body>
   void for_each(Index sample, Body body) const {
     parallel_tasks(per_sample,
@@ -33,22 +33,21 @@ struct Blocks {
   }
 };
 
-// u = (x - mean) gain + offset: of one sample, channel by channel.
+// u = (x - mean) gain + offset, for the channels of one sample.
 struct Affine {
   std::vector<real> gain, offset;
 
   Affine(const GroupNormInput& in, const GroupNormMoments& moments, Index n, Index channels)
-      : gain(static_cast<std::size_t>(channels)), offset(gain.size()) {
+      : gain(channels), offset(channels) {
     for (Index c = 0; c < channels; ++c) {
-      const auto at = static_cast<std::size_t>(c);
       const bool modulated = in.modulation.defined();
       const real scale = modulated ? 1 + in.modulation[2 * n * channels + c] : real(1);
-      gain[at] = moments.rstd[n * channels + c] * in.weight[c] * scale;
-      offset[at] = in.bias[c] * scale + (modulated ? in.modulation[(2 * n + 1) * channels + c] : real(0));
+      gain[c] = moments.rstd[n * channels + c] * in.weight[c] * scale;
+      offset[c] = in.bias[c] * scale + (modulated ? in.modulation[(2 * n + 1) * channels + c] : real(0));
     }
   }
 
-  // The `rows` positions of the sample n that begin at x[at].
+  // The block of `rows` positions of sample n that begins at x[at].
   NormBlock block(const GroupNormInput& in, const GroupNormMoments& moments, Index n, Index at, Index rows) const {
     const Index channels = std::ssize(gain);
     return {in.x.data() + at, rows, channels, moments.mean.data() + n * channels, gain.data(), offset.data(), in.silu};
@@ -57,8 +56,9 @@ struct Affine {
 
 }  // namespace
 
-// Of parts with n_i elements, mean m_i and squared deviations M_i: mean m = sum n_i m_i / n and variance
-// sum (M_i + n_i (m_i - m)^2) / n, which never takes the difference of two large numbers.                      [Chan83]
+// Combines parts with n_i elements, mean m_i and sum of squared deviations M_i: the mean is m = sum n_i m_i / n, the
+// variance sum (M_i + n_i (m_i - m)^2) / n. This never subtracts two large numbers.
+// [Chan83]
 GroupNormMoments group_norm_moments(const Tensor& x, Index groups, double eps) {
   const Blocks blocks(x.shape());
   const Index channels = blocks.channels, width = channels / groups;
@@ -66,13 +66,13 @@ GroupNormMoments group_norm_moments(const Tensor& x, Index groups, double eps) {
   const Shape shape{blocks.samples, channels};
   GroupNormMoments result{Tensor::uninitialized(shape), Tensor::uninitialized(shape)};
   parallel_tasks(blocks.samples, [&](Index n) {
-    std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));
+    std::vector<real> parts(2 * blocks.per_sample * channels);
     blocks.for_each(n, [&](Index block, Index offset, Index rows) {
       real* mean = parts.data() + 2 * block * channels;
       group_norm_loops().moments(x.data() + offset, rows, channels, mean, mean + channels);
     });
     for (Index g = 0; g < groups; ++g) {
-      const auto sum = [&](auto&& term) {  // of term(elements, mean, squares) over all parts of the group
+      const auto sum = [&](auto&& term) {  // of term(elements, mean, squares) over the parts of the group
         double total = 0;
         for (Index block = 0; block < blocks.per_sample; ++block) {
           const real* m = parts.data() + 2 * block * channels + g * width;
@@ -103,10 +103,7 @@ void group_norm_forward(const GroupNormInput& in, const GroupNormMoments& moment
   });
 }
 
-// With du = f'(u) dy, and sums over the positions of a sample, S = sum du and D = sum du (x - mean) channel by channel:
-//     dshift = S,  dscale = weight rstd D + bias S,  dbias = sum over samples of (1 + scale) S,  dweight = ... rstd D.
-// With dz = weight (1 + scale) du, and means over a group's elements,
-//     dx = rstd (dz - mean(dz) - z mean(dz z)),  which the same sums give.
+// The formulas are in autograd/ops/norm.cpp.
 void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& moments, Tensor& dy, Tensor* dx,
                          Tensor* dweight, Tensor* dbias, Tensor* dmodulation) {
   const Blocks blocks(in.x.shape());
@@ -116,7 +113,7 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
   parallel_tasks(blocks.samples, [&](Index n) {
     const Affine affine(in, moments, n, channels);
     const real* rstd = moments.rstd.data() + n * channels;
-    std::vector<real> parts(static_cast<std::size_t>(2 * blocks.per_sample * channels));
+    std::vector<real> parts(2 * blocks.per_sample * channels);
     blocks.for_each(n, [&](Index block, Index at, Index rows) {
       real* part = parts.data() + 2 * block * channels;
       group_norm_loops().backward_sums(affine.block(in, moments, n, at, rows), dy.data() + at, part, part + channels);
@@ -128,8 +125,8 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
     }
     if (dx == nullptr) return;
 
-    // dx = gain du - a - (x - mean) b
-    std::vector<real> a(static_cast<std::size_t>(channels)), b(a.size());
+    // dx = gain du - a - (x - mean) b,  a = rstd mean(dz),  b = rstd^2 mean(dz z)
+    std::vector<real> a(channels), b(channels);
     for (Index g = 0; g < in.groups; ++g) {
       double mean_dz = 0, mean_dz_z = 0;  // times rstd
       for (Index c = g * width; c < (g + 1) * width; ++c) {
@@ -142,8 +139,8 @@ void group_norm_backward(const GroupNormInput& in, const GroupNormMoments& momen
       std::fill_n(b.begin() + g * width, width, static_cast<real>(mean_dz_z * r));
     }
     blocks.for_each(n, [&](Index, Index at, Index rows) {
-      group_norm_loops().backward_data(affine.block(in, moments, n, at, rows), dy.data() + at, a.data(), b.data(), dx != &dy,
-                                  dx->data() + at);
+      group_norm_loops().backward_data(affine.block(in, moments, n, at, rows), dy.data() + at, a.data(), b.data(),
+                                       dx != &dy, dx->data() + at);
     });
   });
 

@@ -34,7 +34,7 @@ void gather_windows(Windows windows, const Tensor& fine, real factor, Tensor& co
 void spread_windows(Windows windows, const Tensor& coarse, real factor, Tensor& fine) {
   const Index height = fine.extent(1), width = fine.extent(2), channels = fine.extent(3);
   const Index rows = coarse.extent(1), columns = coarse.extent(2);
-  // The windows that hold position `at`: their first, and one past their last.
+  // The windows that contain position `at`: the first, and one past the last.
   const auto first = [&](Index at) { return at < windows.size ? 0 : (at - windows.size) / windows.stride + 1; };
   const auto last = [&](Index at, Index count) { return std::min(count, at / windows.stride + 1); };
   parallel_tasks(fine.extent(0) * height, [&](Index row) {

@@ -3,8 +3,7 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// Square windows over [N,H,W,C], `size` wide and `stride` apart, without padding; what does not fill a window is left
-/// out.
+/// Square windows over [N,H,W,C], `size` wide and `stride` apart, without padding; incomplete windows are dropped.
 struct Windows {
   Index size, stride;
   Index count(Index extent) const { return extent < size ? 0 : (extent - size) / stride + 1; }

@@ -8,9 +8,9 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-constexpr Index block_elements = 1 << 13;  // a block stays in the first-level cache between its passes
+constexpr Index block_elements = 1 << 13;  // of a task: they stay in the first-level cache between its passes
 
-// dweight and dbias from their partial sums [parts,2,C] (bias first), added in order.
+// Adds the parts' sums [parts,2,C] (bias first) to dweight and dbias, in order.
 void add_parts(const Tensor& parts, Tensor* dweight, Tensor* dbias) {
   const Index count = parts.extent(0), channels = parts.extent(2);
   for (Index i = 0; i < count; ++i) {
@@ -47,7 +47,7 @@ void row_norm_forward(Centre centre, const Tensor& x, const Tensor& weight, cons
                });
 }
 
-// The formulas of group_norm.cpp with a row for a group; uncentred, the term mean(weight dy) is missing.
+// The formulas are in autograd/ops/norm.cpp.
 void row_norm_backward(Centre centre, const Tensor& x, const Tensor& weight, const Tensor& mean, const Tensor& rstd,
                        const Tensor& dy, Tensor* dx, Tensor* dweight, Tensor* dbias) {
   const Index channels = x.extent(-1), rows = mean.size();
@@ -55,7 +55,7 @@ void row_norm_backward(Centre centre, const Tensor& x, const Tensor& weight, con
   const real width = static_cast<real>(channels);
   Tensor parts = Tensor::zeros({(rows + grain - 1) / grain, 2, channels});
   parallel_for(rows, grain, [&](Index begin, Index end) {
-    const real* const w = weight.data();  // captured, it would be loaded for each element
+    const real* const w = weight.data();  // if captured, it would be loaded for each element
     real* const bias_part = parts.data() + begin / grain * 2 * channels;
     real* const weight_part = bias_part + channels;
     for (Index row = begin; row < end; ++row) {

@@ -3,7 +3,7 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// Whether a row's mean is taken out (layer norm) or stays, so that rstd is 1 / sqrt(mean square + eps) (RMS norm).
+/// Whether the mean of a row is subtracted (layer norm) or not, with rstd = 1 / sqrt(mean square + eps) (RMS norm).
 enum class Centre : bool { no, yes };
 
 /// y = (x - mean) rstd weight + bias over the last axis. x, y: [rows...,C]; weight, bias: [C]; mean, rstd: [rows],

@@ -10,7 +10,7 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-using UnitStride = std::integral_constant<Index, 1>;  // the stride of a line along the last axis, known to the compiler
+using UnitStride = std::integral_constant<Index, 1>;  // of a line along the last axis, as a compile-time constant
 
 // Calls body(offset of a line's first element, stride between its elements) for every line along `axis`.
 template <class Body>
@@ -28,7 +28,7 @@ void for_lines(const Shape& shape, int axis, Body body) {
   });
 }
 
-// A NaN is never the largest, but it reaches the sum of exponentials and with it the whole line.
+// Ignores NaNs; they still reach the sum of the exponentials, and so the whole line.
 template <class Stride>
 real largest(const real* x, Index n, Stride stride) {
   real most = -std::numeric_limits<real>::infinity();

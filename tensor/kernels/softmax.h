@@ -3,10 +3,10 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// y = softmax(x) of one row of n numbers in place or to another row.
+/// y = softmax(x) for one row of n numbers; y may be x.
 void softmax_row(const real* x, Index n, real* y);
 
-/// y_k = e^x_k / sum_j e^x_j along `axis`; the largest x is taken out first, so that nothing overflows.
+/// y_k = e^x_k / sum_j e^x_j along `axis`; the largest x is subtracted first, so that nothing overflows.
 void softmax_forward(const Tensor& x, int axis, Tensor& y);
 /// dx += y (dy - sum y dy)
 void softmax_backward(const Tensor& y, const Tensor& dy, int axis, Tensor& dx);

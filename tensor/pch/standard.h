@@ -1,5 +1,5 @@
-// Precompiled for the library: the parts of the standard library that most files need. A file still includes what it
-// uses: without precompiled headers (meson setup -Db_pch=false) everything builds as well.
+// The precompiled header of the library: the standard headers that most files need. Every file still includes what it
+// uses, so that everything builds without it too (meson setup -Db_pch=false).
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -85,7 +84,7 @@ double distance(const Tensor& a, const Tensor& b) {
 
 namespace {
 
-// The factors x, weight and dy of a layer, and its products.
+// The operands x, weight and dy of a layer, and its results.
 struct Layer {
   Tensor x, weight, dy, bias, y, dx, dweight;
 };
@@ -136,7 +135,9 @@ void check_distances(const Layer& rounded, const Layer& full, Members members, d
 
 }  // namespace
 
-TEST_CASE("products of rounded factors are off by some thousandths, at sizes that fill no block and no pair") {
+TEST_CASE(
+    "products of rounded operands have a relative error of a few thousandths, at sizes that fill no block and no "
+    "pair") {
   for (const ConvShape& s : {ConvShape{3, 28, 28, 32, 32, 3, 3, 1, 1, 1},
                              {3, 5, 7, 17, 33, 3, 3, 1, 1, 1},
                              {2, 9, 30, 9, 20, 3, 3, 2, 1, 1},
@@ -166,7 +167,8 @@ TEST_CASE("products of rounded factors are off by some thousandths, at sizes tha
   }
 }
 
-TEST_CASE("Winograd's transforms make it a hundredth, at sizes that fill no block, no tile and no pair") {
+TEST_CASE(
+    "with Winograd's transforms the error is about a hundredth, at sizes that fill no block, no tile and no pair") {
   for (const ConvShape& s : {ConvShape{2, 28, 28, 32, 32, 3, 3, 1, 1, 1},
                              {1, 4, 4, 16, 16, 3, 3, 1, 1, 1},
                              {3, 5, 7, 17, 33, 3, 3, 1, 1, 1},
@@ -210,17 +212,22 @@ std::vector<Tensor> attend(Index rows, Index keys, Index width, bool full) {
 
 }  // namespace
 
-TEST_CASE("attention of rounded factors is off by some thousandths, at sizes that fill no block and no pair") {
-  for (const auto& [rows, keys, width] :
-       {std::tuple<Index, Index, Index>{196, 196, 16}, {1, 1, 8}, {49, 49, 32}, {5, 131, 20}, {33, 257, 3}}) {
+TEST_CASE(
+    "attention of rounded operands has a relative error of a few thousandths, at sizes that fill no block and no "
+    "pair") {
+  struct Size {
+    Index rows, keys, width;
+  };
+  for (const Size& size : {Size{196, 196, 16}, {1, 1, 8}, {49, 49, 32}, {5, 131, 20}, {33, 257, 3}}) {
+    const Index rows = size.rows, keys = size.keys, width = size.width;
     CAPTURE(concat(rows, " queries, ", keys, " keys, ", width));
     const std::vector<Tensor> full = attend(rows, keys, width, true);
-    const bool one_key = keys == 1;  // scores then have no slope
+    const bool one_key = keys == 1;  // then the gradient of the scores is zero
     at_each_level([&] {
       const std::vector<Tensor> rounded = attend(rows, keys, width, false);
       for (std::size_t i = 0; i < full.size(); ++i) {
         if (one_key && (i == 1 || i == 2)) {
-          for (const real slope : rounded[i].values()) CHECK(std::abs(slope) < 1e-5);
+          for (const real gradient : rounded[i].values()) CHECK(std::abs(gradient) < 1e-5);
           continue;
         }
         CHECK(distance(rounded[i], full[i]) > 1e-3);
@@ -230,7 +237,7 @@ TEST_CASE("attention of rounded factors is off by some thousandths, at sizes tha
   }
 }
 
-TEST_CASE("products of rounded factors have the same bits for any number of threads") {
+TEST_CASE("products of rounded operands have the same bits for any number of threads") {
   const ConvShape s{6, 20, 20, 64, 96, 3, 3, 1, 1, 1};
   const auto all = [&](int count) {
     set_threads(count);
@@ -244,7 +251,7 @@ TEST_CASE("products of rounded factors have the same bits for any number of thre
   for (std::size_t i = 0; i < one.size(); ++i) CHECK(distance(one[i], three[i]) == 0);
 }
 
-TEST_CASE("a weight's form is made anew when the factors change") {
+TEST_CASE("a cached weight is packed again for another operand type") {
   const kernels::LinearShape s{16, 32, 32};
   const Tensor x = draw({16, 32}, 0), w = draw({32, 32}, 1);
   const auto forward = [&] {
@@ -252,7 +259,7 @@ TEST_CASE("a weight's form is made anew when the factors change") {
     kernels::linear_forward(s, x.data(), w, nullptr, y.data());
     return y;
   };
-  const kernels::PackedWeights kept({w});
+  const kernels::PackedWeights cache({w});
   const Tensor before = forward();
   {
     const kernels::WithKernels scope(in_bfloat16());

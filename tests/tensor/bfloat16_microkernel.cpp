@@ -57,7 +57,7 @@ TEST_CASE("vectors are rounded as single numbers are") {
   }
 }
 
-TEST_CASE("squares of pairs are turned") {
+TEST_CASE("squares of pairs are transposed") {
   for (const kernels::Bfloat16Level level : levels()) {
     std::vector<Bfloat16Pair> squares(3 * 256);
     for (std::size_t i = 0; i < squares.size(); ++i) squares[i].bits = static_cast<std::uint32_t>(i * 2654435761);
@@ -72,7 +72,7 @@ TEST_CASE("squares of pairs are turned") {
 
 namespace {
 
-// Factors for the micro-kernels, and what plain loops make of them.
+// Operands for the microkernels, and the results of plain loops.
 struct Example {
   static constexpr Index steps = 5, operands = kernels::block_operands, most = 32;
   Index outputs = kernels::microkernel().output_block;
@@ -109,7 +109,7 @@ struct Example {
   }
 };
 
-// The same bits if pairs are summed one by one; the processor's tiles sum them in an order of their own.
+// Vectors sum the pairs one by one, so the bits are known; AMX sums them in another order.
 void check_sum(kernels::Bfloat16Level level, real value, real in_order, double exact) {
   if (level == kernels::Bfloat16Level::amx) {
     CHECK(value == doctest::Approx(exact).epsilon(1e-5).scale(10));
@@ -137,23 +137,23 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
             if (pixels <= 0 || pixels > most || channels <= 0 || (!in_order && pixels % 2 != 0)) continue;
             Tensor y = m.before.clone();
             kernels_of(level).products.product({.x = m.x.data(),
-                                              .x_offsets = at,
-                                              .weight = m.weight.data(),
-                                              .pixels = pixels,
-                                              .y = y.data(),
-                                              .y_offsets = (in_order ? even : uneven).data(),
-                                              .channels = channels,
-                                              .bias = addend == 1 ? m.bias.data() : nullptr,
-                                              .accumulate = addend == 2});
+                                                .x_offsets = at,
+                                                .weight = m.weight.data(),
+                                                .pixels = pixels,
+                                                .y = y.data(),
+                                                .y_offsets = (in_order ? even : uneven).data(),
+                                                .channels = channels,
+                                                .bias = addend == 1 ? m.bias.data() : nullptr,
+                                                .accumulate = addend == 2});
             for (Index p = 0; p < Example::most; ++p) {
               for (Index c = 0; c < m.outputs; ++c) {
-                const Index place = (in_order ? even : uneven)[p] + c;
+                const Index at_y = (in_order ? even : uneven)[p] + c;
                 if (p >= pixels || c >= channels) {
-                  CHECK(y[place] == m.before[place]);
+                  CHECK(y[at_y] == m.before[at_y]);
                   continue;
                 }
-                const real more = addend == 0 ? 0 : addend == 1 ? m.bias[c] : m.before[place];
-                check_sum(level, y[place], m.product<real>(p, c) + more, m.product<double>(p, c) + more);
+                const real addition = addend == 0 ? 0 : addend == 1 ? m.bias[c] : m.before[at_y];
+                check_sum(level, y[at_y], m.product<real>(p, c) + addition, m.product<double>(p, c) + addition);
               }
             }
           }
@@ -167,13 +167,13 @@ TEST_CASE("pairs are multiplied exactly and summed in float, by vectors the seco
         if (kernels_of(level).transposed) kernels_of(level).transpose_squares(padded.x.data(), 5);
         Tensor sums = m.before.clone();
         kernels_of(level).products.outer_sum({.x = padded.x.data(),
-                                            .x_row = 0,
-                                            .dy = m.weight.data(),
-                                            .rows = 1,
-                                            .columns = columns,
-                                            .sum = sums.data(),
-                                            .sum_row = m.outputs,
-                                            .accumulate = accumulate});
+                                              .x_row = 0,
+                                              .dy = m.weight.data(),
+                                              .rows = 1,
+                                              .columns = columns,
+                                              .sum = sums.data(),
+                                              .sum_row = m.outputs,
+                                              .accumulate = accumulate});
         for (Index i = 0; i < 16; ++i) {
           for (Index c = 0; c < m.outputs; ++c) {
             const real first = accumulate ? m.before[i * m.outputs + c] : 0;

@@ -47,7 +47,7 @@ Tensor by_hand(const Tensor& x, const Tensor& w, const Tensor& b, const Conv2dOp
 
 }  // namespace
 
-TEST_CASE("the plain convolution is its definition, at sizes of one tile and of many") {
+TEST_CASE("the plain convolution is its definition, at sizes of one panel and of many") {
   struct Case {
     Shape x, w;
     Conv2dOptions o;
@@ -60,18 +60,18 @@ TEST_CASE("the plain convolution is its definition, at sizes of one tile and of 
     const Tensor x = draw(c.x, 0), w = draw(c.w, 1), b = draw({c.w[0]}, 2);
     const kernels::ConvShape shape{c.x[0], c.x[1], c.x[2],     c.x[3],      c.w[0],
                                    c.w[2], c.w[3], c.o.stride, c.o.padding, c.o.groups};
-    const Tensor want = by_hand(x, w, b, c.o);
+    const Tensor expected = by_hand(x, w, b, c.o);
     Tensor y = Tensor::uninitialized(shape.y());
     kernels::plain_conv2d_forward(shape, x, w, &b, y);
-    REQUIRE(y.shape() == want.shape());
-    CHECK(conv2d(x, w, b, c.o).shape() == want.shape());
+    REQUIRE(y.shape() == expected.shape());
+    CHECK(conv2d(x, w, b, c.o).shape() == expected.shape());
     double worst = 0;
-    for (Index i = 0; i < y.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(y[i] - want[i])));
+    for (Index i = 0; i < y.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(y[i] - expected[i])));
     CHECK(worst < (sizeof(real) == 4 ? 2e-4 : 1e-11));
   }
 }
 
-TEST_CASE("the gradients are the forward's transpose at sizes of many tiles: <conv(x), dy> = <x, dx> = <w, dw>") {
+TEST_CASE("the gradients are the forward's transpose at sizes of many panels: <conv(x), dy> = <x, dx> = <w, dw>") {
   const Tensor x = draw({3, 40, 40, 32}, 0), w = draw({48, 32, 3, 3}, 1), dy = draw({3, 40, 40, 48}, 2);
   Tape tape;
   const Var vx = tape.variable(x), vw = tape.variable(w);
@@ -102,9 +102,9 @@ constexpr Kernels plain{kernels::plain_conv2d_forward, kernels::plain_conv2d_bac
 // `slack`: how many times the rounding of a plain sum the errors may be.
 void check_agreement(const Kernels& fast, const kernels::ConvShape& s, double slack, bool backward_data = true) {
   const Tensor x = draw(s.x(), 0), w = draw(s.weight(), 1), b = draw({s.out_channels}, 2), dy = draw(s.y(), 3);
-  const auto compare = [&](const Tensor& got, const Tensor& want, Index terms) {
+  const auto compare = [&](const Tensor& got, const Tensor& expected, Index terms) {
     double worst = 0;
-    for (Index i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(got[i] - want[i])));
+    for (Index i = 0; i < got.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(got[i] - expected[i])));
     const double rounding = std::sqrt(static_cast<double>(terms)) * std::numeric_limits<real>::epsilon();
     CHECK(worst <= slack * rounding);
   };
@@ -180,7 +180,8 @@ TEST_CASE("the kernels for a few channels on one side agree with the plain ones"
   }
 }
 
-TEST_CASE("Winograd's kernels agree with the plain ones, at channels and sizes that fill no vector and no tile") {
+TEST_CASE(
+    "Winograd's kernels agree with the plain ones, at channels and sizes that fill no vector and no Winograd tile") {
   const Kernels winograd{kernels::winograd_conv2d_forward, kernels::winograd_conv2d_backward_data,
                          kernels::winograd_conv2d_backward_weight};
   struct Case {
@@ -199,14 +200,14 @@ TEST_CASE("Winograd's kernels agree with the plain ones, at channels and sizes t
 TEST_CASE("weight gradients of many images are summed group by group, of which the last may be smaller") {
   const kernels::ConvShape s{9, 64, 64, 48, 96, 3, 3, 1, 1, 1};
   const Tensor x = draw(s.x(), 0), dy = draw(s.y(), 1);
-  Tensor want = draw(s.weight(), 2);  // overwritten
-  kernels::plain_conv2d_backward_weight(s, x, dy, false, want);
+  Tensor expected = draw(s.weight(), 2);  // overwritten
+  kernels::plain_conv2d_backward_weight(s, x, dy, false, expected);
   for (const auto weight_gradient :
        {kernels::direct_conv2d_backward_weight, kernels::winograd_conv2d_backward_weight}) {
     Tensor dw = draw(s.weight(), 3);
     weight_gradient(s, x, dy, false, dw);
     double worst = 0;
-    for (Index i = 0; i < dw.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(dw[i] - want[i])));
+    for (Index i = 0; i < dw.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(dw[i] - expected[i])));
     CHECK(worst < (sizeof(real) == 4 ? 5e-2 : 1e-10));  // of sums of 37,000 products: of size 200; a group has 50
   }
 }

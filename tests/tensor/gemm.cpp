@@ -32,17 +32,17 @@ void by_hand(bool ta, bool tb, Index m, Index n, Index k, double alpha, const Te
 
 }  // namespace
 
-TEST_CASE("the product is the definition's, transposed or not, in one tile or many") {
+TEST_CASE("the product is the definition's, transposed or not, in one task or many") {
   for (const auto& [m, n, k] : {std::array<Index, 3>{1, 1, 1}, {3, 5, 7}, {70, 33, 65}, {300, 130, 129}}) {
     for (const bool ta : {false, true}) {
       for (const bool tb : {false, true}) {
         const Tensor a = draw({m * k}, 0), b = draw({k * n}, 1);
-        Tensor c = draw({m * n}, 2), want = c.clone();
-        by_hand(ta, tb, m, n, k, 0.5, a, b, 2, want);
+        Tensor c = draw({m * n}, 2), expected = c.clone();
+        by_hand(ta, tb, m, n, k, 0.5, a, b, 2, expected);
         parallel_gemm(Trans(ta), Trans(tb), m, n, k, real(0.5), a.data(), ta ? m : k, b.data(), tb ? k : n, 2, c.data(),
                       n);
         double worst = 0;
-        for (Index i = 0; i < m * n; ++i) worst = std::max(worst, std::abs(static_cast<double>(c[i] - want[i])));
+        for (Index i = 0; i < m * n; ++i) worst = std::max(worst, std::abs(static_cast<double>(c[i] - expected[i])));
         CHECK(worst < (sizeof(real) == 4 ? 1e-4 : 1e-12));
       }
     }

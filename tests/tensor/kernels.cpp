@@ -5,21 +5,21 @@
 #include <limits>
 #include <vector>
 
-#include "tensor/kernels/simd/attention.h"
 #include "tensor/kernels/broadcast.h"
-#include "tensor/kernels/simd/microkernel.h"
 #include "tensor/kernels/functions.h"
+#include "tensor/kernels/simd/attention.h"
+#include "tensor/kernels/simd/microkernel.h"
 #include "tensor/random.h"
 
 using namespace reverie;
 
-TEST_CASE("exp is within two units in the last place, and ends where it should") {
+TEST_CASE("exp is within two units in the last place, and overflows and underflows correctly") {
   constexpr double ulp = std::numeric_limits<real>::epsilon();
   double worst = 0;
   for (int i = -8700; i <= 8850; ++i) {
     const real x = static_cast<real>(i) / 100;
-    const double want = std::exp(static_cast<double>(x)), got = static_cast<double>(kernels::fast_exp(x));
-    worst = std::max(worst, std::abs(got - want) / want);
+    const double expected = std::exp(static_cast<double>(x)), got = static_cast<double>(kernels::fast_exp(x));
+    worst = std::max(worst, std::abs(got - expected) / expected);
   }
   CHECK(worst < 2 * ulp);
   CHECK(kernels::fast_exp(real(0)) == 1);
@@ -29,7 +29,7 @@ TEST_CASE("exp is within two units in the last place, and ends where it should")
   CHECK(std::isinf(kernels::fast_exp(std::numeric_limits<real>::infinity())));
 }
 
-TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its squares are transposed") {
+TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; it transposes rows") {
   for (const Index queries : {Index{1}, Index{1000}}) {  // blocks of one and of two vectors
     const kernels::AttentionMicrokernel<real>& micro = kernels::attention_microkernel<real>(queries);
     const Index B = micro.queries, keys = 500;
@@ -41,9 +41,9 @@ TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its sq
     micro.exponentials(s.data(), keys, shift.data(), total.data(), s.data());
     double worst = 0, sum = 0.25;
     for (std::size_t i = 0; i < s.size(); ++i) {
-      const double want = std::exp(static_cast<double>(before[i] - real(0.25)));
-      worst = std::max(worst, std::abs(static_cast<double>(s[i]) - want) / want);
-      if (i % static_cast<std::size_t>(B) == 0) sum += want;
+      const double expected = std::exp(static_cast<double>(before[i] - real(0.25)));
+      worst = std::max(worst, std::abs(static_cast<double>(s[i]) - expected) / expected);
+      if (i % static_cast<std::size_t>(B) == 0) sum += expected;
     }
     CHECK(worst < 2 * std::numeric_limits<real>::epsilon());
     CHECK(static_cast<double>(total[0]) == doctest::Approx(sum));
@@ -65,14 +65,15 @@ TEST_CASE("attention's exponentials are as exact, add up, and keep a NaN; its sq
   }
 }
 
-TEST_CASE("a square of channels is transposed where it lies in a larger matrix") {
+TEST_CASE("a square of channels inside a larger matrix is transposed") {
   const Index side = kernels::channel_block, stride = side + 5, to_stride = side + 3;
   const Tensor from = normal({.seed = 2}, {side, stride});
   Tensor to = Tensor::zeros({side, to_stride});
   kernels::microkernel().transpose_square(from.data(), stride, to.data(), to_stride);
   bool right = true;
   for (Index r = 0; r < side; ++r) {
-    for (Index c = 0; c < to_stride; ++c) right = right && to[r * to_stride + c] == (c < side ? from[c * stride + r] : 0);
+    for (Index c = 0; c < to_stride; ++c)
+      right = right && to[r * to_stride + c] == (c < side ? from[c * stride + r] : 0);
   }
   CHECK(right);
 }
@@ -81,8 +82,8 @@ TEST_CASE("tanh is right to rounding, relatively, near zero and far from it") {
   double worst = 0;
   for (int i = -4000; i <= 4000; ++i) {
     const real x = static_cast<real>(i) / 400;
-    const double want = std::tanh(static_cast<double>(x)), got = static_cast<double>(kernels::fast_tanh(x));
-    worst = std::max(worst, std::abs(got - want) / (std::abs(want) + 1e-30));
+    const double expected = std::tanh(static_cast<double>(x)), got = static_cast<double>(kernels::fast_tanh(x));
+    worst = std::max(worst, std::abs(got - expected) / (std::abs(expected) + 1e-30));
   }
   CHECK(worst < 4 * std::numeric_limits<real>::epsilon());
   CHECK(kernels::fast_tanh(real(1e4)) == 1);

@@ -17,60 +17,60 @@ using kernels::PackedWeights;
 
 namespace {
 
-// Asks for a form of four numbers, each made as a part of its own: the sum of the weight and `variant`.
-struct Asker {
-  std::atomic<int> made = 0;  // parts
-  real operator()(const Tensor& weight, PackedLayout form, Index variant) {
-    const auto fill = [&](Index part, real* numbers) {
-      ++made;
+// Packs a weight into four numbers, one part each: the sum of the weight, plus `variant`.
+struct Sum {
+  std::atomic<int> packed_parts = 0;
+  real operator()(const Tensor& weight, PackedLayout layout, Index variant) {
+    const auto pack = [&](Index part, real* numbers) {
+      ++packed_parts;
       numbers[part] = static_cast<real>(variant);
       for (const real value : weight.values()) numbers[part] += value;
     };
-    const Tensor form_now = packed_weight(weight, form, variant, {{4}, 4, fill});
-    for (const real value : form_now.values()) CHECK(value == form_now[0]);
-    return form_now[0];
+    const Tensor packed = packed_weight(weight, layout, variant, {{4}, 4, pack});
+    for (const real value : packed.values()) CHECK(value == packed[0]);
+    return packed[0];
   }
 };
 
 }  // namespace
 
-TEST_CASE("a held weight is prepared once a form and variant, by many threads at once; any other each time") {
-  const Tensor held = Tensor::full({6, 4}, 1), other = Tensor::full({6, 4}, 2);
-  Asker sum_of;
+TEST_CASE("a cached weight is packed once per layout and variant, by many threads; any other each time") {
+  const Tensor cached = Tensor::full({6, 4}, 1), other = Tensor::full({6, 4}, 2);
+  Sum sum_of;
   {
-    const PackedWeights kept({held});
-    const PackedWeights again({held, held});  // as when two networks share a weight
-    parallel_tasks(64, [&](Index i) { CHECK(sum_of(held, PackedLayout::direct_forward, i % 2) == 24 + i % 2); });
-    CHECK(sum_of.made == 8);
-    CHECK(sum_of(held, PackedLayout::direct_data, 0) == 24);
-    CHECK(sum_of.made == 12);
-    CHECK(sum_of(held.rows(0, 3), PackedLayout::direct_data, 0) == 12);  // begins where `held` does, and is another
-    CHECK(sum_of.made == 16);
+    const PackedWeights cache({cached});
+    const PackedWeights again({cached, cached});  // as when two networks share a weight
+    parallel_tasks(64, [&](Index i) { CHECK(sum_of(cached, PackedLayout::direct_forward, i % 2) == 24 + i % 2); });
+    CHECK(sum_of.packed_parts == 8);
+    CHECK(sum_of(cached, PackedLayout::direct_data, 0) == 24);
+    CHECK(sum_of.packed_parts == 12);
+    CHECK(sum_of(cached.rows(0, 3), PackedLayout::direct_data, 0) == 12);  // another weight at the same address
+    CHECK(sum_of.packed_parts == 16);
     for (int i = 0; i < 3; ++i) CHECK(sum_of(other, PackedLayout::direct_forward, 0) == 48);
-    CHECK(sum_of.made == 28);
+    CHECK(sum_of.packed_parts == 28);
   }
-  for (int i = 0; i < 3; ++i) CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
-  CHECK(sum_of.made == 40);
+  for (int i = 0; i < 3; ++i) CHECK(sum_of(cached, PackedLayout::direct_forward, 0) == 24);
+  CHECK(sum_of.packed_parts == 40);
 }
 
-TEST_CASE("a form is let go after as many uses as were announced, by all holders alike") {
-  const Tensor held = Tensor::full({6, 4}, 1);
-  Asker sum_of;
-  const PackedWeights kept({held}, 2);
-  for (int i = 0; i < 2; ++i) CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
-  CHECK(sum_of.made == 4);
+TEST_CASE("a packed weight is freed after its last use, if all holders give the same number of uses") {
+  const Tensor cached = Tensor::full({6, 4}, 1);
+  Sum sum_of;
+  const PackedWeights cache({cached}, 2);
+  for (int i = 0; i < 2; ++i) CHECK(sum_of(cached, PackedLayout::direct_forward, 0) == 24);
+  CHECK(sum_of.packed_parts == 4);
   const Index before = memory_use().live_bytes;
-  CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
-  CHECK(sum_of.made == 8);
+  CHECK(sum_of(cached, PackedLayout::direct_forward, 0) == 24);
+  CHECK(sum_of.packed_parts == 8);
   CHECK(memory_use().live_bytes == before + 4 * static_cast<Index>(sizeof(real)));
-  CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
+  CHECK(sum_of(cached, PackedLayout::direct_forward, 0) == 24);
   CHECK(memory_use().live_bytes == before);
-  const PackedWeights other({held});  // which announces nothing
-  for (int i = 0; i < 5; ++i) CHECK(sum_of(held, PackedLayout::direct_forward, 0) == 24);
-  CHECK(sum_of.made == 12);
+  const PackedWeights other({cached});  // with no number of uses
+  for (int i = 0; i < 5; ++i) CHECK(sum_of(cached, PackedLayout::direct_forward, 0) == 24);
+  CHECK(sum_of.packed_parts == 12);
 }
 
-TEST_CASE("convolutions see new weights as soon as nobody keeps the old ones, and the same bits either way") {
+TEST_CASE("convolutions use new weights as soon as the cache is gone, and give the same bits with and without it") {
   const auto draw = [](const Shape& shape, Index channel) {
     return normal(RandomKey{.seed = 3}.with_channel(channel), shape);
   };
@@ -85,7 +85,7 @@ TEST_CASE("convolutions see new weights as soon as nobody keeps the old ones, an
   for (const double scale : {1.0, 2.0}) {
     for (real& value : w.values()) value *= static_cast<real>(scale);
     const auto fresh = all();
-    const PackedWeights kept({w});
+    const PackedWeights cache({w});
     for (int i = 0; i < 2; ++i) {
       const auto got = all();
       CHECK(std::ranges::equal(got.first.values(), fresh.first.values()));
@@ -94,7 +94,7 @@ TEST_CASE("convolutions see new weights as soon as nobody keeps the old ones, an
   }
 }
 
-TEST_CASE("scratch is aligned, keeps what nested scopes hold apart, and is used again") {
+TEST_CASE("scratch memory is aligned, separate in nested scopes, and reused") {
   Scratch outer;
   real* a = outer.take(5);
   std::fill_n(a, 5, real(1));
@@ -113,16 +113,16 @@ TEST_CASE("scratch is aligned, keeps what nested scopes hold apart, and is used 
   CHECK(std::all_of(a, a + 5, [](real value) { return value == 1; }));
 }
 
-TEST_CASE("scratch that has become too small is given back") {
+TEST_CASE("scratch memory that has become too small is freed") {
   std::thread([] {  // whose scratch is empty
-    const auto place = [](Index count) { return Scratch().take(count); };
+    const auto address = [](Index count) { return Scratch().take(count); };
     Scratch outer;
-    const real* held = outer.take(Index{1} << 18);
-    place(Index{1} << 19);
-    const real* large = place(Index{1} << 20);
-    CHECK(place(5) == large);
-    CHECK(place(Index{1} << 20) == large);
-    CHECK(large != held);
+    const real* cached = outer.take(Index{1} << 18);
+    address(Index{1} << 19);
+    const real* large = address(Index{1} << 20);
+    CHECK(address(5) == large);
+    CHECK(address(Index{1} << 20) == large);
+    CHECK(large != cached);
   })
       .join();
 }

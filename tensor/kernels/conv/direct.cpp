@@ -46,7 +46,8 @@ struct PaddedImages {
   Index block_stride() const { return rows * row_stride(); }
   Index size() const { return blocks * block_stride(); }
   Index at(Index block, Index row, Index column) const {
-    return block * block_stride() + row * row_stride() + (column % phases * columns + column / phases) * column_stride();
+    return block * block_stride() + row * row_stride() +
+           (column % phases * columns + column / phases) * column_stride();
   }
 
   // Copies the rows [first_row, first_row + rows) of the images; rows outside of the images are zeros.
@@ -167,12 +168,13 @@ struct Correlation {
     parallel_tasks(groups * bands, [&](Index task) {
       const Index first_image = task / bands * at_once, first = task % bands * band;
       const Index band_height = std::min(band, rows - first);
-      const PaddedImages<Operand> copy{.images = std::min(at_once, in.count - first_image),
-                            .blocks = in_blocks,
-                            .rows = (band_height - 1) * stride + most.row - least.row + 1,
-                            .phases = stride,
-                            .columns = blocks_of((columns - 1) * stride + most.column - least.column + 1, stride),
-                            .left = -least.column};
+      const PaddedImages<Operand> copy{
+          .images = std::min(at_once, in.count - first_image),
+          .blocks = in_blocks,
+          .rows = (band_height - 1) * stride + most.row - least.row + 1,
+          .phases = stride,
+          .columns = blocks_of((columns - 1) * stride + most.column - least.column + 1, stride),
+          .left = -least.column};
       Scratch scratch;
       Operand* image = as_operands<Operand>(scratch.take(copy.size() + overread<Operand>));
       copy.fill(in, x + first_image * in.size(), first * stride + least.row, image);
@@ -181,7 +183,8 @@ struct Correlation {
         for (const Tap& tap : taps) x_offsets.push_back(copy.at(block, tap.row - least.row, tap.column - least.column));
       }
       for (Index column = 0; column < columns; ++column) {
-        for (Index n = 0; n < copy.images; ++n) y_offsets.push_back(n * out.size() + column * out_stride * out.channels);
+        for (Index n = 0; n < copy.images; ++n)
+          y_offsets.push_back(n * out.size() + column * out_stride * out.channels);
       }
       const Index pixels = columns * copy.images, register_tile = even_part(pixels, micro.of<Operand>().max_pixels);
       real* target = y + first_image * out.size() + (first_row * out.width + first_column) * out.channels;
@@ -189,14 +192,14 @@ struct Correlation {
         for (Index row = 0; row < band_height; ++row) {
           for (Index pixel = 0; pixel < pixels; pixel += register_tile) {
             micro.of<Operand>().product({.x = image + row * stride * copy.row_stride() + pixel * block_operands,
-                                      .x_offsets = x_offsets,
-                                      .weight = weight + channel / micro.output_block * weight_block,
-                                      .pixels = std::min(register_tile, pixels - pixel),
-                                      .y = target + (first + row) * out_stride * out.width * out.channels + channel,
-                                      .y_offsets = y_offsets.data() + pixel,
-                                      .channels = std::min(micro.output_block, out.channels - channel),
-                                      .bias = bias != nullptr ? bias + channel : nullptr,
-                                      .accumulate = accumulate});
+                                         .x_offsets = x_offsets,
+                                         .weight = weight + channel / micro.output_block * weight_block,
+                                         .pixels = std::min(register_tile, pixels - pixel),
+                                         .y = target + (first + row) * out_stride * out.width * out.channels + channel,
+                                         .y_offsets = y_offsets.data() + pixel,
+                                         .channels = std::min(micro.output_block, out.channels - channel),
+                                         .bias = bias != nullptr ? bias + channel : nullptr,
+                                         .accumulate = accumulate});
           }
         }
       }
@@ -252,8 +255,8 @@ void direct_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& we
       pack(block * output_block, s.out_channels, s.in_channels, taps, std::ssize(taps), weight.data(), s.patch(),
            std::ssize(taps), as_operands<Operand>(packed) + block * block_size);
     };
-    const Tensor packed =
-        packed_weight(weight, PackedLayout::direct_forward, 0, {{blocks, block_size}, blocks, fill, is_bfloat16<Operand>});
+    const Tensor packed = packed_weight(weight, PackedLayout::direct_forward, 0,
+                                        {{blocks, block_size}, blocks, fill, is_bfloat16<Operand>});
     correlate(x.data(), as_operands<Operand>(packed.data()), bias != nullptr ? bias->data() : nullptr, false, y.data());
   });
 }
@@ -326,11 +329,11 @@ void direct_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Te
   for (Index first_image = 0; first_image < in.count; first_image += at_once) {
     Scratch copies;
     const PaddedImages<real> x_copy{.images = std::min(at_once, in.count - first_image),
-                            .blocks = in_blocks,
-                            .rows = (out.height - 1) * s.stride + s.kernel_height,
-                            .phases = s.stride,
-                            .columns = blocks_of((out.width - 1) * s.stride + s.kernel_width, s.stride),
-                            .left = s.padding};
+                                    .blocks = in_blocks,
+                                    .rows = (out.height - 1) * s.stride + s.kernel_height,
+                                    .phases = s.stride,
+                                    .columns = blocks_of((out.width - 1) * s.stride + s.kernel_width, s.stride),
+                                    .left = s.padding};
     real* x_image = copies.take(x_copy.size());
     x_copy.fill(in, x.data() + first_image * in.size(), -s.padding, x_image);
     const Index columns = out.width * x_copy.images;

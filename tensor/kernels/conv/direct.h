@@ -15,6 +15,6 @@ void direct_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, cons
                                    Tensor& dweight);
 /// direct_conv2d_backward_weight with operands in bfloat16; for real = float.
 void direct_bf16_conv2d_backward_weight(const ConvShape& shape, const Tensor& x, const Tensor& dy, bool accumulate,
-                                  Tensor& dweight);
+                                        Tensor& dweight);
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -1,14 +1,14 @@
 #include <algorithm>
 #include <vector>
 
-#include "tensor/kernels/packing/blocks.h"
 #include "tensor/kernels/conv/direct.h"
+#include "tensor/kernels/packing/blocks.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
-// The weight gradient with operands in bfloat16. It is a sum over pixels, so a pair is two neighbouring pixels of a row.
-// A tap that shifts dy by an odd number of pixels needs other pairs than one that shifts it by an even number; so there
-// are two copies of dy.
+// The weight gradient with operands in bfloat16. It is a sum over pixels, so a pair is two neighbouring pixels of a
+// row. A tap that shifts dy by an odd number of pixels needs other pairs than one that shifts it by an even number; so
+// there are two copies of dy.
 //
 // The images are laid out as one long line, row after row and image after image, with enough zeros after each row and
 // each image that a tap that leaves the image reads zeros. Then every tap is a single offset in the line, and the sum
@@ -91,7 +91,7 @@ constexpr Index chunk_squares = 8;  // one block of x and of dy stay in the firs
 }  // namespace
 
 void direct_bf16_conv2d_backward_weight(const ConvShape& s, const Tensor& x, const Tensor& dy, bool accumulate,
-                                  Tensor& dweight) {
+                                        Tensor& dweight) {
   const Microkernel& micro = microkernel();
   const Index width = micro.output_block, taps = s.kernel_height * s.kernel_width;
   const Index in_blocks = blocks_of(s.in_channels, channel_block), out_blocks = blocks_of(s.out_channels, width);
@@ -118,7 +118,8 @@ void direct_bf16_conv2d_backward_weight(const ConvShape& s, const Tensor& x, con
   }
 
   // The line is copied in bands that fill half of the second-level cache, but are long compared with the margin.
-  const Index squares = blocks_of(s.batch * padded_height * padded_width, square_pixels), sum_size = channel_block * width;
+  const Index squares = blocks_of(s.batch * padded_height * padded_width, square_pixels),
+              sum_size = channel_block * width;
   const Index pixel_bytes = 2 * (phases * in_blocks * channel_block + dy_copies * out_blocks * width);
   const Index band = std::max({chunk_squares, blocks_of(4 * margin, square_pixels),
                                (Index{1} << 20) / (pixel_bytes * square_pixels) / chunk_squares * chunk_squares});
@@ -134,8 +135,7 @@ void direct_bf16_conv2d_backward_weight(const ConvShape& s, const Tensor& x, con
       if (phase == phases) {
         dy_line.copy(first * square_pixels - most, dy_columns, width, dy_lines);
         for (Index o = 0; o < out_blocks && dy_copies > 1; ++o) {
-          shift_pairs(dy_lines + o * dy_block, dy_columns - 1, width,
-                      dy_lines + (out_blocks + o) * dy_block);
+          shift_pairs(dy_lines + o * dy_block, dy_columns - 1, width, dy_lines + (out_blocks + o) * dy_block);
         }
         return;
       }

@@ -40,14 +40,14 @@ void multiply(Index rows, Index in, Index out, const real* x, const Operand* wei
     for (Index channel = 0; channel < out; channel += micro.output_block) {
       for (Index row = 0; row < count; row += register_tile) {
         micro.of<Operand>().product({.x = panel + row * block_operands,
-                                  .x_offsets = x_offsets,
-                                  .weight = weight + channel * blocks * block_operands,
-                                  .pixels = std::min(register_tile, count - row),
-                                  .y = y + (first + row) * out + channel,
-                                  .y_offsets = y_offsets.data(),
-                                  .channels = std::min(micro.output_block, out - channel),
-                                  .bias = bias != nullptr ? bias + channel : nullptr,
-                                  .accumulate = accumulate});
+                                     .x_offsets = x_offsets,
+                                     .weight = weight + channel * blocks * block_operands,
+                                     .pixels = std::min(register_tile, count - row),
+                                     .y = y + (first + row) * out + channel,
+                                     .y_offsets = y_offsets.data(),
+                                     .channels = std::min(micro.output_block, out - channel),
+                                     .bias = bias != nullptr ? bias + channel : nullptr,
+                                     .accumulate = accumulate});
       }
     }
   });
@@ -56,8 +56,8 @@ void multiply(Index rows, Index in, Index out, const real* x, const Operand* wei
 // Packs the weights of inputs k and outputs c, which lie at weight[k k_stride + c c_stride]; one of the strides is 1.
 template <class Operand>
 Packer pack_weight(Index inputs, Index outputs, const real* weight, Index k_stride, Index c_stride) {
-  Packer packer =
-      weights_in_blocks<Operand>(inputs, outputs, [=](Index k, Index c) { return weight[k * k_stride + c * c_stride]; });
+  Packer packer = weights_in_blocks<Operand>(inputs, outputs,
+                                             [=](Index k, Index c) { return weight[k * k_stride + c * c_stride]; });
   const Index width = microkernel().output_block, blocks = blocks_of(inputs, block_channels<Operand>);
   if (inputs % block_channels<Operand> != 0 || outputs % width != 0) return packer;
   packer.pack = [=](Index block, real* packed) {  // whole squares only
@@ -68,11 +68,12 @@ Packer pack_weight(Index inputs, Index outputs, const real* weight, Index k_stri
         real* to = packed + (block * blocks + k) * block_operands * width + c;
         if constexpr (is_bfloat16<Operand>) {
           if (c_stride == 1) {
-            micro.bfloat16().round_two(from, from + k_stride, block_operands, channel_block, 2 * k_stride, as_operands<Operand>(to),
-                                       width);
+            micro.bfloat16().round_two(from, from + k_stride, block_operands, channel_block, 2 * k_stride,
+                                       as_operands<Operand>(to), width);
           } else {
             real square[channel_block * block_operands];
-            micro.bfloat16().round(from, channel_block, block_channels<Operand>, c_stride, as_operands<Operand>(square), block_operands);
+            micro.bfloat16().round(from, channel_block, block_channels<Operand>, c_stride, as_operands<Operand>(square),
+                                   block_operands);
             micro.transpose_square(square, block_operands, to, width);
           }
         } else if (c_stride == 1) {
@@ -95,9 +96,10 @@ void linear_forward(const LinearShape& s, const real* x, const Tensor& weight, c
                          bias != nullptr ? 1 : 0, y, s.out);
   }
   with_operands([&]<class Operand>(Operand) {
-    const Tensor packed =
-        packed_weight(weight, PackedLayout::linear_forward, 0, pack_weight<Operand>(s.in, s.out, weight.data(), 1, s.in));
-    multiply(s.rows, s.in, s.out, x, as_operands<Operand>(packed.data()), bias != nullptr ? bias->data() : nullptr, false, y);
+    const Tensor packed = packed_weight(weight, PackedLayout::linear_forward, 0,
+                                        pack_weight<Operand>(s.in, s.out, weight.data(), 1, s.in));
+    multiply(s.rows, s.in, s.out, x, as_operands<Operand>(packed.data()), bias != nullptr ? bias->data() : nullptr,
+             false, y);
   });
 }
 
@@ -121,7 +123,7 @@ struct RowBlocks {
 };
 template <class Operand>
 static RowBlocks<Operand> rows_for_sum(const real* from, Index rows, Index channels, Index width, bool transposed,
-                                    Scratch& scratch) {
+                                       Scratch& scratch) {
   if constexpr (!is_bfloat16<Operand>) {
     if (channels % width == 0 && channels <= max_channels_in_place) return {from, width, channels};
   }
@@ -160,15 +162,15 @@ static void backward_weight(const LinearShape& s, const real* x, const real* dy,
         for (Index i = first_i; i < last_i; ++i) {
           for (Index o = 0; o < out_blocks; ++o) {
             micro.of<Operand>().outer_sum({.x = dy_rows.data + o * dy_rows.block_stride,
-                                        .x_row = 0,
-                                        .dy = x_rows.data + i * x_rows.block_stride,
-                                        .rows = 1,
-                                        .columns = columns,
-                                        .sum = sum + o * channel_block * padded + i * width,
-                                        .sum_row = padded,
-                                        .accumulate = (directly && accumulate) || first > begin,
-                                        .x_column = dy_rows.column_stride,
-                                        .dy_column = x_rows.column_stride});
+                                           .x_row = 0,
+                                           .dy = x_rows.data + i * x_rows.block_stride,
+                                           .rows = 1,
+                                           .columns = columns,
+                                           .sum = sum + o * channel_block * padded + i * width,
+                                           .sum_row = padded,
+                                           .accumulate = (directly && accumulate) || first > begin,
+                                           .x_column = dy_rows.column_stride,
+                                           .dy_column = x_rows.column_stride});
           }
         }
       });

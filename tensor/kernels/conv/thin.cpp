@@ -15,7 +15,7 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 namespace {
 
-constexpr Index thin = 8;           // a side with fewer channels is thin
+constexpr Index thin = 8;  // a side with fewer channels is thin
 constexpr Index task_pixels = 448;
 
 // A correlation of images with a kernel, as in ConvShape.
@@ -57,9 +57,9 @@ Correlation backward_of(const ConvShape& s) {
           s.in_channels};
 }
 
-// The patches of the output pixels of rows [first, last): [blocks][pixels + 1][channel_block], the numbers of a patch in
-// the order kernel row, kernel column, channel. The columns of a kernel row are contiguous in the image, so a patch is
-// copied in a few pieces. Each piece copies a whole block, which is a single instruction; the next pieces and pixels
+// The patches of the output pixels of rows [first, last): [blocks][pixels + 1][channel_block], the numbers of a patch
+// in the order kernel row, kernel column, channel. The columns of a kernel row are contiguous in the image, so a patch
+// is copied in a few pieces. Each piece copies a whole block, which is a single instruction; the next pieces and pixels
 // overwrite the excess, and there is room for one more pixel at the end.
 class Patches {
  public:
@@ -162,18 +162,18 @@ void multiply_pixels(const Correlation& c, const real* x, const Tensor& weight, 
         const Index kx = std::max<Index>(-left, 0), kx_end = std::min(c.kernel_width, c.width - left);
         const Index pixels = column >= inner && column + 4 <= inner_end ? 4 : 1;
         microkernel().dots({.x = x + ((row / c.out_height * c.height + top + ky) * c.width + left + kx) * c.channels,
-                           .x_row = c.width * c.channels,
-                           .x_pixel = c.stride * c.channels,
-                           .rows = ky_end - ky,
-                           .columns = kx_end - kx,
-                           .channels = c.channels,
-                           .weight = weight.data() + ky * weight_row + kx * c.out_channels * c.channels,
-                           .weight_row = weight_row,
-                           .pixels = pixels,
-                           .y = y + (row * c.out_width + column) * c.out_channels,
-                           .outputs = c.out_channels,
-                           .bias = bias,
-                           .accumulate = accumulate});
+                            .x_row = c.width * c.channels,
+                            .x_pixel = c.stride * c.channels,
+                            .rows = ky_end - ky,
+                            .columns = kx_end - kx,
+                            .channels = c.channels,
+                            .weight = weight.data() + ky * weight_row + kx * c.out_channels * c.channels,
+                            .weight_row = weight_row,
+                            .pixels = pixels,
+                            .y = y + (row * c.out_width + column) * c.out_channels,
+                            .outputs = c.out_channels,
+                            .bias = bias,
+                            .accumulate = accumulate});
         column += pixels;
       }
     }
@@ -248,7 +248,7 @@ void thin_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weig
   const bool patches = s.in_channels < thin;
   const auto at = [&](Index k, Index o) { return weight[index(o, k % s.in_channels, k / s.in_channels)]; };
   const Tensor w = packed_weight(weight, PackedLayout::thin_forward, 0,
-                            patches ? weights_in_blocks<real>(c.patch(), s.out_channels, at) : by_tap(c, at));
+                                 patches ? weights_in_blocks<real>(c.patch(), s.out_channels, at) : by_tap(c, at));
   (patches ? multiply_patches : multiply_pixels)(c, x.data(), w, bias != nullptr ? bias->data() : nullptr, false,
                                                  y.data());
 }
@@ -262,7 +262,7 @@ void thin_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const T
     return weight[index(k % s.out_channels, i, c.taps() - 1 - k / s.out_channels)];
   };
   const Tensor w = packed_weight(weight, PackedLayout::thin_data, 0,
-                            patches ? weights_in_blocks<real>(c.patch(), s.in_channels, at) : by_tap(c, at));
+                                 patches ? weights_in_blocks<real>(c.patch(), s.in_channels, at) : by_tap(c, at));
   (patches ? multiply_patches : multiply_pixels)(c, dy.data(), w, nullptr, accumulate, dx.data());
 }
 

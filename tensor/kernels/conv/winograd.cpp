@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "tensor/kernels/packing/packed_weights.h"
 #include "tensor/kernels/conv/winograd_tiling.h"
+#include "tensor/kernels/packing/packed_weights.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 
@@ -45,7 +45,9 @@ struct Taps {
   Index out, in, out_stride, in_stride;
   bool rotated;
   static Taps of_forward(const ConvShape& s) { return {s.out_channels, s.in_channels, s.in_channels * 9, 9, false}; }
-  static Taps of_backward_data(const ConvShape& s) { return {s.in_channels, s.out_channels, 9, s.in_channels * 9, true}; }
+  static Taps of_backward_data(const ConvShape& s) {
+    return {s.in_channels, s.out_channels, 9, s.in_channels * 9, true};
+  }
 };
 
 // The transformed weights of all pairs of channels: [output blocks][elements][input blocks][block_operands][output
@@ -72,7 +74,8 @@ void transform_weights(const real* weight, const Taps& t, Index o, Index i, real
   const Index count = i < t.in ? std::clamp<Index>(t.out - o, 0, channel_block) : 0;
   const real* taps = weight + o * t.out_stride + i * t.in_stride;
   constexpr Index ahead = 8;
-  for (Index c = 0; c < count && i + ahead < t.in; ++c) __builtin_prefetch(taps + ahead * t.in_stride + c * t.out_stride);
+  for (Index c = 0; c < count && i + ahead < t.in; ++c)
+    __builtin_prefetch(taps + ahead * t.in_stride + c * t.out_stride);
   if (count == channel_block) return winograd_transforms().weight(taps, t.out_stride, t.rotated, u, element_stride);
   real few[channel_block * 9] = {};
   for (Index c = 0; c < count; ++c) std::copy_n(taps + c * t.out_stride, 9, few + c * 9);
@@ -97,7 +100,7 @@ void transform_block(const real* weight, const Taps& t, const WeightLayout<Opera
   }
 }
 
-// Larger transformed weights that only one group of tiles uses are not cached but computed block by block in the
+// Larger transformed weights that only one tile group uses are not cached but computed block by block in the
 // second-level cache: writing them to memory and reading them back would take longer.
 constexpr Index max_cached_operands = Index{1} << 19;
 
@@ -112,7 +115,8 @@ class TransformedWeights {
     const auto fill = [p = p_, t, w = weight_](Index block, real* all) {
       transform_block(w, t, p, block, as_operands<Operand>(all) + block * p.block());
     };
-    packed_ = packed_weight(weight, layout, 0, {{p_.out_blocks, p_.block()}, p_.out_blocks, fill, is_bfloat16<Operand>});
+    packed_ =
+        packed_weight(weight, layout, 0, {{p_.out_blocks, p_.block()}, p_.out_blocks, fill, is_bfloat16<Operand>});
   }
   // Returns those of a block of outputs; `scratch` may hold them.
   const Operand* block(Index number, Scratch& scratch) const {
@@ -136,7 +140,8 @@ void correlate(const Tiling& tiles, const Taps& taps, PackedLayout layout, const
   const Microkernel& micro = microkernel();
   const WeightLayout<Operand> p(taps);
   const Index in = taps.in, out = taps.out;
-  const Index at_once = tiles_per_group<Operand>(tiles.count(), elements * (p.in_blocks * block_operands + p.output_block));
+  const Index at_once =
+      tiles_per_group<Operand>(tiles.count(), elements * (p.in_blocks * block_operands + p.output_block));
   const TransformedWeights<Operand> weights(weight, layout, taps, tiles.count() <= at_once);
   parallel_for(tiles.count(), at_once, [&](Index first, Index last) {
     const TileGroup group(tiles, first, last);
@@ -150,9 +155,8 @@ void correlate(const Tiling& tiles, const Taps& taps, PackedLayout layout, const
     transform<6>(x, tiles, in, group, 1, winograd_transforms().inputs<Operand>(), v_layout, v);
     real* sink = scratch.take(out);  // for outputs outside of the image
     std::fill_n(sink, out, real(0));
-    std::vector<real*> pixels(static_cast<std::size_t>(count * 16));
-    for (Index t = 0; t < count; ++t)
-      tiles.window<4>(y, out, group.tiles[t], 0, sink, pixels.data() + t * 16);
+    std::vector<real*> pixels(count * 16);
+    for (Index t = 0; t < count; ++t) tiles.window<4>(y, out, group.tiles[t], 0, sink, pixels.data() + t * 16);
     std::vector<Index> x_offsets, m_offsets;
     for (Index block = 0; block < p.in_blocks; ++block) x_offsets.push_back(v_layout.at(0, block, 0));
     for (Index t = 0; t < micro.of<Operand>().max_pixels; ++t) m_offsets.push_back(m_layout.at(0, 0, t));
@@ -166,12 +170,12 @@ void correlate(const Tiling& tiles, const Taps& taps, PackedLayout layout, const
         const Index register_tile = even_part(end - begin, micro.of<Operand>().max_pixels);
         for (Index t = begin; t < end; t += register_tile) {
           micro.of<Operand>().product({.x = v + v_layout.at(element, 0, t),
-                                    .x_offsets = x_offsets,
-                                    .weight = u + p.at(element, 0, 0),
-                                    .pixels = std::min(register_tile, end - t),
-                                    .y = m + m_layout.at(element, 0, t),
-                                    .y_offsets = m_offsets.data(),
-                                    .channels = p.output_block});
+                                       .x_offsets = x_offsets,
+                                       .weight = u + p.at(element, 0, 0),
+                                       .pixels = std::min(register_tile, end - t),
+                                       .y = m + m_layout.at(element, 0, t),
+                                       .y_offsets = m_offsets.data(),
+                                       .channels = p.output_block});
         }
       }
       for (Index t = 0; t < count; ++t) {
@@ -185,7 +189,7 @@ void correlate(const Tiling& tiles, const Taps& taps, PackedLayout layout, const
   });
 }
 
-// The sum over tiles for a block of outputs and a block of inputs: [elements][channel_block][output block].
+// The sum over Winograd tiles for a block of outputs and a block of inputs: [elements][channel_block][output block].
 struct BlockSum {
   real* sum;
 
@@ -213,16 +217,16 @@ bool winograd_applies(const ConvShape& s) {
 
 void winograd_conv2d_forward(const ConvShape& s, const Tensor& x, const Tensor& weight, const Tensor* bias, Tensor& y) {
   with_operands([&]<class Operand>(Operand) {
-    correlate<Operand>({s.batch, s.in_height, s.in_width}, Taps::of_forward(s), PackedLayout::winograd_forward, x.data(),
-                    weight, bias != nullptr ? bias->data() : nullptr, false, y.data());
+    correlate<Operand>({s.batch, s.in_height, s.in_width}, Taps::of_forward(s), PackedLayout::winograd_forward,
+                       x.data(), weight, bias != nullptr ? bias->data() : nullptr, false, y.data());
   });
 }
 
 void winograd_conv2d_backward_data(const ConvShape& s, const Tensor& weight, const Tensor& dy, bool accumulate,
                                    Tensor& dx) {
   with_operands([&]<class Operand>(Operand) {
-    correlate<Operand>({s.batch, s.in_height, s.in_width}, Taps::of_backward_data(s), PackedLayout::winograd_data, dy.data(),
-                    weight, nullptr, accumulate, dx.data());
+    correlate<Operand>({s.batch, s.in_height, s.in_width}, Taps::of_backward_data(s), PackedLayout::winograd_data,
+                       dy.data(), weight, nullptr, accumulate, dx.data());
   });
 }
 
@@ -262,13 +266,13 @@ static void backward_weight(const ConvShape& s, const Tensor& x, const Tensor& d
         const TileGroup::Range range = group.tiles_with(element);
         const Index begin = begin_column<Operand>(range.begin);
         micro.of<Operand>().outer_sum({.x = v + v_layout.at(element, i, begin),
-                                    .x_row = 0,
-                                    .dy = d + d_layout.at(element, o, begin),
-                                    .rows = 1,
-                                    .columns = blocks_of(range.end, operand_numbers<Operand>) - begin,
-                                    .sum = sum + element * BlockSum::element(),
-                                    .sum_row = micro.output_block,
-                                    .accumulate = first > 0});
+                                       .x_row = 0,
+                                       .dy = d + d_layout.at(element, o, begin),
+                                       .rows = 1,
+                                       .columns = blocks_of(range.end, operand_numbers<Operand>) - begin,
+                                       .sum = sum + element * BlockSum::element(),
+                                       .sum_row = micro.output_block,
+                                       .accumulate = first > 0});
       }
       if (first + at_once >= tiles.count())
         BlockSum{sum}.put(o * micro.output_block, i * channel_block, accumulate, dweight);

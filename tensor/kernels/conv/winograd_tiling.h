@@ -11,24 +11,24 @@
 /// Cuts images into Winograd tiles, groups them, and lays out their transforms (used by winograd.cpp).
 namespace reverie::inline REVERIE_PRECISION::kernels::winograd {
 
-/// The elements of a transformed tile: six points along each axis.
+/// The elements of a transformed Winograd tile: six points along each axis.
 inline constexpr Index elements = 36;
 
-/// A tile: its image, and the row and column of its first output. few_rows, few_columns: at the edge of the image, it has
-/// at most two rows or columns of outputs.
+/// A Winograd tile: its image, and the row and column of its first output. few_rows, few_columns: at the edge of the
+/// image, it has at most two rows or columns of outputs.
 struct WinogradTile {
   Index image, row, column;
   bool few_rows, few_columns;
 };
 
-/// Images cut into tiles of 4x4 outputs, numbered image after image.
+/// Images cut into Winograd tiles of 4x4 outputs, numbered image after image.
 struct Tiling {
   Index batch, height, width;
   Index down() const { return blocks_of(height, 4); }
   Index across() const { return blocks_of(width, 4); }
   Index count() const { return batch * down() * across(); }
 
-  /// The tiles [first, last).
+  /// Returns the Winograd tiles [first, last).
   std::vector<WinogradTile> range(Index first, Index last) const {
     std::vector<WinogradTile> all;
     all.reserve(static_cast<std::size_t>(last - first));
@@ -45,7 +45,8 @@ struct Tiling {
   /// Writes the addresses of the pixels of a tile's window: `size` x `size`, starting `border` above and to the left of
   /// the tile's first output; `outside` for pixels outside of the image.
   template <Index size, class Real>
-  void window(Real* images, Index channels, const WinogradTile& tile, Index border, Real* outside, Real** pixels) const {
+  void window(Real* images, Index channels, const WinogradTile& tile, Index border, Real* outside,
+              Real** pixels) const {
     Real* image = images + tile.image * height * width * channels;
     const Index top = tile.row - border, left = tile.column - border;
     if (top >= 0 && left >= 0 && top + size <= height && left + size <= width) {
@@ -64,9 +65,9 @@ struct Tiling {
   }
 };
 
-/// The tiles that are processed together. A tile with few rows (columns) needs no transform elements of the last two
-/// finite points along that axis, which saves a sixth of all products at 14x14. The tiles are sorted by what is few:
-/// columns, nothing, rows, both. So the tiles that have an element are consecutive.
+/// The Winograd tiles that are processed together. A tile with few rows (columns) needs no transform elements of the
+/// last two finite points along that axis, which saves a sixth of all products at 14x14. The tiles are sorted by what
+/// is few: columns, nothing, rows, both. So the tiles that have an element are consecutive.
 struct TileGroup {
   std::vector<WinogradTile> tiles;
   Index few_columns = 0, whole = 0, few_both = 0;
@@ -98,15 +99,15 @@ struct TileGroup {
   }
 };
 
-/// The number of tiles per group. A group's `reals_per_tile` per tile should fit in half a megabyte of the second-level
-/// cache, and leave the rest to weights and images; but each weight should be used some dozens of times.
+/// The number of Winograd tiles per group. A group's `reals_per_tile` per tile should fit in half a megabyte of the
+/// second-level cache, and leave the rest to weights and images; but each weight should be used some dozens of times.
 template <class Operand>
 Index tiles_per_group(Index tiles, Index reals_per_tile) {
   constexpr Index cache_reals = (Index{1} << 19) / static_cast<Index>(sizeof(real)), few = 28, many = 112;
-  const Index at_once = microkernel().of<Operand>().max_pixels;
-  const Index least = std::max<Index>(2, few / at_once), most = std::max<Index>(8, many / at_once);
-  const Index wanted = std::clamp(cache_reals / reals_per_tile / at_once, least, most) * at_once;
-  return blocks_of(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
+  const Index pixels = microkernel().of<Operand>().max_pixels;  // of a register tile
+  const Index least = std::max<Index>(2, few / pixels), most = std::max<Index>(8, many / pixels);
+  const Index target = std::clamp(cache_reals / reals_per_tile / pixels, least, most) * pixels;
+  return blocks_of(tiles, std::max<Index>(1, (tiles + target / 2) / target));
 }
 
 /// The layout of a group's transformed tiles: columns (tiles, or pairs of tiles) of `width` operands each.
@@ -130,7 +131,7 @@ struct TileLayout {
   static Index padded(Index size) { return size + channel_block; }
 };
 
-/// Transforms the window of one tile at a time, a block of channels at a time.
+/// Transforms the window of one Winograd tile at a time, a block of channels at a time.
 template <Index size>
 class Window {
  public:
@@ -144,7 +145,8 @@ class Window {
     tiles_.window<size>(images_, channels_, tile, border_, const_cast<const real*>(zeros_), pixels_);
   }
   template <class Operand>
-  void transform(const WinogradTransforms::TileTransform<Operand>& transforms, Index channel, Operand* to, Index stride) {
+  void transform(const WinogradTransforms::TileTransform<Operand>& transforms, Index channel, Operand* to,
+                 Index stride) {
     const auto function = transforms.of[tile_.few_rows][tile_.few_columns];
     if (channel + channel_block <= channels_) return function(pixels_, channel, to, stride);
     for (Index k = 0; k < size * size; ++k)
@@ -191,7 +193,8 @@ void transform_for_sum(const real* images, const Tiling& tiles, Index channels, 
 }
 template <Index size>
 void transform_for_sum(const real* images, const Tiling& tiles, Index channels, const TileGroup& group, Index border,
-                       const WinogradTransforms::TileTransform<real>& transforms, const TileLayout& layout, Bfloat16Pair* out) {
+                       const WinogradTransforms::TileTransform<real>& transforms, const TileLayout& layout,
+                       Bfloat16Pair* out) {
   const Index pairs = sum_columns<Bfloat16Pair>(group.count());
   parallel_for(pairs, tiles_per_task / 2, [&](Index first, Index last) {
     Window<size> windows[2] = {{images, tiles, channels, border}, {images, tiles, channels, border}};
@@ -211,7 +214,7 @@ void transform_for_sum(const real* images, const Tiling& tiles, Index channels, 
         }
         Bfloat16Pair* to = out + layout.at(0, channel / layout.width, pair) + channel % layout.width;
         microkernel().bfloat16().round_two(two[0], two[1], elements, channel_block, channel_block, to,
-                                          layout.element_stride);
+                                           layout.element_stride);
       }
     }
   });

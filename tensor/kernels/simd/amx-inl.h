@@ -1,4 +1,4 @@
-// Intel's AMX: wrappers around the instructions that multiply tiles of 16x16 operands.
+// Intel's AMX: wrappers around the instructions that multiply AMX tiles of 16x16 operands.
 #if defined(REVERIE_AMX_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef REVERIE_AMX_INL_H
 #undef REVERIE_AMX_INL_H
@@ -26,14 +26,14 @@ HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
 /// The processor's eight AMX tiles, each of 16 rows of 16 operands or sums. With sums C, operands A and operands B, all
-/// [16,16], a multiplication is C[i,j] += sum over operands k of A[i,k] B[k,j]: 8192 multiply-adds in 16 cycles, sixteen
-/// times as many as float vectors do. Strides between rows are counted in operands or reals. It is fastest if the rows
-/// are aligned to cache lines.
+/// [16,16], a multiplication is C[i,j] += sum over operands k of A[i,k] B[k,j]: 8192 multiply-adds in 16 cycles,
+/// sixteen times as many as float vectors do. Strides between rows are counted in operands or reals. It is fastest if
+/// the rows are aligned to cache lines.
 struct Amx {
   static constexpr Index rows = 16;
   static_assert(rows == block_operands && rows == min_pixels_read);
 
-  /// Configures the tiles, once per thread; assumes that no other code of the program uses AMX.
+  /// Configures the AMX tiles, once per thread; assumes that no other code of the program uses AMX.
   Amx() {
     static thread_local bool configured = false;
     if (configured) return;
@@ -63,7 +63,7 @@ struct Amx {
   static HWY_INLINE void multiply() {
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(C), "i"(A), "i"(B));
   }
-  /// Tiles 0 and 1 += a's rows by two tiles of b's columns; with Two, tiles 2 and 3 += those of `second`.
+  /// AMX tiles 0 and 1 += a's rows by two tiles of b's columns; with Two, tiles 2 and 3 += those of `second`.
   template <bool Two>
   static HWY_INLINE void add(const Bfloat16Pair* a, const Bfloat16Pair* second, Index a_stride, const Bfloat16Pair* b,
                              Index b_stride) {

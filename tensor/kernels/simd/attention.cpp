@@ -22,10 +22,11 @@ namespace {
 using Vector = hn::ScalableTag<real>;
 using Vec = hn::Vec<Vector>;
 constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
-constexpr Index max_rows = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 12 : 6;  // times two vectors, in registers
-constexpr bool few_rows = max_rows < 12;  // fewer sums than a processor's multiply-adds need to wait for none
+constexpr Index max_rows =
+    HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 12 : 6;  // of a register tile, two vectors wide
+constexpr bool few_rows = max_rows < 12;  // too few independent sums to hide the latency of multiply-adds
 
-// Of the rows [0, count), cut evenly: calls tile(first, how many, a number that the compiler knows).
+// Cuts the rows [0, count) into register tiles; calls tile(first, rows) for each, with `rows` a compile-time constant.
 template <class Tile, Index... Rows>
 void call_register_tile(Index rows, Tile tile, std::integer_sequence<Index, Rows...>) {
   ((rows == Rows + 1 ? tile(std::integral_constant<Index, Rows + 1>()) : void()), ...);
@@ -135,7 +136,7 @@ HWY_ATTR void transpose_rows(const real* from, Index rows, Index columns, real* 
   transpose_matrix(Vector(), from, columns, rows, columns, to, rows);
 }
 
-// What belongs to the queries stays in registers. The comparison lets a NaN through to the exponentials.
+// The queries' maxima stay in registers. The order of the comparison lets a NaN through to the exponentials.
 template <Index Vectors>
 HWY_ATTR void update_largest(const real* s, Index keys, real* largest) {
   const Vector d;
@@ -150,7 +151,7 @@ HWY_ATTR void update_largest(const real* s, Index keys, real* largest) {
   for (Index v = 0; v < Vectors; ++v) hn::StoreU(most[v], d, largest + v * lanes);
 }
 
-// As many keys at once as make a unit; of those that don't exist the exponentials are zero.
+// One operand's keys at a time; the exponentials of keys that don't exist are zero.
 template <class Operands, Index Vectors, class Operand = typename Operands::Operand>
 HWY_ATTR void exponentials(const real* s, Index keys, const real* shift, real* total, Operand* p) {
   const Vector d;
@@ -236,7 +237,7 @@ HWY_ATTR void amx_rows_of(const Bfloat16Pair* a, Index row, Index count, const B
   amx.store_sums<Two>(y, second, amx_queries);
 }
 
-// y[r,B] (+)= sum over n of a[r row + n] x[n,B], in whole tiles.
+// y[r,B] (+)= sum over n of a[r row + n] x[n,B], in whole AMX tiles.
 void amx_rows_by_block(const Bfloat16Pair* a, Index row, Index rows, Index count, const Bfloat16Pair* x,
                        bool accumulate, real* y) {
   for (Index r = 0; r < rows; r += 2 * Amx::rows) {
@@ -252,7 +253,7 @@ void amx_weighted_sum(const Bfloat16Pair* v, Index stride, Index keys, Index wid
   amx_rows_by_block(v, stride, width, keys, p, true, y);
 }
 
-// One or two tiles of columns; the queries' stay where they are.
+// One or two AMX tiles of columns; those of the queries stay loaded.
 template <bool Two>
 HWY_ATTR void amx_key_gradient_of(const Bfloat16Pair* p, Index keys, Index padded, const Bfloat16Pair* q, real* dk) {
   const Amx amx;
@@ -295,11 +296,11 @@ AttentionMicrokernels describe_attention() {
   AttentionMicrokernels micros{{describe<RealOperands, 1>(), describe<RealOperands, 2>()}};
 #ifndef REVERIE_DOUBLE
   constexpr Index least = lanes > 1 ? 1 : 2;  // vectors that hold a pair
-  micros.levels[0] = {describe<Bfloat16Operands<false>, least>(), describe<Bfloat16Operands<false>, 2>()};
+  micros.bfloat16_levels[0] = {describe<Bfloat16Operands<false>, least>(), describe<Bfloat16Operands<false>, 2>()};
   if (has_native_bfloat16())
-    micros.levels[1] = {describe<Bfloat16Operands<true>, least>(), describe<Bfloat16Operands<true>, 2>()};
+    micros.bfloat16_levels[1] = {describe<Bfloat16Operands<true>, least>(), describe<Bfloat16Operands<true>, 2>()};
 #if REVERIE_AMX
-  if (has_native_bfloat16() && has_amx()) micros.levels[2] = {describe_amx(), describe_amx()};
+  if (has_native_bfloat16() && has_amx()) micros.bfloat16_levels[2] = {describe_amx(), describe_amx()};
 #endif
 #endif
   return micros;

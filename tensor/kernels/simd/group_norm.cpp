@@ -17,8 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 namespace {
 
-// Calls body(first, count) for channels [first, first + count): mostly 32, a number that the compiler knows, so that
-// what belongs to them stays in registers.
+// Calls body(first, count) for channels [first, first + count): 32 as a compile-time constant, so that values per
+// channel stay in registers, and once more for the rest.
 constexpr Index chunk = 32;
 template <class Body>
 HWY_ATTR void for_chunks(Index channels, Body body) {
@@ -27,7 +27,7 @@ HWY_ATTR void for_chunks(Index channels, Body body) {
   if (first < channels) body(first, channels - first);
 }
 
-// What belongs to a chunk's channels.
+// One value per channel of a chunk.
 struct Chunk {
   real values[chunk];
   HWY_INLINE HWY_ATTR Chunk(const real* all, Index first, Index count) {
@@ -36,14 +36,13 @@ struct Chunk {
   HWY_INLINE HWY_ATTR real operator[](Index c) const { return values[c]; }
 };
 
-// Calls body with std::true_type or std::false_type, so that a loop is compiled for each.
+// Calls body with std::true_type or std::false_type, so that its loop is compiled for each.
 template <class Body>
 HWY_ATTR void with_constant(bool value, Body body) {
   value ? body(std::true_type()) : body(std::false_type());
 }
 
-// Rows whose sums are kept apart, so that no addition waits for the one before; more would not fit in sixteen
-// registers.
+// The number of independent sums: fewer additions wait for the one before. More would not fit in sixteen registers.
 constexpr Index side_by_side = 2;
 
 HWY_ATTR void moments(const real* x, Index rows, Index channels, real* mean, real* squares) {
@@ -116,18 +115,19 @@ HWY_ATTR void backward_sums(const NormBlock& b, real* dy, real* S, real* D) {
   });
 }
 
-HWY_ATTR void backward_data(const NormBlock& b, const real* du, const real* less, const real* tilt, bool accumulate,
+HWY_ATTR void backward_data(const NormBlock& b, const real* du, const real* all_a, const real* all_b, bool accumulate,
                             real* dx) {
   with_constant(accumulate, [&](auto adds) HWY_ATTR {
     for_chunks(b.channels, [&](Index first, auto count) HWY_ATTR {
-      const Chunk mean(b.mean, first, count), gain(b.gain, first, count), l(less, first, count), t(tilt, first, count);
+      const Chunk mean(b.mean, first, count), gain(b.gain, first, count), a_of(all_a, first, count),
+          b_of(all_b, first, count);
       const Index channels = b.channels, rows = b.rows;
       const real *from = b.x + first, *slope = du + first;
       real* to = dx + first;
       for (Index p = 0; p < rows; ++p, from += channels, slope += channels, to += channels) {
 #pragma omp simd
         for (Index c = 0; c < count; ++c) {
-          const real d = gain[c] * slope[c] - l[c] - (from[c] - mean[c]) * t[c];
+          const real d = gain[c] * slope[c] - a_of[c] - (from[c] - mean[c]) * b_of[c];
           to[c] = adds ? to[c] + d : d;
         }
       }

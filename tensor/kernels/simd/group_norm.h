@@ -3,8 +3,8 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// A block of positions [rows,channels] of a sample, and what its norm makes of them: f((x - mean) gain + offset),
-/// channel by channel, f the silu or nothing.
+/// A block of positions [rows,channels] of one sample, normalised per channel as f((x - mean) gain + offset), with f
+/// silu or the identity.
 struct NormBlock {
   const real* x;
   Index rows, channels;
@@ -12,18 +12,19 @@ struct NormBlock {
   bool silu;
 };
 
-/// Group norm's loops over a block, for the processor at hand; the formulas stand in group_norm.cpp.
+/// Group norm's loops over a block. The formulas are in autograd/ops/norm.cpp.
 struct GroupNormLoops {
-  /// Of every channel of a block the mean, and the sum of squared deviations from it.
+  /// The mean of each channel over the block, and the sum of squared deviations from it.
   void (*moments)(const real* x, Index rows, Index channels, real* mean, real* squares);
   /// y = f((x - mean) gain + offset)
   void (*forward)(const NormBlock& block, real* y);
-  /// dy becomes du = f' dy;  S = sum du,  D = sum du (x - mean)  over the block's positions.
+  /// Replaces dy by du = f'(u) dy; S = sum du, D = sum du (x - mean) over the block's positions.
   void (*backward_sums)(const NormBlock& block, real* dy, real* S, real* D);
-  /// dx (+)= gain du - less - (x - mean) tilt
-  void (*backward_data)(const NormBlock& block, const real* du, const real* less, const real* tilt, bool accumulate,
+  /// dx (+)= gain du - a - (x - mean) b
+  void (*backward_data)(const NormBlock& block, const real* du, const real* a, const real* b, bool accumulate,
                         real* dx);
 };
+/// The loops for this processor, chosen at the first call.
 const GroupNormLoops& group_norm_loops();
 
 }  // namespace reverie::inline REVERIE_PRECISION::kernels

@@ -22,8 +22,8 @@ namespace {
 constexpr Index registers = HWY_MAX_BYTES >= 64 || HWY_TARGET == HWY_NEON ? 32 : 16;
 constexpr Index max_pixels = std::max<Index>(1, (registers - vectors - 1) / vectors);
 
-// All of a tile's sums stay in registers. Each unit of a stride loads its vectors of weights and, for every pixel, one
-// unit of x for all lanes, which serves as many multiply-adds as there are vectors.
+// All sums of the register tile stay in registers. For each operand of a block, the loop loads its vectors of weights
+// and broadcasts one operand of x per pixel, which is used by one multiply-add per vector.
 template <class Operands, Index Pixels>
 HWY_ATTR void product_of(const Product<typename Operands::Operand>& t) {
   using Operand = typename Operands::Operand;
@@ -130,7 +130,7 @@ HWY_ATTR void outer_sum_of(const OuterSum<typename Operands::Operand>& t, Index 
   }
 }
 
-// All of x's channels, evenly in as few passes as registers allow.
+// All channels of x, in as few passes as the registers allow, all about equally large.
 template <class Operands, Index... Passes>
 void outer_sum_in(const OuterSum<typename Operands::Operand>& t, std::integer_sequence<Index, Passes...>) {
   constexpr auto first = [](Index pass) { return pass * channel_block / static_cast<Index>(sizeof...(Passes)); };

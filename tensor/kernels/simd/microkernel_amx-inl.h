@@ -1,4 +1,5 @@
-// The microkernel on AMX: register tiles of bfloat16 products in AMX tiles, and what they share with the vector version.
+// The microkernel on AMX: register tiles of bfloat16 products in AMX tiles, and what they share with the vector
+// version.
 #if defined(REVERIE_MICROKERNEL_AMX_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef REVERIE_MICROKERNEL_AMX_INL_H
 #undef REVERIE_MICROKERNEL_AMX_INL_H

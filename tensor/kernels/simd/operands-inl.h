@@ -1,5 +1,5 @@
-// The operations on vectors of operands from which the microkernels are built: load, broadcast, multiply-add, store with
-// rounding; for reals and for bfloat16.
+// The operations on vectors of operands from which the microkernels are built: load, broadcast, multiply-add, store
+// with rounding; for reals and for bfloat16.
 #if defined(REVERIE_OPERANDS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef REVERIE_OPERANDS_INL_H
 #undef REVERIE_OPERANDS_INL_H
@@ -14,8 +14,8 @@
 #include "tensor/kernels/simd/operands.h"
 
 // Highway doesn't support AVX-512's bfloat16 instructions yet; has_native_bfloat16() checks for them at run time
-// (`Native`). Without them, shifts and masks give the same products and sums, except for numbers below 2^-126, which the
-// instructions treat as zero.
+// (`Native`). Without them, shifts and masks give the same products and sums, except for numbers below 2^-126, which
+// the instructions treat as zero.
 #define REVERIE_AVX512_BF16 (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3)  // better targets have smaller numbers
 
 HWY_BEFORE_NAMESPACE();
@@ -23,8 +23,8 @@ namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Keeps a vector in a register for several multiply-adds. With only sixteen registers, GCC would load it again for each
-/// of them, although all fit, and the loads would take longer than the multiply-adds.
+/// Keeps a vector in a register for several multiply-adds. With only sixteen registers, GCC would load it again for
+/// each of them, although all fit, and the loads would take longer than the multiply-adds.
 template <class V>
 HWY_INLINE HWY_ATTR V in_register(V v) {
 #if HWY_TARGET == HWY_AVX2
@@ -36,7 +36,7 @@ HWY_INLINE HWY_ATTR V in_register(V v) {
 /// The operations for reals.
 struct RealOperands {
   using Operand = real;
-  /// Operands that several products share.
+  /// Loads operands that several products use.
   template <class D>
   static HWY_INLINE HWY_ATTR hn::Vec<D> load(D d, const Operand* from) {
     return in_register(hn::LoadU(d, from));
@@ -64,7 +64,7 @@ struct RealOperands {
 };
 
 #ifndef REVERIE_DOUBLE
-/// The same with two numbers in bfloat16. ProductKernels are exact in float; the second numbers' is added first.
+/// The same for pairs in bfloat16. The products are exact in float; that of the second numbers is added first.
 template <bool Native>
 struct Bfloat16Operands {
   using Operand = Bfloat16Pair;

@@ -3,7 +3,7 @@
 
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
-/// y = silu(x), of any shape.
+/// y = silu(x) for any shape.
 void silu_forward(const Tensor& x, Tensor& y);
 /// dx (+)= dy silu'(x)
 void silu_backward(const Tensor& x, const Tensor& dy, bool accumulate, Tensor& dx);

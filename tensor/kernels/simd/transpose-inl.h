@@ -14,8 +14,8 @@ HWY_BEFORE_NAMESPACE();
 namespace reverie::inline REVERIE_PRECISION::kernels::HWY_NAMESPACE {
 
 /// Transposes a square of one vector per row. The index of a number in the square is log2(lanes) bits for the row, then
-/// as many for the column. A round that separates pairs of vectors into even and odd lanes rotates the index by one bit;
-/// log2(lanes) rounds exchange row and column.
+/// as many for the column. A round that separates pairs of vectors into even and odd lanes rotates the index by one
+/// bit; log2(lanes) rounds exchange row and column.
 template <class D, int Lanes>
 HWY_INLINE HWY_ATTR void transpose([[maybe_unused]] D d, [[maybe_unused]] hwy::HWY_NAMESPACE::Vec<D> (&rows)[Lanes]) {
 #if HWY_TARGET != HWY_SCALAR

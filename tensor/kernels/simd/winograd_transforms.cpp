@@ -27,8 +27,8 @@ HWY_INLINE HWY_ATTR Vec times(double value, Vec v) { return hn::Mul(factor(value
 HWY_INLINE HWY_ATTR Vec plus(Vec sum, double value, Vec v) { return hn::MulAdd(factor(value), v, sum); }
 HWY_INLINE HWY_ATTR Vec minus(Vec sum, double value, Vec v) { return hn::NegMulAdd(factor(value), v, sum); }
 
-// The polynomials are evaluated at the points 0, r, -r, 2r, -2r and infinity with r^2 = 1/2 instead of the paper's r = 1:
-// the factors of the transforms are closer to one another, and the errors half as large.
+// The polynomials are evaluated at the points 0, r, -r, 2r, -2r and infinity with r^2 = 1/2 instead of the paper's r =
+// 1: the factors of the transforms are closer to one another, and the errors half as large.
 constexpr double r = 0.70710678118654752440;
 
 // B^T x with these points: six numbers to six.
@@ -44,8 +44,8 @@ HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[6], Vec (&y)[6]) {
   y[5] = minus(hn::Add(x[1], x[5]), 2.5, x[3]);
 }
 
-// The same for a tile with two outputs along this axis: F(2, 3) needs no points 2r and -2r. It is scaled so that it can
-// use F(4, 3)'s weights.
+// The same for a Winograd tile with two outputs along this axis: F(2, 3) needs no points 2r and -2r. It is scaled so
+// that it can use F(4, 3)'s weights.
 HWY_INLINE HWY_ATTR void input_line(const Vec (&x)[4], Vec (&y)[4]) {
   const Vec even = times(-1.5, x[2]), odd = times(1.5 * r, x[1]);
   y[0] = minus(x[0], 2, x[2]);
@@ -108,9 +108,9 @@ HWY_INLINE HWY_ATTR void weight_gradient_line(const Vec (&x)[6], Vec (&y)[3]) {
   y[2] = plus(x[5], 1.0 / 3, hn::Sub(sum2, sum));
 }
 
-// Applies `line` along the columns, then along the rows. load_element(row, column) returns the InRows x InColumns inputs;
-// store_element(v, row, column) stores the OutRows x OutColumns results. The loops are unrolled to keep the intermediate
-// values in registers as far as possible.
+// Applies `line` along the columns, then along the rows. load_element(row, column) returns the InRows x InColumns
+// inputs; store_element(v, row, column) stores the OutRows x OutColumns results. The loops are unrolled to keep the
+// intermediate values in registers as far as possible.
 template <int InRows, int InColumns, int OutRows, int OutColumns, class Load, class Line, class Store>
 HWY_INLINE HWY_ATTR void both_ways(Load load_element, Line line, Store store_element) {
   Vec middle[OutRows][InColumns];
@@ -137,7 +137,7 @@ template <int Points>
 constexpr int point(int i) {
   return Points == 4 && i == 3 ? 5 : i;
 }
-// A tile of `Rows` x `Columns` outputs: the number of points along each axis, and the offset of an element.
+// A Winograd tile of `Rows` x `Columns` outputs: the number of points along each axis, and the offset of an element.
 template <int Rows, int Columns>
 struct TileSize {
   static constexpr int high = Rows + 2, wide = Columns + 2;

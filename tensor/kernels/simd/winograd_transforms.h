@@ -4,8 +4,9 @@
 namespace reverie::inline REVERIE_PRECISION::kernels {
 
 /// The transforms of Winograd's F(4x4, 3x3), each for `channel_block` channels of one Winograd tile. A tile is given as
-/// the addresses of its pixels, row by row. Its transform is 36 elements, `stride` apart, each a channel block. Tiles with
-/// at most two rows or columns of outputs have transforms of their own, [few rows][few columns], with fewer elements.
+/// the addresses of its pixels, row by row. Its transform is 36 elements, `stride` apart, each a channel block. Tiles
+/// with at most two rows or columns of outputs have transforms of their own, [few rows][few columns], with fewer
+/// elements.
 struct WinogradTransforms {
   template <class Operand>
   struct TileTransform {
@@ -13,7 +14,7 @@ struct WinogradTransforms {
   };
   using Output = void (*)(const real* m, Index stride, const real* bias, bool accumulate, real* const* pixels,
                           Index channel);
-  /// V = B^T d B: a tile of 6x6 inputs.
+  /// V = B^T d B: a Winograd tile of 6x6 inputs.
   TileTransform<real> input;
   TileTransform<Bfloat16Pair> rounded_input{};  ///< the same in bfloat16, for real = float
   template <class Operand>
@@ -24,9 +25,9 @@ struct WinogradTransforms {
       return input;
     }
   }
-  /// y (+)= A^T M A + bias (if not null): a tile of 4x4 outputs.
+  /// y (+)= A^T M A + bias (if not null): a Winograd tile of 4x4 outputs.
   Output output[2][2];
-  /// D = A dy A^T: a tile of 4x4 gradients; the transpose of `output`.
+  /// D = A dy A^T: a Winograd tile of 4x4 gradients; the transpose of `output`.
   TileTransform<real> gradient;
   /// U = G w G^T: the nine taps of a channel are contiguous, row by row or `rotated` by 180 degrees; channels are
   /// `taps_stride` apart.
