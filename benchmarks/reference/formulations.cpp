@@ -34,9 +34,9 @@ void run_interpolate(Case& c) {
   c.output_image("target", point.target.value());
 }
 
-// The toy `wave` as a velocity: a x + b cos(u + x).
+// The toy denoiser `wave` as a velocity: a x + b cos(u + x).
 Velocity read_velocity(const Case& c) {
-  if (c.text("model") != "wave") throw Error("toy velocity `", c.text("model"), "` is not known, only `wave` is");
+  if (c.text("model") != "wave") throw Error("toy velocity `", c.text("model"), "` is unknown; expected `wave`");
   return [a = c.number("a"), b = c.number("b")](const Tensor& x, double u) {
     Tensor velocity = Tensor::uninitialized(x.shape());
     std::transform(x.values().begin(), x.values().end(), velocity.data(), [=](real value) {

@@ -24,7 +24,7 @@ Process read_process(const Case& c, const char* name) {
 }
 
 Model read_wave(const Case& c) {
-  if (c.text("model") != "wave") throw Error("toy denoiser `", c.text("model"), "` is not known, only `wave` is");
+  if (c.text("model") != "wave") throw Error("toy denoiser `", c.text("model"), "` is unknown; expected `wave`");
   const double a = c.number("a"), b = c.number("b"), T = static_cast<double>(c.integer("T"));
   const bool learned = kind(variance_type(c.text("var_type"))).learned;
   const double amplitude = learned ? c.number("c") : 0;
@@ -56,7 +56,7 @@ Denoiser read_denoiser(const Case& c) {
       return (x + sigma * sigma * a * std::cos(x + b)) / (1 + sigma * sigma);
     };
   } else {
-    throw Error("toy denoiser `", c.text("model"), "` is not known, only `gauss` and `wave_sigma` are");
+    throw Error("toy denoiser `", c.text("model"), "` is unknown; expected `gauss` or `wave_sigma`");
   }
   return [toy](const Tensor& x, double sigma) {
     Tensor out = Tensor::uninitialized(x.shape());
@@ -68,7 +68,7 @@ Denoiser read_denoiser(const Case& c) {
 std::function<Tensor(Index)> read_noise(const Case& c) {
   return [noise = c.has_input("noise") ? c.image_steps("noise") : std::vector<Tensor>{}](Index i) {
     if (i < 0 || i >= static_cast<Index>(noise.size())) {
-      throw Error("noise number ", i, " is asked for, but input `noise` has ", noise.size());
+      throw Error("the sampler needs noise number ", i, ", but the input `noise` has ", noise.size());
     }
     return noise[i];
   };
