@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 
 def timestep_embedding(t, width):
-    """Cosines first, then sines, frequencies 10000^(-i/half)."""
+    """Returns cosines, then sines, of t times the frequencies 10000^(-i/half)."""
     half = width // 2
     frequencies = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32) / half)
     arguments = t[:, None].float() * frequencies[None]
@@ -15,7 +15,7 @@ def timestep_embedding(t, width):
 
 
 class GroupNorm(nn.GroupNorm):
-    """In float, whatever the layers before it compute in (autocast leaves that to us on CPUs)."""
+    """Group norm in float, whatever type its input has: on CPUs autocast leaves this to the user."""
 
     def forward(self, x):
         return super().forward(x.float())
@@ -54,7 +54,7 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """improved-diffusion's U-Net: `attention` lists the image sizes at which blocks are followed by attention."""
+    """improved-diffusion's U-Net. `attention` lists the image sizes at which attention follows a block."""
 
     def __init__(self, size, image_channels, out_channels, channels, mult, blocks, attention, heads):
         super().__init__()

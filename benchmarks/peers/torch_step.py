@@ -1,9 +1,5 @@
 #!/usr/bin/python3
-"""The training step of build/benchmarks/train_step in PyTorch; prints the same JSON line.
-
-usage: torch_step.py --network mnist|cifar|mlp [--batch B] [--threads N] [--steps K] [--forward] [--channels-last]
-                     [--bfloat16]
-"""
+"""The training step of build/benchmarks/train_step in PyTorch; prints the same JSON line."""
 import argparse
 import json
 import math
@@ -17,7 +13,7 @@ import torch.nn.functional as F
 from networks import Mlp, UNet
 
 NETWORKS = {
-    # name: (network, shape of a sample, batch, whether the network says the variance too)
+    # name: (network, shape of a sample, batch, whether the network also predicts the variance)
     "mnist": (lambda: UNet(28, 1, 2, 32, [1, 2, 2], 2, [14], 4), (1, 28, 28), 64, True),
     "cifar": (lambda: UNet(32, 3, 6, 64, [1, 2, 2, 2], 2, [16, 8], 4), (3, 32, 32), 16, True),
     "mlp": (lambda: Mlp(128, 3), (2,), 256, False),
@@ -25,7 +21,7 @@ NETWORKS = {
 
 
 class Chain:
-    """The cosine schedule of 1000 steps and what the losses want of it."""
+    """The cosine schedule with 1000 steps, and the coefficients that the losses need."""
 
     def __init__(self, steps=1000):
         u = torch.arange(steps + 1, dtype=torch.float64) / steps
@@ -46,7 +42,7 @@ def normal_cdf(x):
 
 
 def decoder_log_likelihood(x, mean, log_scale):
-    """Of 8-bit values under a discretised Gaussian."""
+    """Returns the log likelihood of 8-bit values x under a discretised Gaussian."""
     scale = torch.exp(-log_scale)
     below, above = normal_cdf((x - mean - 1 / 255) * scale), normal_cdf((x - mean + 1 / 255) * scale)
     inside = torch.log((above - below).clamp(min=1e-12))
@@ -55,7 +51,7 @@ def decoder_log_likelihood(x, mean, log_scale):
 
 
 def hybrid_loss(chain, network, x0, t, noise, learned):
-    """Squared error of the noise, plus the variational term of the learned variance [Nichol & Dhariwal 2021]."""
+    """Returns the squared error of the noise plus the variational term of a learned variance [Nichol & Dhariwal 2021]."""
     def of(table):
         return table[t].reshape(-1, *[1] * (x0.dim() - 1))
 
@@ -79,12 +75,12 @@ def hybrid_loss(chain, network, x0, t, noise, learned):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=NETWORKS, required=True)
-    parser.add_argument("--batch", type=int)
-    parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--forward", action="store_true")
-    parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--bfloat16", action="store_true", help="PyTorch's autocast, for the network")
+    parser.add_argument("--batch", type=int, help="samples in a step [64, 16 and 256]")
+    parser.add_argument("--threads", type=int, default=0, help="threads [PyTorch's choice]")
+    parser.add_argument("--steps", type=int, default=10, help="steps to time [10]")
+    parser.add_argument("--forward", action="store_true", help="time the network's forward pass alone")
+    parser.add_argument("--channels-last", action="store_true", help="use PyTorch's channels-last memory format")
+    parser.add_argument("--bfloat16", action="store_true", help="run the network under PyTorch's autocast")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)

@@ -10,7 +10,7 @@ namespace {
 CaseInfo read_info(const Hdf5File& file) {
   const std::string dtype = file.read_string_attribute("/", "dtype");
   if (dtype != "float32" && dtype != "float64") {
-    throw Error(file.path(), ": `dtype` is \"", dtype, "\", wants \"float64\" or \"float32\"");
+    throw Error(file.path(), ": `dtype` is \"", dtype, "\", expected \"float64\" or \"float32\"");
   }
   if (!file.has("outputs") || file.datasets("outputs").empty()) {
     throw Error(file.path(), ": has no `outputs`, so there is nothing to compare");
@@ -20,7 +20,7 @@ CaseInfo read_info(const Hdf5File& file) {
 
 double tolerance(const Hdf5File& file, const char* name) {
   const double value = file.read_double_attribute("/", name);
-  if (!(value >= 0)) throw Error(file.path(), ": `", name, "` is ", value, ", wants a number that is not negative");
+  if (!(value >= 0)) throw Error(file.path(), ": `", name, "` is ", value, ", expected a number that is not negative");
   return value;
 }
 
@@ -32,7 +32,7 @@ std::vector<T> parse_list(const std::string& list, const std::string& where, con
     T value = 0;
     const auto [rest, error] = std::from_chars(at, end, value);
     if (error != std::errc() || (rest != end && *rest != ',')) {
-      throw Error(where, " is \"", list, "\", wants ", what, " with commas");
+      throw Error(where, " is \"", list, "\", expected ", what, " with commas");
     }
     values.push_back(value);
     at = rest == end ? end : rest + 1;

@@ -8,7 +8,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-/// The larger one; a NaN is larger than anything.
+/// Returns the larger of two numbers; a NaN counts as larger than anything.
 double larger(double a, double b) { return std::isnan(a) || a > b ? a : b; }
 
 }  // namespace
@@ -18,7 +18,7 @@ void Comparison::add(const std::string& output, const Shape& got_shape, std::spa
   seen_.insert(output);
   const bool both_single = got_shape.size() == 1 && want_shape.size() == 1;
   if (got_shape != want_shape && !both_single) {
-    return fail(concat("output `", output, "` is ", got_shape, ", wants ", want_shape));
+    return fail(concat("output `", output, "` is ", got_shape, ", expected ", want_shape));
   }
   std::size_t failed = 0, worst_element = 0;
   double worst = 0;
@@ -37,8 +37,8 @@ void Comparison::add(const std::string& output, const Shape& got_shape, std::spa
   }
   if (failed == 0 || (!worst_output_.empty() && worst <= worst_)) return;
   worst_ = worst;
-  worst_output_ = concat("output `", output, "`: element ", worst_element, " is ", got[worst_element], ", wants ",
-                         want[worst_element], " (", failed, " of ", want.size(), " don't hold)");
+  worst_output_ = concat("output `", output, "`: element ", worst_element, " is ", got[worst_element], ", expected ",
+                         want[worst_element], " (", failed, " of ", want.size(), " out of tolerance)");
 }
 
 void Comparison::require(const std::string& output) {

@@ -36,7 +36,7 @@ void run_interpolate(Case& c) {
   c.output_image("target", point.target.value());
 }
 
-// The toy `wave` as a velocity: a x + b cos(u + x).
+// The toy denoiser `wave` as a velocity: a x + b cos(u + x).
 Velocity read_velocity(const Case& c) {
   if (c.text("model") != "wave") throw Error("toy velocity `", c.text("model"), "` is not known, only `wave` is");
   return [a = c.number("a"), b = c.number("b")](const Var& x, double u) {

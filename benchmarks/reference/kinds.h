@@ -6,8 +6,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A line of the table of kinds: runs the case's computation with the library's public functions and hands over every
-/// output that the kind has.
+/// A line of the table of kinds: `run` does the case's computation with the library's public functions and gives the
+/// case every output of its kind.
 struct Kind {
   const char* name;
   void (*run)(Case&);
@@ -15,7 +15,7 @@ struct Kind {
 
 using Kinds = std::vector<Kind>;
 
-// One list a file.
+// One list per file.
 Kinds schedule_kinds();
 Kinds process_kinds();
 Kinds loss_kinds();
@@ -26,9 +26,9 @@ Kinds network_kinds();
 Kinds training_kinds();
 Kinds metric_kinds();
 
-/// What a file says of itself. Throws Error for a file that is no case.
+/// Reads a case's kind and precision. Throws Error for a file that is not a case.
 CaseInfo case_info(const std::string& path);
-/// Runs the case. Throws Error for a file that is no case; whatever goes wrong in the computation is a failed case.
+/// Runs a case. Throws Error for a file that is not a case; an exception in the computation makes the case fail.
 CaseResult run_case(const std::string& path);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -9,7 +9,7 @@
 
 #include "benchmarks/reference/result.h"
 
-// The code that runs cases, once for each precision (reference/kinds.h).
+// The code that runs cases, compiled once for each precision (reference/kinds.h).
 namespace reverie {
 namespace float32 {
 CaseResult run_case(const std::string& path);
@@ -34,7 +34,7 @@ bool is_selected(const std::string& kind, const std::vector<std::string>& patter
          });
 }
 
-/// The files that are named, and all HDF5 files in and below the folders, folder by folder in the order of their names.
+/// The given files, and all HDF5 files in and below the given folders, sorted by name within each folder.
 std::vector<std::string> case_files(const std::vector<std::string>& paths) {
   namespace fs = std::filesystem;
   std::vector<std::string> files;
@@ -79,15 +79,16 @@ void run(const std::string& path, const std::vector<std::string>& patterns, Tall
 }
 
 constexpr const char* description =
-    "Runs reference cases: computations whose inputs and outputs an independent implementation wrote to a file each\n"
-    "(benchmarks/reference/SCHEMA.md), in the precision that the case names, and compares every output.\n";
+    "Runs reference cases: computations with the inputs and outputs of an independent implementation, one per file\n"
+    "(benchmarks/reference/SCHEMA.md). Each runs in the precision that the case names, and every output is compared.\n";
 
 constexpr const char* footer =
-    "A line a case: PASS, FAIL or UNSUPPORTED, its kind and file, the largest absolute and relative error over all\n"
-    "elements (relative where the wanted value is larger than the case's atol), the time, and for a failure the worst\n"
-    "output. The last line counts; what is unsupported counts as failed.\n"
+    "Prints one line per case: PASS, FAIL or UNSUPPORTED, its kind and file, the largest absolute and relative error "
+    "over all\n"
+    "elements (relative only where the expected value exceeds the case's atol), the time, and for a failure the worst\n"
+    "output. The last line counts passed and failed cases; unsupported ones count as failed.\n"
     "Exits with 0 if every case passed, 1 if any failed, 2 for wrong usage.\n\n"
-    "Example: reference benchmarks/reference/cases --kind 'op/*' --kind unet";
+    "Example: build/benchmarks/reference benchmarks/reference/cases --kind 'op/*' --kind unet";
 
 }  // namespace
 
@@ -116,7 +117,7 @@ int main(int argc, char** argv) {
   }
   std::printf("%d passed, %d failed\n", tally.passed, tally.failed);
   if (tally.passed + tally.failed == 0) {
-    std::fprintf(stderr, "reference: there is no such case in what was given\n");
+    std::fprintf(stderr, "reference: no case matches\n");
     return 2;
   }
   return tally.failed > 0 ? 1 : 0;

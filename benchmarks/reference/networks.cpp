@@ -10,7 +10,7 @@ void run_timestep_embedding(Case& c) {
   c.output("embedding", timestep_embedding(c.number_input("t"), c.integer("dim"), c.number("max_period")));
 }
 
-/// A network's answer, and the gradients of its contraction with grad_out.
+/// Outputs `out` and the gradients of sum(out * grad_out).
 void run_network(Case& c, const Network& network) {
   c.load_weights(network.parameters);
   const std::vector<Index> labels = c.has_input("y") ? c.integer_input("y") : std::vector<Index>{};

@@ -4,7 +4,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The U-Net that a case's parameters describe; those of guided-diffusion may be absent.
+/// The U-Net that a case's parameters describe; the options that only guided-diffusion has are optional.
 UNetOptions read_unet(const Case& c);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -5,19 +5,19 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-/// The real inputs of an op case as variables on a tape. Most operations don't care what an axis means and take arrays
-/// as they are; those on images see channels last.
+/// The real inputs of an op case as variables on a tape. Operations on images get them channels-last; all others take
+/// arrays as they are.
 class Operands {
  public:
   explicit Operands(Case& c) : c_(c) {}
 
   Var operator()(const char* name) { return variable(name, c_.input(name), false); }
-  /// A batch of images; the operation's result is one, too.
+  /// A batch of images; marks the operation's result as one, too.
   Var image(const char* name) { return variable(name, c_.image(name), true); }
-  /// None where the case has no such input.
+  /// An empty Var if the case has no such input.
   Var optional(const char* name) { return c_.has_input(name) ? (*this)(name) : Var(); }
 
-  /// y and the gradients that grad_y gives are the outputs.
+  /// Outputs y and the gradients of sum(y * grad_y).
   void finish(const Var& y) {
     output("y", y.value(), gives_image_);
     const Tensor grad_y = gives_image_ ? c_.image("grad_y") : c_.input("grad_y");

@@ -5,10 +5,10 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// sampler/NAME is the line NAME of the library's table.
+// The kind sampler/NAME runs the sampler NAME of the library's table.
 const Sampler& sampler_of(const Case& c) { return find_sampler(c.info().kind.substr(c.info().kind.find('/') + 1)); }
 
-// What the case says of the sampler's options, whether the sampler heeds them or not.
+// The case's sampler options, whether the sampler uses them or not.
 SamplerOptions read_options(const Case& c) {
   const Sampler& sampler = sampler_of(c);
   OptionValues values;

@@ -57,7 +57,7 @@ Denoiser read_denoiser(const Case& c) {
       return (x + sigma * sigma * a * std::cos(x + b)) / (1 + sigma * sigma);
     };
   } else {
-    throw Error("toy denoiser `", c.text("model"), "` is not known, only `gauss` and `wave_sigma` are");
+    throw Error("toy denoiser `", c.text("model"), "` is unknown; expected `gauss` or `wave_sigma`");
   }
   return [toy](const Var& on, double sigma) {
     const Tensor& x = on.value();
@@ -70,7 +70,7 @@ Denoiser read_denoiser(const Case& c) {
 std::function<Tensor(Index)> read_noise(const Case& c) {
   return [noise = c.has_input("noise") ? c.image_steps("noise") : std::vector<Tensor>{}](Index i) {
     if (i < 0 || i >= static_cast<Index>(noise.size())) {
-      throw Error("noise number ", i, " is asked for, but input `noise` has ", noise.size());
+      throw Error("the sampler needs noise number ", i, ", but the input `noise` has ", noise.size());
     }
     return noise[i];
   };

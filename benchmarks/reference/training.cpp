@@ -7,7 +7,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-/// The second half of a training step: clip, update, average.
+/// The end of a training step: clips, updates, averages.
 class Updates {
  public:
   Updates(const Case& c, const char* optimizer_param, ParameterStore& parameters)

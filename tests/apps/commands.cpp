@@ -175,8 +175,8 @@ TEST_CASE("convert: a checkpoint's weights to safetensors and back, to the bit, 
             .code == 0);
   CHECK(run({"convert", folder / "d.h5", "--weights", "raw", "--out", folder / "d.safetensors"}).code == 0);
   CHECK(read_state_dict(folder / "d.safetensors").tensors == read_state_dict(folder / "a.safetensors").tensors);
-  const TensorMap ema = read_checkpoint(unet_checkpoint()).tensors.at("ema/0.5");
-  const TensorMap back = read_checkpoint(folder / "c.h5").tensors.at("weights");
+  const TensorMap ema = read_checkpoint(unet_checkpoint()).state.tensors.at("ema/0.5");
+  const TensorMap back = read_checkpoint(folder / "c.h5").state.tensors.at("weights");
   REQUIRE(back.size() == ema.size());
   for (const auto& [name, tensor] : ema)
     CHECK(std::equal(tensor.values().begin(), tensor.values().end(), back.at(name).values().begin()));

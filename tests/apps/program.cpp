@@ -161,11 +161,11 @@ std::vector<std::string> small_run(const std::string& folder, const std::vector<
 
 bool same_checkpoints(const std::string& a, const std::string& b) {
   const Checkpoint first = read_checkpoint(a), second = read_checkpoint(b);
-  bool same = first.step == second.step && first.updates == second.updates &&
-              first.state.tensors.size() == second.tensors.size() && !first.state.tensors.empty();
+  bool same = first.state.step == second.state.step && first.state.updates == second.state.updates &&
+              first.state.tensors.size() == second.state.tensors.size() && !first.state.tensors.empty();
   for (const auto& [group, tensors] : first.state.tensors) {
     for (const auto& [name, tensor] : tensors) {
-      const Tensor& other = second.tensors.at(group).at(name);
+      const Tensor& other = second.state.tensors.at(group).at(name);
       const auto bytes = static_cast<std::size_t>(tensor.size()) * sizeof(real);
       same = same && tensor.shape() == other.shape() && std::memcmp(tensor.data(), other.data(), bytes) == 0;
     }

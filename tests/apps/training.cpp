@@ -43,7 +43,7 @@ TEST_CASE("a small run leaves checkpoint, configuration, metrics, curve and samp
   }
   CHECK(std::distance(std::filesystem::directory_iterator(reference.folder / "run"), {}) == 5);
   CHECK(contains(reference.outcome.out, "checkpoint.h5"));
-  CHECK(read_checkpoint(reference.checkpoint).step == 400);
+  CHECK(read_checkpoint(reference.checkpoint).state.step == 400);
   CHECK(read_png(reference.folder / "run/samples.png").width == 512);
   const std::string svg = read_text(reference.folder / "run/loss.svg");
   CHECK(contains(svg, "training"));
@@ -138,7 +138,7 @@ TEST_CASE("killed at any moment and resumed, a run ends with the bits and the me
         run(small_run(folder / "run"), {.signal = SIGKILL, .after = moment * reference.outcome.seconds});
     killed += first.signal == SIGKILL ? 1 : 0;
     if (std::filesystem::exists(folder / "run/checkpoint.h5"))
-      CHECK(read_checkpoint(folder / "run/checkpoint.h5").step % 20 == 0);
+      CHECK(read_checkpoint(folder / "run/checkpoint.h5").state.step % 20 == 0);
     const Outcome second = run(small_run(folder / "run", {"--resume"}));
     INFO(second.err);
     CHECK(second.code == 0);
@@ -169,7 +169,7 @@ TEST_CASE("Ctrl-C and SIGTERM finish the step, save, and say how to go on") {
     INFO(stopped.err);
     CHECK(stopped.code == 128 + signal);
     CHECK(stopped.err == "");
-    const Index step = read_checkpoint(folder / "run/checkpoint.h5").step;
+    const Index step = read_checkpoint(folder / "run/checkpoint.h5").state.step;
     CHECK(step < 400);
     CHECK(contains(stopped.out, concat("stopped after step ", step, " of 400")));
     CHECK(contains(stopped.out, concat("train --out ", folder / "run", " --resume")));
@@ -185,7 +185,7 @@ TEST_CASE("a finished run that is resumed stays as it is; a larger train.steps p
   CHECK(run({"train", "--out", folder / "run", "--resume"}).code == 0);
   CHECK(read_text(folder / "run/metrics.jsonl") == before);
   CHECK(run({"train", "--out", folder / "run", "--resume", "--set", "train.steps=60"}).code == 0);
-  CHECK(read_checkpoint(folder / "run/checkpoint.h5").step == 60);
+  CHECK(read_checkpoint(folder / "run/checkpoint.h5").state.step == 60);
 }
 
 TEST_CASE("resuming before the first checkpoint starts from the beginning, and says so") {
@@ -209,7 +209,7 @@ TEST_CASE("a loss that is not finite ends the run with the step, and the last ch
       folder / "run", {"--set", "train.learning_rate=1e30", "--set", "train.checkpoint_every=1", "--set",
                        "train.optimizer=sgd", "--set", "train.clip_norm=0", "--set", "train.warmup_steps=0"}));
   CHECK(failed_with(outcome, 1, {"training: step ", "the checkpoint of step ", "stays in "}));
-  CHECK(read_checkpoint(folder / "run/checkpoint.h5").step >= 1);
+  CHECK(read_checkpoint(folder / "run/checkpoint.h5").state.step >= 1);
 }
 
 TEST_CASE("--print-config prints a configuration that explains itself and reads back the same") {

@@ -89,7 +89,7 @@ TEST_CASE("the worst output is named") {
   comparison.add("bad", {2}, std::vector<double>{1.1, 1}, {2}, want);
   comparison.add("worse", {2}, std::vector<double>{1, 1.2}, {2}, want);
   comparison.add("still bad", {2}, std::vector<double>{1.01, 1}, {2}, want);
-  CHECK(says(comparison.result(), "`worse`: element 1 is 1.2, wants 1"));
+  CHECK(says(comparison.result(), "`worse`: element 1 is 1.2, expected 1"));
 }
 
 TEST_CASE("shapes must be equal, but one number is one number") {
@@ -99,7 +99,7 @@ TEST_CASE("shapes must be equal, but one number is one number") {
   CHECK(passes(comparison.result()));
   comparison.add("matrix", {2, 2}, four, {4}, four);
   CHECK(!passes(comparison.result()));
-  CHECK(says(comparison.result(), "`matrix` is [2,2], wants [4]"));
+  CHECK(says(comparison.result(), "`matrix` is [2,2], expected [4]"));
 }
 
 TEST_CASE("channels-last and back is the identity, and swaps what it should") {

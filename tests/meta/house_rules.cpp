@@ -56,7 +56,7 @@ TEST_CASE("everything in the library and the program stands in the namespace of 
   }
 }
 
-TEST_CASE("every paper that the sources cite is in diffusion/PAPERS.md") {
+TEST_CASE("every paper that the sources, documents and configurations cite is in diffusion/PAPERS.md") {
   const std::string papers = read_text(root() + "/diffusion/PAPERS.md");
   const std::string key = R"(\[([A-Z][A-Za-z]+[0-9]{2}[a-z]?)\])";
   std::set<std::string> known;
@@ -64,7 +64,12 @@ TEST_CASE("every paper that the sources cite is in diffusion/PAPERS.md") {
     for (const std::string& name : matches(line, key))
       CHECK_MESSAGE(known.insert(name).second, name, " is listed twice");
   CHECK(known.size() > 10);
-  for (const Source& source : sources()) {
+  std::vector<Source> texts = sources();
+  for (const char* folder : {"docs", "configs"}) {
+    for (const auto& entry : fs::directory_iterator(root() + "/" + folder))
+      texts.push_back({fs::relative(entry.path(), root()).string(), read_text(entry.path())});
+  }
+  for (const Source& source : texts) {
     for (const std::string& cited : matches(source.text, key))
       CHECK_MESSAGE(known.contains(cited), source.path, " cites ", cited);
   }
