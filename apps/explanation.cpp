@@ -80,7 +80,7 @@ struct Sums {
 
   void add(const TapePlan& plan, const TapeTimes* times, std::size_t node) {
     ++count;
-    kept += static_cast<double>(plan.kept_bytes[node]);
+    kept += static_cast<double>(plan.saved_bytes[node]);
     flops += plan.flops[node];
     if (times == nullptr) return;
     seconds.forward += times->nodes[node].forward;
@@ -175,7 +175,7 @@ std::string plan_text(const TapePlan& plan, const ParameterStore& parameters) {
     const std::string layer = layer_of(plan, record, parameters), operation = call(plan, record);
     const std::size_t cut = end_of_block(layer);
     if (!layer.empty() && layer.substr(0, cut) != block) text += (block = layer.substr(0, cut)) + "\n";
-    text += concat(std::setw(3), node, std::setw(6), short_number(static_cast<double>(plan.kept_bytes[node])),
+    text += concat(std::setw(3), node, std::setw(6), short_number(static_cast<double>(plan.saved_bytes[node])),
                    std::setw(6), short_number(plan.flops[node].total()), " ", column(concat(record.output)), " ");
     text += cut == layer.size() ? operation : concat(std::left, std::setw(24), operation, " ", layer.substr(cut + 1));
     text += "\n";
@@ -214,7 +214,7 @@ std::string plan_graph(const TapePlan& plan, const ParameterStore& parameters) {
     const double saturation = std::clamp(1 + std::log10(share) / 3, 0.0, 1.0);
     text +=
         concat("  n", node, " [label=\"", node, ": ", record.op, "\\n", record.output, "\\nkeeps ",
-               short_number(static_cast<double>(plan.kept_bytes[node])), "B, ", short_number(plan.flops[node].total()),
+               short_number(static_cast<double>(plan.saved_bytes[node])), "B, ", short_number(plan.flops[node].total()),
                "FLOP\", fillcolor=\"0.08 ", fixed(saturation, 3, 0), " 1.0\"];\n");
     for (const Record::Input& input : record.inputs)
       if (input.node >= 0) text += concat("  n", input.node, " -> n", node, ";\n");

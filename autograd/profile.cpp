@@ -59,7 +59,7 @@ TapePlan plan_tape(const RecordedLoss& loss, std::span<Tensor> slot_gradients) {
   Tape tape;
   const Var y = loss(tape);
   plan.records = tape.records();
-  plan.kept_bytes = tape.free_saved_tensors();
+  plan.saved_bytes = tape.free_saved_tensors();
   for (const Record& record : plan.records) plan.flops.push_back(flops(record));
   return plan;
 }

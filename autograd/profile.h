@@ -11,7 +11,7 @@ using RecordedLoss = std::function<Var(Tape& tape)>;
 /// The work and memory of a loss, node by node, parameters included.
 struct TapePlan {
   std::vector<Record> records;
-  std::vector<Index> kept_bytes;  ///< by Tape::free_saved_tensors
+  std::vector<Index> saved_bytes;  ///< by Tape::free_saved_tensors
   std::vector<Flops> flops;
   Index peak_bytes;  ///< of tensors, during forward and backward, beyond those alive before
 };

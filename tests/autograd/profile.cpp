@@ -44,13 +44,13 @@ TEST_CASE("the bytes each operation saves: a shared tensor counts for the first 
         return sum(e);             // 7: saves nothing
       },
       gradients);
-  CHECK(plan.kept_bytes == std::vector<Index>{0, 0, 0, 100 * bytes, 100 * bytes, 100 * bytes, 0, 0});
+  CHECK(plan.saved_bytes == std::vector<Index>{0, 0, 0, 100 * bytes, 100 * bytes, 100 * bytes, 0, 0});
   CHECK(std::string(plan.records[4].op) == "mul");
   CHECK(plan.records[1].slot == 1);
   CHECK(plan.records[4].slot == -1);
   CHECK(plan.flops[4].forward == 100);
   CHECK(plan.flops[4].backward == 200);
-  const Index saved = std::accumulate(plan.kept_bytes.begin(), plan.kept_bytes.end(), Index{0});
+  const Index saved = std::accumulate(plan.saved_bytes.begin(), plan.saved_bytes.end(), Index{0});
   CHECK(plan.peak_bytes > saved);
   CHECK(plan.peak_bytes < 2 * saved + 300 * bytes);
 }

@@ -45,7 +45,7 @@ TEST_CASE("a bad configuration is one line that names key, place and remedy") {
   CHECK(parsed("[model]\nchannel_mult = 2") == "my.toml: `model.channel_mult` expects a list, like [1, 2]");
   CHECK(contains(parsed("[train]\nsteps = \n"), "my.toml:2: "));
   Config config;
-  CHECK(error_of([&] { set_config(config, "train.steps"); }) == "--set train.steps: wants key=value");
+  CHECK(error_of([&] { set_config(config, "train.steps"); }) == "--set train.steps: expects key=value");
   CHECK(contains(error_of([&] { set_config(config, "train.batchsize=3"); }), "did you mean `train.batch_size`?"));
   CHECK(contains(error_of([] { load_config("nowhere.toml"); }), "nowhere.toml: can't be read"));
 }
