@@ -33,9 +33,9 @@ struct LossOptions {
 Var prediction_error(const Var& target, const Var& prediction, double huber = 0);
 
 /// A row of the table of losses.
-/// The variational bound is a weighted sum over t of squared errors, for eps with the weights beta_t^2 / (2 sigma_t^2
-/// alpha_t (1 - alpha_bar_t)), where alpha_t = 1 - beta_t and sigma_t^2 is the fixed variance of p(x_{t-1} | x_t). The
-/// simple loss, [Ho20] eq. 14, drops these weights, which emphasises noisier time steps and gives better samples.
+/// Up to constants, the variational bound with a fixed variance sigma_t^2 is a weighted sum over t of squared errors;
+/// for eps the weights are beta_t^2 / (2 sigma_t^2 alpha_t (1 - alpha_bar_t)), where alpha_t = 1 - beta_t. The simple
+/// loss, [Ho20] eq. 14, drops these weights, which emphasises noisier time steps and gives better samples.
 struct Loss {
   const char* name;
   const char* summary;

@@ -1,7 +1,7 @@
 #pragma once
 #include "diffusion/samplers/sampler.h"
 
-/// What samplers share.
+/// Functions shared by samplers.
 namespace reverie::inline REVERIE_PRECISION {
 
 // --- In the chain's form.
