@@ -27,7 +27,8 @@ struct EdmOptions {
   double huber = 0;                   ///< see `prediction_error`
 };
 
-/// A preconditioned denoiser, trained at any noise level sigma. [Karras22]
+/// A preconditioned denoiser, trained at continuous noise levels sigma.
+/// [Karras22]
 class EdmFormulation : public Formulation {
  public:
   /// Throws UsageError for a process that expects a learned variance, and unless p_std > 0 and sigma_data > 0.

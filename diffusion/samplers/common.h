@@ -22,8 +22,8 @@ X0AndEps predict_x0_and_eps(const Sampling& sampling, const Var& x_t, Index t);
 Denoiser sampling_denoiser(const Sampling& sampling);
 
 /// The Euler step from sigma to `next`, with the denoiser's output held constant: (next/sigma) x + (1 - next/sigma) D.
-/// For constant D it is exact; exponential integrators build on it ([Lu22] eq. 8 with h = ln(sigma/next), next/sigma =
-/// e^-h).
+/// Exact for constant D; exponential integrators build on it, with h = ln(sigma/next) and next/sigma = e^-h.
+/// [Lu22] eq. 8
 Var step(const Var& x, const Var& denoised, double sigma, double next);
 
 /// dx/dsigma = (x - D(x; sigma)) / sigma

@@ -6,7 +6,7 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 // The transfer multiplies an error of eps by about sqrt(ab_to / ab). Above this ratio (at the end of a cosine chain, or
-// where nothing of the data is left) takes a DDIM step instead, whose x_0 can be clamped.
+// where nothing of the data is left) the sampler takes a DDIM step instead, whose x_0 can be clamped.
 constexpr double largest_growth = 400;
 
 // The transfer from alpha_bar ab to ab_to with the noise eps in x; exact if eps is.
