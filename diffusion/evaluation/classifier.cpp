@@ -20,7 +20,7 @@ constexpr std::array<Index, 3> widths = {16, 32, 64};
 constexpr Index noise_sinusoids = 64;
 constexpr Index recognition_shard = 16;
 
-// Images of this height or width after the stages' pooling.
+// Height or width after the pooling of all stages.
 Index pooled(Index extent) { return extent >> widths.size(); }
 
 const DataFacts& checked(const DataFacts& data) {
@@ -43,7 +43,7 @@ Var with_noise(const Tensor& x0, std::span<const double> sigmas, const Tensor& n
   return (Var(x0) + sigma * noise) * scale;
 }
 
-// The noise levels of a batch: one in each of its equal parts of ln sigma, so that no batch lacks any.
+// Draws the noise levels of a batch, one from each equal part of ln sigma, so that every batch covers the range.
 std::vector<double> draw_sigmas(const RandomKey& key, Index count) {
   std::vector<double> sigmas;
   for (const Index place : permutation(key, count)) {
@@ -86,7 +86,7 @@ Var Classifier::features(const Var& x_t, std::span<const double> sigmas) const {
     throw ShapeError("classifier: ", sigmas.size(), " noise levels for ", x_t.extent(0), " images; a ",
                      noisy ? "noisy one wants one for each" : "clean one wants none");
   }
-  std::vector<double> levels;  // ln sigma on the scale that networks know of steps
+  std::vector<double> levels;  // ln sigma, scaled to the range of time steps
   for (const double sigma : sigmas) {
     const double clamped = std::clamp(sigma, classifier_sigma_min, classifier_sigma_max);
     levels.push_back(network_time_scale * std::log(clamped / classifier_sigma_min) /

@@ -20,12 +20,12 @@ Tensor first_samples(const Dataset& set, Index count) {
   return set.batch(indices);
 }
 
-// An interval that the shift of its bias moved out of the possible is cut there.
+// Clamps an interval to the possible values: the bias correction may have shifted it beyond them.
 Interval within(const Interval& interval, double least, double most) {
   return {std::clamp(interval.low, least, most), std::clamp(interval.high, least, most)};
 }
 
-// Measures of one set against the data; without replicates there are no intervals.
+// Measures one set against the data; without replicates there are no intervals.
 class Measuring {
  public:
   Measuring(const Judge& judge, const FeatureSet& set, const FeatureSet& data, const ComparisonOptions& options)
@@ -163,7 +163,7 @@ Comparison compare(const Judge& judge, const FeatureSet& samples, const FeatureS
     }
   }
   result.memorisation = memorisation(samples.x, data.x, first_samples(*training, all_samples));
-  if (result.memorisation->held_out_median == 0) return result;  // the data were trained on: nothing to compare with
+  if (result.memorisation->held_out_median == 0) return result;  // the data were trained on: no comparison
   const std::vector<double>& below = result.memorisation->below;
   Estimate copied = bootstrap_mean(below, options.replicates, options.seed);
   copied.interval = within(copied.interval, 0, 1);

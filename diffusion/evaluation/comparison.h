@@ -10,22 +10,22 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A set as the measures see it.
+/// A set with its features and classes, as needed by the measures.
 struct FeatureSet {
   Tensor x;                            ///< [N, sample shape]
   Tensor features;                     ///< [N,D]
-  std::vector<Index> classes, labels;  ///< as recognised (-1: none), and as the set says; empty where not known
+  std::vector<Index> classes, labels;  ///< as classified (-1: none), and as given by the set; empty if unknown
 };
 
-/// Tells features and classes. Of images a classifier does; points are their own features, and their classes are the
-/// clusters that the data's labels name.
+/// Computes features and classes. Images: by a classifier. Points: the features are the coordinates, and the classes
+/// are the clusters given by the data's labels.
 class Judge {
  public:
-  /// `classifier` may be null for points, and must outlive the judge. Throws UsageError where one is missing, or
-  /// learned images of another shape.
+  /// `classifier` may be null for points, and must outlive the judge. Throws UsageError if images lack a classifier, or
+  /// it was trained on another image shape.
   Judge(const Dataset& data, const Classifier* classifier);
-  /// Of the first `count` samples of a set of the data's shape (UsageError). Its labels count only if it has the
-  /// judge's classes.
+  /// Computes them for the first `count` samples of a set of the data's shape (UsageError). Its labels are used only if
+  /// it has the judge's classes.
   FeatureSet look_at(const Dataset& set, Index count) const;
   /// Empty for points without labels.
   const std::vector<std::string>& class_names() const { return class_names_; }
@@ -37,7 +37,8 @@ class Judge {
   std::optional<Clusters> clusters_;
 };
 
-/// One number about samples, with its interval, and what training data get in the samples' place: a perfect model's.
+/// One measure of the samples with its interval, and its value for training data in place of the samples, which is what
+/// a perfect model would get.
 struct Measure {
   std::string name, meaning;
   Estimate samples;
@@ -46,25 +47,25 @@ struct Measure {
 
 struct Comparison {
   std::vector<Measure> measures;
-  std::vector<Index> in_classes;             ///< samples in each class; empty where there are none
-  std::optional<Memorisation> memorisation;  ///< where the training set is known; no measure if the data are in it
+  std::vector<Index> in_classes;             ///< samples per class; empty if there are no classes
+  std::optional<Memorisation> memorisation;  ///< if the training set is known; no measure if it contains the data
 };
 
 struct ComparisonOptions {
-  Index neighbours = 5;    ///< of precision, recall, density and coverage [Naeem20] sec. 5
-  Index replicates = 200;  ///< of the bootstrap
-  std::uint64_t seed = 0;  ///< of the resampling
+  Index neighbours = 5;    ///< for precision, recall, density and coverage [Naeem20] sec. 5
+  Index replicates = 200;  ///< bootstrap replicates
+  std::uint64_t seed = 0;  ///< seed of the resampling
 };
 
-/// Everything that samples are measured by: Frechet and kernel distance of features, precision, recall, density,
-/// coverage, class accuracy (of samples with labels), how many classes or modes are found, brightness (of images), and
-/// whether samples are copies of training data. Intervals hold 95% of bootstrap resamples of both sets (of the rows,
-/// where a measure is a mean over rows). `training` may be null; its first rows, as many as there are samples, stand in
-/// the samples' place. Throws UsageError for sets of no more than `neighbours` rows.
+/// Compares samples with data by all measures: Frechet and kernel distance of features, precision, recall, density,
+/// coverage, class accuracy (if the samples have labels), number of classes or modes found, brightness (images), and
+/// memorisation of training data. Intervals hold 95% of bootstrap resamples of both sets (of the rows, if a measure is
+/// a mean over rows). `training` may be null; otherwise its first rows, as many as there are samples, are measured in
+/// place of the samples. Throws UsageError for sets of at most `neighbours` rows.
 Comparison compare(const Judge& judge, const FeatureSet& samples, const FeatureSet& data, const Dataset* training,
                    const ComparisonOptions& options = {});
 
-/// What is shown of each image of [N,H,W,C], on average: 0 is black, 1 white.
+/// The mean brightness of each image of [N,H,W,C]: 0 is black, 1 white.
 std::vector<double> brightness(const Tensor& images);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -13,7 +13,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-constexpr Index evaluation_shard = 8;  // images a task
+constexpr Index evaluation_shard = 8;  // images per task
 
 MeanWithError mean_with_error(std::span<const double> values) {
   const double n = static_cast<double>(values.size());
@@ -29,9 +29,9 @@ MeanWithError mean_with_error(const Tensor& values) {
   return mean_with_error(std::vector<double>(values.values().begin(), values.values().end()));
 }
 
-constexpr double bin = 2.0 / 255;  // of an 8-bit value in [-1, 1]
+constexpr double bin = 2.0 / 255;  // width, for 8-bit values in [-1, 1]
 
-// Uniform in a value's bin, so that 8-bit values have a density.
+// Uniform noise in a value's bin, so that 8-bit values have a density.
 Tensor dequantisation(std::uint64_t seed, const Shape& shape, Index first_sample) {
   Tensor noise = Tensor::uninitialized(shape);
   const Index width = shape.size() / shape[0];
@@ -103,7 +103,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
     std::vector<Index> indices(last - first);
     std::iota(indices.begin(), indices.end(), first);
     const Tensor x0 = data.batch(indices);
-    const auto noise = [&](Index t) {  // asked for once a step
+    const auto noise = [&](Index t) {  // called once per time step
       if (progress) {
         const std::scoped_lock lock(mutex);
         if (!progress(static_cast<double>(done) / static_cast<double>(N * T))) throw Error("evaluation: interrupted");

@@ -8,8 +8,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Throws UsageError, naming `where`, unless the model can be asked about the set's samples: their shape is the
-/// model's, and so are the classes if the model knows any.
+/// Throws UsageError, naming `where`, unless the model can be evaluated on the set: the sample shapes must match, and
+/// the classes too if the model is class-conditional.
 void require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where);
 
 /// A mean over samples and its standard error (0 for a single sample).
@@ -17,40 +17,42 @@ struct MeanWithError {
   double value = 0, error = 0;
 };
 
-/// What a model is worth on a set: the variational bound, -log2 p(x_0) <= total = prior + middle + decoder, all in bits
-/// per dimension, means over the samples. [Ho20] eq. 5
+/// A model's variational bound on a set: -log2 p(x_0) <= total = prior + middle + decoder, in bits per dimension, as
+/// means over samples.
+/// [Ho20] eq. 5
 struct BoundEvaluation {
   Index count = 0;
   MeanWithError total, prior, middle, decoder;  ///< prior: L_T; middle: L_1 + ... + L_{T-1}; decoder: L_0
-  MeanWithError exact_decoder;                  ///< L_0 with the exact distribution function, not the tanh form
-  std::vector<MeanWithError> vb, mse, x0_mse;   ///< for each step t of the chain, as in BoundTerm
+  MeanWithError exact_decoder;                  ///< L_0 with the exact CDF, not the tanh approximation
+  std::vector<MeanWithError> vb, mse, x0_mse;   ///< for each time step, as in BoundTerm
 };
 
-/// The bound on the first `count` samples, in shards that run at once; the noise is a function of (seed, t, sample).
-/// `clip` clamps the predicted x_0 to [-1, 1]. `progress` is called with the share that is done, one call at a time,
-/// perhaps from several threads; if it returns false, the work stops with an Error. Throws UsageError for a set that
-/// doesn't fit, and for points: the decoder's term is for 8-bit values.
+/// Computes the bound on the first `count` samples, in parallel shards; the noise is a function of (seed, t, sample).
+/// `clip` clamps the predicted x_0 to [-1, 1]. `progress` is called with the fraction done, one call at a time, perhaps
+/// from several threads; if it returns false, the evaluation stops with an Error. Throws UsageError for a set that
+/// doesn't match, and for points, because the decoder term is for 8-bit values.
 BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed, bool clip,
                                const std::function<bool(double)>& progress = nullptr);
 
-/// The ledger of the bound as CSV: t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error. A line a step of the chain, L_t in
-/// the column vb, and a last one for t = T with the prior term alone; the column's sum is the total.
+/// The bound per time step as CSV: t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error. One line per time step, with L_t in
+/// the column vb, and a last line for t = T with the prior term; the column adds up to the total.
 std::string step_table(const BoundEvaluation& bound);
 
-/// The likelihood by the probability-flow ODE, means over samples; unlike the bound it is an estimate of log p itself.
+/// The likelihood from the probability-flow ODE, as means over samples; unlike the bound it estimates log p itself.
 struct LikelihoodEvaluation {
   Index count = 0;
   MeanWithError nats;  ///< ln p(x), the density of a whole sample
-  /// -log2 p(x) per dimension. Of images: of their 8-bit values, -log2 P(x_0) <= E -log2 p(x_0 + u) - log2(bin), with u
-  /// uniform in a value's bin of 2/255. [Theis16] sec. 3.1
+  /// -log2 p(x) per dimension. For images, of the 8-bit values: -log2 P(x_0) <= E -log2 p(x_0 + u) - log2(bin), with u
+  /// uniform in a value's bin of width 2/255.
+  /// [Theis16] sec. 3.1
   MeanWithError bits;
-  double evaluations = 0;  ///< of the network for a sample: each forward and backward
+  double evaluations = 0;  ///< function evaluations per sample, each with a backward pass
   double sigma_min = 0,
-         sigma_max = 0;  ///< noise levels between which the ODE was solved: p is the density at sigma_min
+         sigma_max = 0;  ///< integration range of the ODE; p is the density at sigma_min
 };
 
-/// Of the first `count` samples, in shards that run at once. Takes tolerance, probes and seed of the options; the noise
-/// levels are those that the model was trained on. Progress as above. Throws UsageError for a set that doesn't fit.
+/// Evaluates the first `count` samples, in parallel shards. Uses tolerance, probes and seed of the options; the noise
+/// levels are those the model was trained on. `progress` as above. Throws UsageError for a set that doesn't match.
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress = nullptr);
 

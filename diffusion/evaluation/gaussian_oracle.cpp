@@ -37,7 +37,7 @@ std::vector<double> fixed_large(const NoiseSchedule& schedule, double) {
   return with_first(schedule.betas, std::exp(schedule.posterior_log_variance_clipped[0]));
 }
 
-// The law of total variance: that of q(x_{t-1} | x_t, x_0), and that of its mean over the x_0 that x_t leaves open.
+// The law of total variance: the variance of q(x_{t-1} | x_t, x_0), plus that of its mean over p(x_0 | x_t).
 std::vector<double> optimal(const NoiseSchedule& schedule, double s) {
   std::vector<double> variances;
   for (std::size_t t = 0; t < schedule.betas.size(); ++t) {
@@ -65,8 +65,8 @@ std::vector<double> GaussianMixture::joint_log_densities(std::span<const real> x
   return logs;
 }
 
-// Bayes: each component's own posterior is normal, N((s^2 x + sigma^2 m) / (s^2 + sigma^2), s^2 sigma^2 / (s^2 +
-// sigma^2)), and their weights are the shares that they have in the density at x.
+// Bayes' rule: each component's posterior is N((s^2 x + sigma^2 m) / (s^2 + sigma^2), s^2 sigma^2 / (s^2 + sigma^2)),
+// weighted by the component's share of the density at x.
 GaussianMixture GaussianMixture::posterior(std::span<const real> x, double sigma) const {
   const std::vector<double> logs = joint_log_densities(x, sigma);
   const double total = log_sum_exp(logs);
@@ -124,7 +124,7 @@ GaussianBound gaussian_bound(const NoiseSchedule& schedule, double mu, double s,
     bound.eps_mse.push_back(ab / (1 - ab) * V);
     if (t == 0) {  // -ln N(x_0; pred_x0, w): the expected squared error is V
       bound.vb.push_back((std::log(2 * std::numbers::pi * w) + V / w) / 2);
-    } else {  // the KL of two normal distributions, whose means are coef1 (x_0 - pred_x0) apart
+    } else {  // KL of two normal distributions whose means differ by coef1 (x_0 - pred_x0)
       const double small = schedule.posterior_variance[t], coef1 = schedule.posterior_mean_coef1[t];
       bound.vb.push_back((std::log(w / small) + small / w - 1 + coef1 * coef1 * V / w) / 2);
     }

@@ -8,8 +8,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Where the ODE stands: y = x / sqrt(1 + sigma^2), whose values stay of size 1 all the way, and the divergence so far,
-// in nats per dimension, of each sample.
+// The state of the ODE: y = x / sqrt(1 + sigma^2), whose values stay of size 1 throughout, and the divergence so far,
+// in nats per dimension and per sample.
 struct State {
   Tensor y;
   std::vector<double> divergence;
@@ -26,8 +26,7 @@ State combined(const State& a, std::span<const double> c, std::span<const State>
   return result;
 }
 
-// The covectors that the trace of the Jacobian is measured with: random signs [Hutchinson90], or every coordinate's
-// unit vector.
+// The probes for the trace of the Jacobian: random signs [Hutchinson90], or the unit vector of every coordinate.
 std::vector<Tensor> make_probes(const Shape& shape, const OdeOptions& options) {
   std::vector<Tensor> probes;
   const Index width = shape.size() / shape[0];
@@ -84,8 +83,9 @@ class Slope {
   bool exact_;
 };
 
-// Dormand and Prince's pair: nodes, stages, and the difference of the fifth-order and the fourth-order answer. The last
-// stage is the fifth-order answer, whose slope begins the next step. [Hairer93] table II.5.2
+// The Dormand-Prince pair: nodes, stages, and the difference of the fifth-order and fourth-order results. The last
+// stage is the fifth-order result, whose slope is the first stage of the next integration step.
+// [Hairer93] table II.5.2
 constexpr std::array<double, 7> nodes = {0, 1. / 5, 3. / 10, 4. / 5, 8. / 9, 1, 1};
 constexpr std::array<std::array<double, 6>, 7> stages = {{
     {},
@@ -99,7 +99,7 @@ constexpr std::array<std::array<double, 6>, 7> stages = {{
 constexpr std::array<double, 7> error_weights = {71. / 57600,      0,          -71. / 16695, 71. / 1920,
                                                  -17253. / 339200, 22. / 525., -1. / 40};
 
-// Root mean square over a sample's values, the largest over samples (and their divergences), in units of the tolerance.
+// Root mean square over a sample's values, the maximum over samples (and their divergences), in units of the tolerance.
 double error_size(const State& error, const State& at, double tolerance) {
   const Index N = error.y.extent(0), width = error.y.size() / N;
   double largest = 0;
@@ -159,7 +159,7 @@ OdeLikelihood ode_log_likelihood(const Denoiser& denoise, const Tensor& x, const
     h *= std::clamp(0.9 * std::pow(std::max(error, 1e-10), -0.2), 0.2, 5.0);  // [Hairer93] eq. II.4.13
   }
 
-  // ln p(x) = ln N(y_end; 0, 1) + the divergence, and the volume that dividing by sqrt(1 + sigma_min^2) took away.
+  // ln p(x) = ln N(y_end; 0, 1) + the divergence + the log of the volume change from dividing by sqrt(1 + sigma_min^2).
   OdeLikelihood result{.log_density = {}, .evaluations = slope.evaluations};
   for (Index n = 0; n < N; ++n) {
     const double d = static_cast<double>(width);

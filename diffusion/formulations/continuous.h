@@ -4,14 +4,15 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// ln(SNR) falls on a line from `max` at time u = 0 to `min` at u = 1. [Kingma21] sec. 3.2
+/// ln(SNR), the log signal-to-noise ratio, falls linearly from `max` at time u = 0 to `min` at u = 1.
+/// [Kingma21] sec. 3.2
 struct LogSnrLine {
   double max = 13.3, min = -10;
 
   /// alpha_bar = SNR / (1 + SNR)
   double alpha_bar(double u) const;
   double sigma(double u) const;
-  /// The time of a sigma; beyond the ends, where the network was never trained, that of the end.
+  /// The time of a sigma, clamped to [0, 1] because the network is trained on no others.
   double time(double sigma) const;
 };
 
@@ -22,8 +23,9 @@ struct ContinuousOptions {
   double huber = 0;                     ///< see `prediction_error`
 };
 
-/// The network is trained at any time u in (0, 1). With eps and no weight the loss is, up to a constant factor, the
-/// variational bound in continuous time. [Kingma21] eqs. 17, 18
+/// Trains the network at continuous times u in (0, 1). With eps and no weight the loss is, up to a constant factor, the
+/// variational bound in continuous time.
+/// [Kingma21] eqs. 17, 18
 class ContinuousFormulation : public Formulation {
  public:
   /// Throws UsageError for a process that expects a learned variance, and unless log_snr.max > log_snr.min.

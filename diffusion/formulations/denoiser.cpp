@@ -6,7 +6,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// y at x on the line through the points (xs, ys), xs ascending; constant beyond the ends.
+// Linear interpolation through the points (xs, ys), xs ascending; constant beyond the ends.
 double interpolate(const std::vector<double>& xs, const std::vector<double>& ys, double x) {
   const Index above = std::lower_bound(xs.begin(), xs.end(), x) - xs.begin();
   if (above == std::ssize(xs)) return ys.back();
@@ -30,7 +30,7 @@ SigmaScale::SigmaScale(const NoiseSchedule& schedule)
 double SigmaScale::step(double sigma) const { return interpolate(log_sigmas_, steps_, std::log(sigma)); }
 double SigmaScale::sigma(double step) const { return std::exp(interpolate(steps_, log_sigmas_, step)); }
 
-// With alpha_bar = 1 / (1 + sigma^2), x_t = sqrt(alpha_bar) x has the chain's distribution at the step of this sigma.
+// With alpha_bar = 1 / (1 + sigma^2), x_t = sqrt(alpha_bar) x has the chain's distribution at this sigma's time step.
 Var chain_denoise(const Process& process, const SigmaScale& scale, const NetworkFunction& network, const Var& x,
                   double sigma) {
   const double alpha_bar = 1 / (1 + sigma * sigma);

@@ -37,8 +37,8 @@ EdmFormulation::EdmFormulation(Process process, const EdmOptions& options)
   }
 }
 
-// E lambda(sigma) |D(x_0 + sigma n; sigma) - x_0|^2 with ln sigma ~ N(p_mean, p_std^2), computed in the units of F,
-// where Huber's threshold means the same at every sigma.
+// E lambda(sigma) |D(x_0 + sigma n; sigma) - x_0|^2 with ln sigma ~ N(p_mean, p_std^2), computed in the units of F, so
+// that Huber's threshold means the same at every sigma.
 // [Karras22] eqs. 2, 8
 Var EdmFormulation::losses(const NetworkFunction& network, const Var& x0, const Var& noise,
                            std::span<const double> u) const {
@@ -52,7 +52,7 @@ Var EdmFormulation::losses(const NetworkFunction& network, const Var& x0, const 
   return prediction_error(to_units_of_F * x0, to_units_of_F * D, options_.huber);
 }
 
-// Beyond edm_sigma_max the network was never trained, and nothing of x_0 is left in x: evaluate it at that end.
+// Above edm_sigma_max the network is not trained, and x holds almost nothing of x_0: clamps sigma.
 Var EdmFormulation::denoise(const NetworkFunction& network, const Var& x, double sigma) const {
   const double trained = std::min(sigma, edm_sigma_max);
   const std::vector<double> sigmas(x.extent(0), trained);

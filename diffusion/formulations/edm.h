@@ -3,12 +3,14 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The noise levels between which EDM samples. [Karras22] table 1
+/// The range of noise levels that EDM samples at.
+/// [Karras22] table 1
 inline constexpr double edm_sigma_min = 0.002, edm_sigma_max = 80;
 
-/// EDM's preconditioning: D(x; sigma) = c_skip x + c_out F(c_in x; c_noise), so that the inputs and the targets of the
-/// raw network F have unit variance at every sigma. `loss_weight` times the squared error of D is the squared error of
-/// F. [Karras22] table 1, app. B.6
+/// The preconditioning of EDM, "Elucidating Diffusion Models": D(x; sigma) = c_skip x + c_out F(c_in x; c_noise),
+/// chosen so that inputs and targets of the raw network F have unit variance at every sigma. `loss_weight` times the
+/// squared error of D equals the squared error of F.
+/// [Karras22] table 1, app. B.6
 struct EdmPreconditioning {
   double c_skip, c_out, c_in, c_noise, loss_weight;
 };
@@ -25,7 +27,8 @@ struct EdmOptions {
   double huber = 0;                   ///< see `prediction_error`
 };
 
-/// A preconditioned denoiser, trained at any noise level sigma. [Karras22]
+/// A preconditioned denoiser, trained at continuous noise levels sigma.
+/// [Karras22]
 class EdmFormulation : public Formulation {
  public:
   /// Throws UsageError for a process that expects a learned variance, and unless p_std > 0 and sigma_data > 0.

@@ -11,7 +11,7 @@ namespace {
 
 double uniform_times(double share, double, double) { return share; }
 
-// ln(u / (1 - u)) ~ N(mean, std^2): most training in the middle, where the velocity is hardest to predict.
+// ln(u / (1 - u)) ~ N(mean, std^2): trains most in the middle, where the velocity is hardest to predict.
 // [Esser24]
 double logit_normal(double share, double mean, double std) {
   return 1 / (1 + std::exp(-(mean + std * normal_quantile(share))));

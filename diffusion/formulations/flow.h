@@ -4,7 +4,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// Flow matching along straight lines (rectified flow): x_u = (1 - u) x_0 + u n, from data at u = 0 to noise at u = 1.
-/// The network learns the velocity dx_u/du = n - x_0. [Lipman23], [Liu23]
+/// The network learns the velocity dx_u/du = n - x_0.
+/// [Lipman23], [Liu23]
 struct FlowPoint {
   Var x_u, target;
 };
@@ -17,8 +18,8 @@ Var flow_x0(const Var& x_u, const Var& velocity, std::span<const double> u);
 /// The velocity at x_u: the output of the raw network.
 Var flow_velocity(const NetworkFunction& network, const Var& x_u, std::span<const double> u);
 
-/// A line of the table of time distributions: how u is drawn in training, as the quantile of a distribution on (0, 1) at
-/// a share in (0, 1). `mean` and `std`: of the logit ln(u / (1 - u)), where it is normal.
+/// A row of the table of time distributions of training. `quantile` is the inverse CDF of a distribution on (0, 1).
+/// `mean` and `std` are those of the logit ln(u / (1 - u)), if that is normal.
 struct FlowTimes {
   const char* name;
   const char* summary;
@@ -26,7 +27,8 @@ struct FlowTimes {
 };
 std::span<const FlowTimes> flow_times();
 
-/// The density of logit_normal at u in (0, 1). [Esser24] eq. 19
+/// The density of logit_normal at u in (0, 1).
+/// [Esser24] eq. 19
 double logit_normal_density(double u, double mean, double std);
 
 struct FlowOptions {
@@ -35,7 +37,8 @@ struct FlowOptions {
   double huber = 0;                      ///< see `prediction_error`
 };
 
-/// The network learns the velocity along straight lines between data and noise. [Lipman23], [Liu23]
+/// Flow matching: the network learns the velocity along straight lines between data and noise.
+/// [Lipman23], [Liu23]
 class FlowFormulation : public Formulation {
  public:
   /// Throws UsageError for a process that expects a learned variance, and unless logit_std > 0.

@@ -10,24 +10,24 @@ struct SigmaRange {
   double min, max;
 };
 
-/// What turns a network into a diffusion model: how it is trained at a noise level, and how its output denoises. Trainer,
-/// samplers and evaluation know models only through it. Derive from it for a formulation of your own: three functions.
+/// Defines how a network is trained at a noise level, and how its output denoises. Trainer, samplers and evaluation use
+/// models only through this interface. To add your own formulation, derive from it and override three functions.
 class Formulation {
  public:
-  /// `process`: the chain that samplers of the chain (ddpm, ddim) walk and that the variational bound is computed on.
+  /// `process`: the chain that chain samplers (ddpm, ddim) follow and that the variational bound is computed on.
   explicit Formulation(Process process) : process_(std::move(process)) {}
   virtual ~Formulation() = default;
   const Process& process() const { return process_; }
 
-  /// The loss of each sample, [N]: x_0 is noised with `noise` to the level at the sample's share u in (0, 1) of the
-  /// training distribution of noise levels (0 the least noisy), and the network evaluated there. x0, noise: [N,...,C].
+  /// The loss per sample, [N]: adds `noise` to x_0 at the noise level given by u in (0, 1), the quantile in the
+  /// training distribution of noise levels (0 the least noisy), and evaluates the network there. x0, noise: [N,...,C].
   virtual Var losses(const NetworkFunction& network, const Var& x0, const Var& noise,
                      std::span<const double> u) const = 0;
   /// D(x; sigma), the expected x_0, from the network's output; not clipped. x = x_0 + sigma n, [N,...,C].
   virtual Var denoise(const NetworkFunction& network, const Var& x, double sigma) const = 0;
   /// The noise levels that the network is trained on.
   virtual SigmaRange sigma_range() const = 0;
-  /// The network as `process()` expects it. By default through denoise().
+  /// Converts the network to one that predicts what `process()` expects; by default through denoise().
   virtual NetworkFunction in_chain(NetworkFunction network) const;
 
   /// denoise() with the network bound. The formulation must outlive the result.

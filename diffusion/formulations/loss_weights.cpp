@@ -6,18 +6,22 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Little noise is easy and many steps have little: cut their weight.                                      [Hang23]
+// Low noise levels are easy and many time steps have them, so their weight is capped.
+// [Hang23]
 double min_snr(double snr, const OptionValues& values) { return std::min(snr, values.at("gamma")); }
 
-// Weight on the noise levels where content is formed, rather than on details that nobody sees.              [Choi22]
+// Emphasises the noise levels where content is formed over those of imperceptible details.
+// [Choi22]
 double p2(double snr, const OptionValues& values) {
   return snr / std::pow(values.at("k") + snr, values.at("gamma"));
 }
 
-// What the squared error of the noise amounts to.                                              [Salimans22] sec. 4
+// Equals the squared error of the noise.
+// [Salimans22] sec. 4
 double snr(double snr, const OptionValues&) { return snr; }
 
-// The larger of the squared errors of x_0 and of the noise.                                    [Salimans22] sec. 4
+// The larger of the squared errors of x_0 and of the noise.
+// [Salimans22] sec. 4
 double truncated_snr(double snr, const OptionValues&) { return std::max(snr, 1.0); }
 
 }  // namespace
@@ -44,7 +48,7 @@ LossWeightFunction loss_weight_function(const std::string& name, MeanType mean_t
   return [of_x0 = weight.of_x0, values = complete("loss weight " + name, weight.options, given),
           x0 = kind(mean_type).x0](double alpha_bar) {
     if (of_x0 == nullptr) return 1.0;
-    // An error e of the prediction is an error `per_unit` e of x_0: eps: 1 / snr in squares, v: 1 / (snr + 1).
+    // An error e of the prediction is an error `per_unit` * e of x_0. Squared: 1 / snr for eps, 1 / (snr + 1) for v.
     const double per_unit = x0(alpha_bar).second;
     return of_x0(alpha_bar / (1 - alpha_bar), values) * per_unit * per_unit;
   };

@@ -9,15 +9,17 @@ namespace {
 
 Var detach(const Var& x) { return x.value(); }
 
-// The error of what the network predicts, weighted at each step.                                       [Ho20] eq. 14
+// The squared error of the prediction, weighted at each time step.
+// [Ho20] eq. 14
 Var squared_error(const LossInput& in, const NetworkOutput& output, const LossOptions& options) {
   const Var error = prediction_error(in.process.target(in.x0, in.t, in.noise), output.prediction, options.huber);
   if (options.weights.empty()) return error;
   return error * per_sample(in.t, 1, [&](std::size_t k) { return options.weights[k]; });
 }
 
-// A learned variance has only the bound to learn from, and must not drag the mean along: the bound's gradient is far
-// noisier than that of the squared error.                                                  [Nichol21] sec. 3.1, eq. 16
+// Only the bound trains a learned variance. Its gradient is far noisier than that of the squared error, so it must not
+// reach the mean.
+// [Nichol21] sec. 3.1, eq. 16
 LossTerms hybrid(const LossInput& in, const LossOptions& options, double vb_weight) {
   const Process& process = in.process;
   const NetworkOutput output = split_output(in.model_output, in.x_t.shape(), process.variance_type);
@@ -30,7 +32,8 @@ LossTerms hybrid(const LossInput& in, const LossOptions& options, double vb_weig
 
 LossTerms mse(const LossInput& in, const LossOptions& options) { return hybrid(in, options, 1); }
 
-// T / 1000 is 0.001 of the whole bound, which T times a term estimates.                            [Nichol21] sec. 3.1
+// T * term estimates the whole bound, so the factor T / 1000 weights the bound by 0.001.
+// [Nichol21] sec. 3.1
 LossTerms rescaled_mse(const LossInput& in, const LossOptions& options) {
   return hybrid(in, options, static_cast<double>(in.process.schedule.steps()) / 1000);
 }

@@ -13,7 +13,7 @@ NoiseSchedule schedule_of(const DiffusionOptions& d) {
   return d.zero_terminal_snr ? with_zero_terminal_snr(schedule) : schedule;
 }
 
-// Formulations other than the chain predict x_0 wherever a chain is walked.
+// Formulations other than the chain predict x_0 when a chain sampler uses them.
 Process chain_of_denoiser(const DiffusionOptions& d) {
   return {schedule_of(d), MeanType::x0, variance_type(d.variance)};
 }

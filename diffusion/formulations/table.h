@@ -7,7 +7,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A formulation and its chain by names and numbers, as in `[diffusion]` of a configuration.
+/// A formulation and its chain, by names and numbers, as in `[diffusion]` of a configuration.
 struct DiffusionOptions {
   std::string formulation = "chain";
   OptionValues formulation_parameters;
@@ -22,7 +22,7 @@ struct DiffusionOptions {
   std::string flow_times = "logit_normal";
 };
 
-/// A line of the table of formulations.
+/// A row of the table of formulations.
 struct FormulationKind {
   const char* name;
   const char* summary;
@@ -32,10 +32,10 @@ struct FormulationKind {
 };
 std::span<const FormulationKind> formulations();
 
-/// Builds the formulation that the options name. Throws UsageError, listing the valid names, for unknown ones, and for
-/// options that don't go together.
+/// Builds the formulation that the options name. Throws UsageError for an unknown name (listing the valid ones), and
+/// for options that don't go together.
 std::unique_ptr<Formulation> make_formulation(const DiffusionOptions& options);
-/// Its own options, given or from the table.
+/// The formulation's own options, given or from the table.
 OptionValues formulation_options(const DiffusionOptions& options);
 
 }  // namespace reverie::inline REVERIE_PRECISION

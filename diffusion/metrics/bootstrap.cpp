@@ -11,7 +11,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// The value below which a share of sorted values lies, between neighbours in proportion.
+// The quantile of sorted values at `share`, with linear interpolation.
 double quantile(const std::vector<double>& sorted, double share) {
   const double place = share * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<std::size_t>(place), above = std::min(below + 1, sorted.size() - 1);

@@ -7,22 +7,23 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Throws UsageError for no values.
+/// The mean. Throws UsageError if there are no values.
 double mean_of(std::span<const double> values);
 
 struct Interval {
   double low, high;
 };
 
-/// Row numbers of a resample: n of n rows, drawn with replacement, a function of (seed, replicate, set). `set` tells
-/// apart several sets that are resampled together.
+/// Row numbers of a bootstrap resample: n of n rows, drawn with replacement, a function of (seed, replicate, set).
+/// `set` distinguishes sets that are resampled together.
 std::vector<Index> resample(Index n, std::uint64_t seed, Index replicate, Index set = 0);
-/// The same as how often each of the n rows was drawn.
+/// The same resample as counts: how many times each of the n rows was drawn.
 std::vector<double> resample_counts(Index n, std::uint64_t seed, Index replicate, Index set = 0);
 
-/// The interval that holds 95% of a statistic's replicates, moved so that their mean lies at the estimate: replicates
-/// of a biased statistic (the Frechet distance) carry its bias twice. `statistic(replicate)` is called from several
-/// threads. [Efron93] chs. 13, 10
+/// The interval that holds 95% of a statistic's replicates, shifted so that their mean is the estimate, because
+/// replicates of a biased statistic (such as the Frechet distance) carry its bias twice. `statistic(replicate)` is
+/// called from several threads.
+/// [Efron93] chs. 13, 10
 Interval bootstrap_interval(double estimate, Index replicates, const std::function<double(Index)>& statistic);
 
 /// A mean with its interval.

@@ -9,7 +9,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// The number of elements of a row of both.
+// The number of elements per row, the same in both.
 Index common_width(const Tensor& a, const Tensor& b) {
   if (a.rank() < 1 || b.rank() < 1 || a.extent(0) == 0 || b.extent(0) == 0 ||
       a.size() / a.extent(0) != b.size() / b.extent(0)) {
@@ -50,7 +50,7 @@ std::vector<double> nearest_distances(const Tensor& queries, const Tensor& set) 
   const Index width = common_width(queries, set);
   std::vector<double> result(static_cast<std::size_t>(queries.extent(0)), std::numeric_limits<double>::infinity());
   parallel_for(queries.extent(0), rows_a_task, [&](Index first, Index last) {
-    for (Index j = 0; j < set.extent(0); ++j) {  // a row of the set serves all queries of the task while it is in cache
+    for (Index j = 0; j < set.extent(0); ++j) {  // reuses the row for all queries while it is in cache
       for (Index i = first; i < last; ++i) {
         double& nearest = result[i];
         nearest = std::min(nearest, squared_distance(queries.data() + i * width, set.data() + j * width, width));

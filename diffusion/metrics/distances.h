@@ -6,10 +6,10 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// Squared Euclidean distances of all rows of a [N,...] to all rows of b [M,...]: N x M numbers, row-major, summed in
-/// double. Throws ShapeError for rows of other sizes.
+/// double. Throws ShapeError if the row sizes differ.
 std::vector<double> squared_distances(const Tensor& a, const Tensor& b);
 
-/// For every row of `queries` [N,...] the Euclidean distance to the nearest row of `set` [M,...].
+/// The Euclidean distance from every row of `queries` [N,...] to the nearest row of `set` [M,...].
 std::vector<double> nearest_distances(const Tensor& queries, const Tensor& set);
 
 }  // namespace reverie::inline REVERIE_PRECISION

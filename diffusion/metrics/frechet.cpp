@@ -20,7 +20,7 @@ std::vector<double> product(const std::vector<double>& x, const std::vector<doub
   return z;
 }
 
-// A^(1/2) = V diag(sqrt(values)) V^T; what rounding has left of eigenvalues below zero counts as zero.
+// A^(1/2) = V diag(sqrt(values)) V^T; eigenvalues below zero are due to rounding and count as zero.
 std::vector<double> square_root(const std::vector<double>& a, std::size_t n) {
   const SymmetricEigen eigen = symmetric_eigen(a, static_cast<Index>(n));
   std::vector<double> scaled = eigen.vectors, transposed(n * n);
@@ -64,7 +64,7 @@ Moments moments(const Tensor& features, std::span<const Index> rows) {
   return result;
 }
 
-// A B has the eigenvalues of the symmetric A^(1/2) B A^(1/2), so the trace of its root is the sum of their roots.
+// A B has the same eigenvalues as the symmetric A^(1/2) B A^(1/2), so tr (A B)^(1/2) is the sum of their roots.
 double frechet_distance(const Moments& a, const Moments& b) {
   const std::size_t n = a.mean.size();
   if (n != b.mean.size()) {

@@ -10,12 +10,13 @@ struct Moments {
   std::vector<double> mean, covariance;
 };
 
-/// Of features [N,D]; or of the rows of that number, which may repeat. Throws ShapeError for fewer than two rows.
+/// The moments of features [N,D], or of the given rows, which may repeat. Throws ShapeError for fewer than two rows.
 Moments moments(const Tensor& features);
 Moments moments(const Tensor& features, std::span<const Index> rows);
 
-/// The squared Frechet (Wasserstein-2) distance of the normal distributions with these moments:
-/// |mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)). [Dowson82], [Heusel17] eq. 6 Throws ShapeError for other widths.
+/// The squared Frechet (Wasserstein-2) distance of the normal distributions with these moments: |mean_a - mean_b|^2 +
+/// tr(A + B - 2 (A B)^(1/2)). Throws ShapeError if the widths differ.
+/// [Dowson82], [Heusel17] eq. 6
 double frechet_distance(const Moments& a, const Moments& b);
 double frechet_distance(const Tensor& features_a, const Tensor& features_b);
 

@@ -23,7 +23,7 @@ std::vector<double> kernel(const Tensor& a, const Tensor& b) {
   return result;
 }
 
-// The mean of k_ij over pairs weighted with x_i y_j; pairs of a row with itself left out where x and y are one set.
+// The mean of k_ij over pairs with weights x_i y_j; if x and y are the same set, without pairs of a row with itself.
 double mean_kernel(const std::vector<double>& k, std::span<const double> x, std::span<const double> y, bool one_set) {
   double sum = 0, x_weight = 0, y_weight = 0, diagonal = 0;
   for (const double w : y) y_weight += w;

@@ -8,7 +8,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// To root mean squares, which don't depend on the number of pixels.
+// Distances to the nearest row as root mean squares, which don't depend on the number of pixels.
 std::vector<double> nearest(const Tensor& queries, const Tensor& training) {
   std::vector<double> distances = nearest_distances(queries, training);
   const double scale = 1 / std::sqrt(static_cast<double>(queries.size() / queries.extent(0)));
@@ -16,7 +16,7 @@ std::vector<double> nearest(const Tensor& queries, const Tensor& training) {
   return distances;
 }
 
-// The value that a share of the values lies below.
+// The quantile of the values at `share`.
 double at_share(std::vector<double> values, double share) {
   const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size()));
   std::nth_element(values.begin(), values.begin() + place, values.end());

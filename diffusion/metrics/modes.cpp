@@ -47,7 +47,7 @@ std::vector<Index> nearest_modes(const Tensor& points, const Clusters& clusters,
   std::vector<Index> modes;
   for (Index i = 0; i < points.extent(0); ++i) {
     Index mode = -1;
-    double smallest = reach * reach;  // squared, in deviations
+    double smallest = reach * reach;  // squared, in standard deviations
     for (std::size_t k = 0; k < clusters.centres.size(); ++k) {
       const double distance = squared_distance(points.data() + i * points.extent(1), clusters.centres[k]) /
                               std::pow(clusters.deviations[k], 2);

@@ -5,26 +5,26 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Where the clusters of a set of labelled points lie: of each class the mean [D] and the standard deviation of a
-/// coordinate (one for all).
+/// The clusters of labelled points: per class the mean [D] and the standard deviation of a coordinate (one for all
+/// coordinates).
 struct Clusters {
   std::vector<std::vector<double>> centres;
   std::vector<double> deviations;
 };
-/// points: [N,D], a label a row. Throws UsageError if a class has fewer than two points.
+/// points: [N,D], one label per row. Throws UsageError if a class has fewer than two points.
 Clusters clusters(const Tensor& points, std::span<const Index> labels, Index classes);
 
-/// The mode that each of some points belongs to: the nearest cluster (in its standard deviations) if that is at most
-/// `reach` deviations away, else -1. Of two-dimensional Gaussians' own points all but 0.03% are within 4. [n]
+/// Assigns each point to a mode: the nearest cluster (in its standard deviations) if that is at most `reach` deviations
+/// away, else -1. For two-dimensional Gaussians all but 0.03% of their own points are within 4. Result: [n].
 std::vector<Index> nearest_modes(const Tensor& points, const Clusters& clusters, double reach = 4);
 
-/// How samples are spread over modes. A mode counts as found if it holds at least a tenth of its fair share.
+/// The spread of samples over modes. A mode counts as found if it has at least a tenth of its fair share.
 struct ModeCount {
   Index found = 0;
-  std::vector<Index> samples;  ///< of each mode
-  double in_modes = 0;         ///< share of samples that belong to any
+  std::vector<Index> samples;  ///< samples per mode
+  double in_modes = 0;         ///< fraction of samples that belong to a mode
 };
-/// `modes`: of each sample, below `count`, or -1 for none; at least one.
+/// `modes`: one per sample, below `count`, or -1 for none; at least one entry.
 ModeCount count_modes(std::span<const Index> modes, Index count);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -7,13 +7,13 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Squared radius of the ball around each row: to its k-th nearest other row.
+// The squared radius of each row's ball: the distance to its k-th nearest other row.
 std::vector<double> radii(const Tensor& features, Index k) {
   const auto rows = static_cast<std::size_t>(features.extent(0));
   std::vector<double> distances = squared_distances(features, features), result;
   for (std::size_t i = 0; i < rows; ++i) {
     const auto begin = distances.begin() + static_cast<std::ptrdiff_t>(i * rows);
-    std::swap(begin[0], begin[static_cast<std::ptrdiff_t>(i)]);  // the row itself, at distance 0, stands aside
+    std::swap(begin[0], begin[static_cast<std::ptrdiff_t>(i)]);  // skip the row itself, at distance 0
     std::nth_element(begin + 1, begin + k, begin + static_cast<std::ptrdiff_t>(rows));
     result.push_back(begin[k]);
   }

@@ -23,7 +23,7 @@ SymmetricEigen symmetric_eigen(std::vector<double> a, Index n) {
   if (static_cast<Index>(a.size()) != n * n) {
     throw ShapeError("symmetric_eigen: ", a.size(), " numbers are no ", n, "x", n, " matrix");
   }
-  // Eigenvectors are kept as rows while rotating, so that the inner loops run along memory.
+  // Eigenvectors are stored as rows while rotating, so that the inner loops access contiguous memory.
   std::vector<double> rows(a.size());
   for (Index i = 0; i < n; ++i) rows[i * n + i] = 1;
   const auto at = [&](Index i, Index j) -> double& { return a[i * n + j]; };
@@ -39,7 +39,8 @@ SymmetricEigen symmetric_eigen(std::vector<double> a, Index n) {
           continue;
         }
         rotated = true;
-        // The angle that makes a[p][q] zero, the smaller of the two. [Golub13] alg. 8.5.1
+        // The smaller of the two angles that make a[p][q] zero.
+        // [Golub13] alg. 8.5.1
         const double tau = (at(q, q) - at(p, p)) / (2 * apq);
         const double t = std::copysign(1.0, tau) / (std::abs(tau) + std::hypot(1.0, tau));
         const double c = 1 / std::hypot(1.0, t), s = t * c;

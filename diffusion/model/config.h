@@ -10,8 +10,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Everything that decides a training run, except for the contents of the data. A TOML file with the sections below;
-/// `config_fields` lists the keys once, with their meanings, for reading, writing, checking and `--print-config`.
+/// A training run's configuration: everything that determines the run except the contents of the data. A TOML file with
+/// the sections below. `config_fields` lists all keys with their meanings; reading, writing, checking and
+/// `--print-config` use that list.
 struct Config {
   struct Data {
     std::string train, validation;
@@ -30,32 +31,32 @@ struct ConfigField {
   using Target =
       std::variant<std::string*, bool*, Index*, double*, std::vector<Index>*, std::vector<double>*, OptionValues*>;
   std::string key;  ///< "train.batch_size"
-  Target target;    ///< where its value lives
+  Target target;    ///< points to its value
   std::string meaning;
 };
 std::vector<ConfigField> config_fields(Config& config);
-/// A field's value in TOML's notation.
+/// A field's value as TOML.
 std::string field_text(const ConfigField& field);
 
-/// Reads TOML text; `origin` names it in errors. Throws UsageError for bad TOML, an unknown key (naming the nearest known
-/// one) and a value of the wrong type. Reads keys of older versions under their new names.
+/// Reads TOML text; `origin` names it in errors. Throws UsageError for invalid TOML, an unknown key (naming the nearest
+/// known one) and a value of the wrong type. Accepts keys of older versions.
 Config parse_config(const std::string& text, const std::string& origin);
 Config load_config(const std::string& path);
-/// Sets one key from "key=value", the value in TOML's notation; a bare word counts as a string.
+/// Sets one key from "key=value", the value as TOML; a bare word counts as a string.
 void set_config(Config& config, const std::string& assignment);
 /// The whole configuration as TOML; `explain` adds each key's meaning as a comment. Reading it back gives the same
 /// values.
 std::string config_text(const Config& config, bool explain = false);
 
-/// Checks what the type of a value can't: names in tables, ranges, values that don't go together. Throws UsageError.
+/// Checks what a value's type can't: names in tables, ranges, values that don't go together. Throws UsageError.
 void check_config(const Config& config);
-/// Checks besides that there is a set to train on. Throws UsageError.
+/// Also checks that there is a training set. Throws UsageError.
 void require_training_data(const Config& config);
 /// The kernels that `kernels.conv` and `kernels.products` name. Throws UsageError for unknown names.
 kernels::KernelChoice kernel_choice_of(const Config& config);
 kernels::OperandType operand_type(const std::string& products);
 
-/// The sampling request that previews use, and the program's default.
+/// The sampling request for previews, also the program's default.
 inline SampleRequest default_request(const Config& config) { return {config.sample}; }
 
 /// Builds the model that a configuration describes, for data with these facts. Throws UsageError if they don't go

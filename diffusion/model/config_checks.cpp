@@ -1,4 +1,4 @@
-// Values of a configuration that can't be, or that don't go together.
+// Checks a configuration for invalid values and values that don't go together.
 #include <algorithm>
 #include <map>
 

@@ -1,4 +1,4 @@
-// The keys of a configuration: where each value lives, and what it means.
+// The keys of a configuration, with pointers to their values and their meanings.
 #include "diffusion/formulations/flow.h"
 #include "diffusion/formulations/loss_weights.h"
 #include "diffusion/model/config.h"

@@ -20,7 +20,7 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // Clang 14 requires the guide
 
-// Keys of older versions, which checkpoints still hold.
+// Keys of older versions, still present in old checkpoints.
 const std::map<std::string, std::string> renamed_keys = {{"train.lanes", "train.accumulators"}};
 
 std::string current_key(const std::string& key) {
@@ -28,7 +28,7 @@ std::string current_key(const std::string& key) {
   return renamed == renamed_keys.end() ? key : renamed->second;
 }
 
-// The number of letters to insert, delete or replace that turns a into b.
+// The edit distance: the number of letters to insert, delete or replace to turn a into b.
 std::size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -117,7 +117,7 @@ toml::table parse_toml(const std::string& text, const std::string& origin) {
   }
 }
 
-// Shortest decimal that reads back as the same double, with a point so that TOML takes it for a float.
+// The shortest decimal that reads back as the same double, with a point so that TOML reads it as a float.
 std::string decimal(double value) {
   std::ostringstream out;
   out << toml::value<double>(value);

@@ -9,7 +9,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// "module." where the dict's names are the network's behind that, as wrappers of PyTorch's leave them.
+// "module." if the dict's names are the network's with that prefix, which PyTorch's wrappers add.
 std::string prefix_of(const StateDict& dict, const ParameterStore& parameters) {
   const std::string& wanted = parameters.all().front().name;
   for (const auto& [name, tensor] : dict.tensors)
@@ -17,9 +17,9 @@ std::string prefix_of(const StateDict& dict, const ParameterStore& parameters) {
   return "";
 }
 
-// A tensor that the network computes for itself must be the one that it computes, but for rounding.
+// Checks that a given fixed tensor equals the one that the network computes, up to rounding.
 void require_constant(const Tensor& given, const Tensor& own, const std::string& name, const std::string& origin) {
-  constexpr double rounding = 1e-5;  // of sines and cosines that were computed in float
+  constexpr double rounding = 1e-5;  // sines and cosines computed in float
   bool same = given.shape() == own.shape();
   for (Index i = 0; same && i < own.size(); ++i)
     same = std::abs(static_cast<double>(given[i]) - static_cast<double>(own[i])) <= rounding;

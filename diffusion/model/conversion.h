@@ -6,20 +6,20 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The weights of a checkpoint as PyTorch's state dict: "raw", "ema" or "ema:RATE", as for `model_of`; with the fixed
-/// tensors that published state dicts of such a network hold. The metadata are `format` ("pt", which PyTorch's
-/// libraries ask for), `source` and `config`. Throws UsageError for weights that it doesn't have.
+/// Converts the weights of a checkpoint to a PyTorch state dict: "raw", "ema" or "ema:RATE", as for `model_of`, plus
+/// the fixed tensors in published state dicts of such a network. The metadata are `format` ("pt", which PyTorch's
+/// libraries require), `source` and `config`. Throws UsageError for weights that the checkpoint lacks.
 StateDict state_dict_of(const Checkpoint& checkpoint, const std::string& weights, const std::string& origin);
 
-/// A checkpoint with the weights of a state dict: to sample from, or to go on with (step 0, moving averages that start
-/// at the weights, an optimizer that knows nothing yet). Throws Error, naming `origin` and the tensor: the first that
-/// the network wants and the dict lacks, that is left over, that has another shape, whose values `real` can't hold
-/// (unless `rounding` allows it), or that is fixed in the network and differs.
+/// Makes a checkpoint from a state dict, for sampling or for further training (from training step 0, with moving
+/// averages equal to the weights and a fresh optimizer). Throws Error, naming `origin` and the first tensor that is
+/// missing, unexpected, of another shape, has values that `real` can't represent (unless `rounding` allows it), or is
+/// fixed in the network and differs.
 Checkpoint checkpoint_with(const StateDict& weights, const Config& config, const DataFacts& data,
                            const std::string& origin, Rounding rounding = Rounding::refuse);
 
-/// The tensors whose names begin with `prefix`, which is taken away. Throws UsageError, with an example of the names
-/// that there are, if there is none.
+/// Selects the tensors whose names begin with `prefix`, and removes it. Throws UsageError with an example name if there
+/// are none.
 StateDict without_prefix(const StateDict& dict, const std::string& prefix, const std::string& origin);
 
 }  // namespace reverie::inline REVERIE_PRECISION

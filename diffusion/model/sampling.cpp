@@ -14,7 +14,7 @@ namespace {
 
 constexpr Index sampling_shard = 16;  // images per task; no tensors are saved
 
-// A request resolved: the options, and the chain or grid to walk.
+// A resolved request: the options, and the chain or grid to follow.
 struct Plan {
   SamplerOptions options;
   Process process;
@@ -22,7 +22,7 @@ struct Plan {
   Index steps;
 };
 
-// The named grid, its ends clamped to the noise levels of training unless the request gives them.
+// The named grid, with its ends clamped to the noise levels of training unless the request sets them.
 std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& request, const std::string& name) {
   OptionValues values = request.sigma_parameters;
   const SigmaRange range = model.formulation().sigma_range();
@@ -50,7 +50,7 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
   return plan;
 }
 
-// DDIM without noise, whatever the request's sampler.
+// Changes the request to DDIM without noise.
 SampleRequest encoding_of(SampleRequest request) {
   request.sampler = "ddim";
   request.sampler_parameters.clear();
@@ -78,7 +78,7 @@ std::vector<Index> part(const std::vector<Index>& labels, Index first, Index las
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
 }
 
-// Adds up the progress of several threads and reports it.
+// Adds up the progress of several threads and reports the total.
 class ShardProgress {
  public:
   ShardProgress(const std::function<bool(double)>& progress, Index all) : progress_(progress), all_(all) {}

@@ -24,9 +24,9 @@ struct SampleOptions {
 
 /// Classifier guidance: pulls samples towards their labels.
 struct LabelGuidance {
-  /// As ClassifierGradient, of log p(labels | x_t, t); empty for no guidance.
+  /// Like ClassifierGradient, of log p(labels | x_t, t); empty for no guidance.
   std::function<Var(const Var& x_t, std::span<const double> t, std::span<const Index> labels)> gradient;
-  std::vector<std::string> class_names = {};  ///< that it knows; a model without classes then makes all in turn
+  std::vector<std::string> class_names = {};  ///< the classifier's; a model without classes then samples all in turn
   double scale = 1;
 };
 
@@ -40,9 +40,10 @@ struct SampleRequest : SampleOptions {
   LabelGuidance classifier = {};
 };
 
-/// The classes of a request's samples: the model's, else those of the classifier that guides, else none.
+/// The classes of a request's samples: the model's, else those of the guiding classifier, else none.
 const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request);
-/// Throws UsageError for a request that the model or the sampler can't meet: a class, an option, a number of steps.
+/// Throws UsageError for a request with a class, an option, or a number of sampling steps that the model or the sampler
+/// doesn't support.
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request);
 inline void check_request(const DiffusionModel& model, const SampleRequest& request) {
   check_request(model, find_sampler(request.sampler), request);
@@ -54,24 +55,25 @@ struct Samples {
   std::vector<std::string> class_names;  ///< likewise
   Index evaluations = 0;                 ///< function evaluations (NFE) per sample; a guided one counts twice
 
-  /// As an image set (rounded to 8 bits) or a point set.
+  /// Converts to an image set (rounded to 8 bits) or a point set.
   std::unique_ptr<StoredSet> as_dataset() const;
 };
 
-/// Draws samples, in shards that run at once. Sample i is a function of (weights, seed, i), whatever the count, up to
-/// rounding that depends on the size of its shard. `sampler` may be one of your own; `request.sampler` is then ignored.
-/// `progress` is called with the share that is done, one call at a time, perhaps from several threads; if it returns
-/// false, the work stops with an Error. Throws as check_request.
+/// Draws samples, in parallel shards. Sample i is a function of (weights, seed, i), independent of the count, up to
+/// rounding that depends on its shard's size. `sampler` may be your own; `request.sampler` is then ignored. `progress`
+/// is called with the fraction done, one call at a time, perhaps from several threads; if it returns false, sampling
+/// stops with an Error. Throws as check_request.
 Samples generate(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request,
                  const std::function<bool(double)>& progress = nullptr);
-/// The same with the sampler of the table that the request names.
+/// The same with the sampler that the request names.
 inline Samples generate(const DiffusionModel& model, const SampleRequest& request,
                         const std::function<bool(double)>& progress = nullptr) {
   return generate(model, find_sampler(request.sampler), request, progress);
 }
 
-/// The x_T that DDIM with eta = 0 maps to the samples x_0 [N, sample_shape]: with the request's steps, clamping and
-/// labels, unguided. More steps come closer. Give it to `generate` as the request's start. Progress as there.
+/// Encodes the samples x_0 [N, sample_shape]: returns the x_T that DDIM with eta = 0 maps to them, unguided, with the
+/// request's sampling steps, clamping and labels. More sampling steps are more accurate. To decode, pass the result to
+/// `generate` as the request's start. `progress` as for `generate`.
 /// [Song21] sec. 4.3
 Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest& request,
               const std::function<bool(double)>& progress = nullptr);

@@ -10,8 +10,8 @@ namespace reverie::inline REVERIE_PRECISION {
 /// How to train, as in `[train]` of a configuration.
 struct TrainOptions {
   Index steps = 1000, batch_size = 64;
-  Index shard_size = 0;    ///< samples per task; 0: those of eight images, see `samples_at_once`
-  Index accumulators = 4;  ///< partial sums of the gradient; at most so many tasks at once
+  Index shard_size = 0;    ///< samples per task; 0: as many as `samples_at_once` gives for eight images
+  Index accumulators = 4;  ///< gradient accumulators; at most this many tasks run at once
   Index seed = 0;
   bool flip = false;  ///< mirror images at random
   OptimizerOptions optimizer;

@@ -36,9 +36,9 @@ Tensor grid_embedding(Index rows, Index columns, Index dim) {
   return embedding;
 }
 
-// Starts as the paper says: linear layers Xavier-uniform (the patches' convolution as the linear layer that it is),
-// time and class N(0, 0.02^2), modulations and the last layer zero.                             [Peebles23] sec. 4,
-// app. A
+// Initialises the weights as in the paper: linear layers Xavier-uniform (including the patch convolution, viewed as a
+// linear layer), time and class N(0, 0.02^2), modulations and the last layer zero.
+// [Peebles23] sec. 4, app. A
 Dit::Dit(const DitOptions& options, std::uint64_t seed)
     : Network(seed, options.num_classes),
       options_(checked(options)),

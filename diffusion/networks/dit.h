@@ -8,22 +8,22 @@ namespace reverie::inline REVERIE_PRECISION {
 
 struct DitOptions {
   Index in_channels = 1, out_channels = 1;
-  Index patch_size = 2;       ///< a token stands for patch_size x patch_size pixels
+  Index patch_size = 2;       ///< a token is a patch of patch_size x patch_size pixels
   Index hidden = 128;         ///< channels of a token, a multiple of 4
   Index depth = 6;            ///< number of blocks
   Index num_heads = 4;        ///< must divide `hidden`
-  double mlp_ratio = 4;       ///< width of a block's perceptron over `hidden`; what is not whole is cut off
+  double mlp_ratio = 4;       ///< width of a block's perceptron over `hidden`; the product is rounded down
   Index num_classes = 0;      ///< rows of the class embedding, 0 for none
   Index frequency_dim = 256;  ///< channels of the sinusoids of time
 };
 
-/// The diffusion transformer with adaLN-zero [Peebles23], under the paper's parameter names: patches become tokens,
-/// which know their place by a fixed embedding; blocks whose norms time and class steer; each token is turned back into
-/// its patch. x: [N,H,W,in_channels] -> [N,H,W,out_channels]; H and W must be multiples of the patch size (ShapeError),
-/// and may differ from call to call.
+/// The diffusion transformer (DiT) with adaLN-zero [Peebles23], under the paper's parameter names. Patches become
+/// tokens with a fixed position embedding; time and class set the shift and scale after the norms in each block; the
+/// last layer maps each token back to its patch. x: [N,H,W,in_channels] -> [N,H,W,out_channels]; H and W must be
+/// multiples of the patch size (ShapeError), and may differ between calls.
 class Dit : public Network {
  public:
-  /// Throws ShapeError for sizes that don't fit together.
+  /// Throws ShapeError for sizes that don't go together.
   Dit(const DitOptions& options, std::uint64_t seed);
   Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
                  const Mode& mode) const override;
@@ -39,10 +39,10 @@ class Dit : public Network {
   Linear last_;
 };
 
-/// The fixed embedding of the places of a grid of tokens, row by row: [rows columns, dim], the first half of the
-/// channels for the column, the second for the row; each half sines, then cosines, of position 10000^(-4i/dim),
-/// i = 0..dim/4-1. `dim` must be a multiple of 4.                                       [Vaswani17] sec. 3.5,
-/// [Peebles23]
+/// The fixed position embedding of a grid of tokens, row by row: [rows columns, dim]. The first half of the channels
+/// encodes the column, the second the row; each half has sines, then cosines, of position 10000^(-4i/dim), i =
+/// 0..dim/4-1. `dim` must be a multiple of 4.
+/// [Vaswani17] sec. 3.5, [Peebles23]
 Tensor grid_embedding(Index rows, Index columns, Index dim);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -3,7 +3,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-constexpr Index embedding_width = 32;  // of the sinusoids; the embedding has four times as many channels
+constexpr Index embedding_width = 32;  // channels of the sinusoids; the embedding has four times as many
 
 }  // namespace
 

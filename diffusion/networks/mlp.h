@@ -10,8 +10,8 @@ struct MlpOptions {
   Index num_classes = 0;
 };
 
-/// A multilayer perceptron for points: residual layers h + Linear(silu(Linear(h) + Linear(embedding))), conditioned on
-/// time (and class) like the U-Net. x: [N,in_channels] -> [N,out_channels].
+/// A multilayer perceptron (MLP) for points: residual layers h + Linear(silu(Linear(h) + Linear(embedding))),
+/// conditioned on time (and class) like the U-Net. x: [N,in_channels] -> [N,out_channels].
 class Mlp : public Network {
  public:
   Mlp(const MlpOptions& options, std::uint64_t seed);

@@ -8,7 +8,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A network of a diffusion model: its prediction at noisy samples. Derive from it for a network of your own.
+/// The network of a diffusion model: computes its prediction for noisy samples. Derive from it to add your own network.
 class Network {
  public:
   /// `num_classes`: rows of the class table, 0 for a network without classes. One row more than the data has classes
@@ -16,13 +16,13 @@ class Network {
   explicit Network(std::uint64_t seed, Index num_classes = 0) : parameters(seed), num_classes_(num_classes) {}
   virtual ~Network() = default;
 
-  /// x: N samples, channels last; t: N time steps of the original chain (real numbers: samplers in the sigma form
-  /// evaluate between steps); labels: N class numbers, empty if the network has no classes. Several threads may call it
-  /// at once.
+  /// x: N samples, channels last; t: N time steps of the original chain (real numbers, because samplers in the sigma
+  /// form evaluate between time steps); labels: N class numbers, empty if the network has no classes. May be called
+  /// from several threads at once.
   virtual Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
                          const Mode& mode) const = 0;
 
-  /// Fixed tensors that published state dicts of such a network hold beside its parameters, for samples of this shape.
+  /// The fixed tensors in published state dicts of such a network, besides its parameters, for samples of this shape.
   virtual std::map<std::string, Tensor> constants(const Shape& /*sample_shape*/) const { return {}; }
   Index num_classes() const { return num_classes_; }
 
@@ -42,7 +42,7 @@ class TimeEmbedding {
       : sinusoids_(sinusoids), classes_(classes), first_(time / 0, sinusoids, width), second_(time / 2, width, width) {
     if (classes > 0) labels_.emplace(label, classes, width);
   }
-  /// With a start of its own for the weights; the biases start at zero.
+  /// With its own initialisation of the weights; biases start at zero.
   TimeEmbedding(const Scope& time, const Scope& label, Index sinusoids, Index width, Index classes, const Init& init)
       : sinusoids_(sinusoids),
         classes_(classes),

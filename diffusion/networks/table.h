@@ -10,7 +10,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A network by name and numbers, as in `[model]` of a configuration; `NetworkKind::keys` says which network reads what.
+/// A network by name and numbers, as in `[model]` of a configuration; `NetworkKind::keys` lists the options that each
+/// network reads.
 struct NetworkOptions {
   std::string network = "unet";
   Index channels = 32;
@@ -30,20 +31,20 @@ struct NetworkOptions {
 struct NetworkRequest {
   const NetworkOptions& options;
   Shape sample_shape;
-  Index out_channels;  ///< more than the samples have if the variance is learned
+  Index out_channels;  ///< twice those of the samples if the variance is learned
   Index num_classes;   ///< rows of the class table, 0 for none
   std::uint64_t seed;
 
   Index channels() const { return sample_shape[-1]; }
 };
 
-/// A line of the table of networks.
+/// A row of the table of networks.
 struct NetworkKind {
   const char* name;
   const char* summary;
   int sample_rank;                                ///< 3: images; 1: points
   std::vector<const char*> keys;                  ///< the options that it reads
-  void (*check)(const NetworkOptions& options);   ///< throws UsageError for values that no data would fit
+  void (*check)(const NetworkOptions& options);   ///< throws UsageError for values that suit no data
   std::unique_ptr<Network> (*make)(const NetworkRequest& request);
 };
 
@@ -51,9 +52,9 @@ std::span<const NetworkKind> networks();
 /// Looks up by name; throws UsageError listing the valid names.
 const NetworkKind& find_network(const std::string& name);
 
-/// Builds the network that the options describe, for data of this shape. `null_class`: its class table gets a last row
-/// for "none", which training with label dropout needs. Throws UsageError if options and data don't go together: a U-Net
-/// for points, classes without labels, an image size that can't be halved, ...
+/// Builds the network that the options describe, for data of this shape. `null_class` adds a last row for "none" to its
+/// class table, which training with label dropout requires. Throws UsageError if options and data don't go together: a
+/// U-Net for points, classes without labels, an image size that can't be halved, ...
 std::unique_ptr<Network> make_network(const NetworkOptions& options, const DataFacts& facts, VarianceType variance,
                                       bool null_class, std::uint64_t seed);
 

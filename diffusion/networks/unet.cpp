@@ -29,7 +29,7 @@ UNet::UNet(const UNetOptions& options, std::uint64_t seed)
   const auto width = [&](Index level) { return options.width(level); };
 
   Index channels = width(0), rate = 1;
-  std::vector<Index> skips = {channels};  // channels of what each input block leaves for the way up
+  std::vector<Index> skips = {channels};  // channels of the skip connections
   for (Index level = 0; level < levels; ++level) {
     for (Index block = 0; block < options.num_res_blocks; ++block) {
       down_.push_back(
@@ -75,7 +75,7 @@ ResidualBlockOptions UNet::residual(Index in, Index out, Resample how) {
           .dropout_id = dropout_layers_++};
 }
 
-// A residual block (none for in = 0), and attention where wanted.
+// A residual block (none for in = 0), followed by attention if `attend`.
 UNet::Stage UNet::stage(const Scope& scope, Index in, Index out, bool attend) {
   Stage stage;
   if (in > 0) stage.residual.emplace(scope / 0, residual(in, out));

@@ -8,15 +8,15 @@ namespace reverie::inline REVERIE_PRECISION {
 
 struct UNetOptions {
   Index in_channels = 1, out_channels = 1;
-  Index model_channels = 32;                     ///< of the finest level; a level has channel_mult times as many
+  Index model_channels = 32;                     ///< at the finest level; each level has channel_mult times as many
   std::vector<double> channel_mult = {1, 2, 2};  ///< may be fractions, like guided-diffusion's 0.5
-  Index num_res_blocks = 2;                      ///< a level, on the way down; one more on the way up
-  std::vector<Index> attention_rates = {2};      ///< down-sampling rates at which blocks are followed by attention
+  Index num_res_blocks = 2;                      ///< per level on the way down; one more on the way up
+  std::vector<Index> attention_rates = {2};      ///< down-sampling rates with attention after each block
   Index num_heads = 4;
   Index num_head_channels = -1;  ///< if positive: heads of this width instead of num_heads
   bool use_scale_shift_norm = true;
-  bool conv_resample = true;     ///< change sizes by convolutions, else by pooling and repetition alone
-  bool resblock_updown = false;  ///< change sizes inside residual blocks                       [Dhariwal21]
+  bool conv_resample = true;     ///< resample with convolutions, else only pool and repeat
+  bool resblock_updown = false;  ///< resample inside residual blocks [Dhariwal21]
   QkvOrder qkv_order = QkvOrder::head_by_head;
   Index num_classes = 0;  ///< rows of the class embedding, 0 for none
   double dropout = 0;
@@ -26,8 +26,8 @@ struct UNetOptions {
 };
 
 /// The U-Net of improved-diffusion [Nichol21] with guided-diffusion's additions [Dhariwal21], under their parameter
-/// names: a way down of residual blocks, a middle, and a way up whose blocks also see what the way down saw at the same
-/// place. x: [N,H,W,in_channels] -> [N,H,W,out_channels]; H and W must divide by 2 once a level but the last
+/// names: down-sampling residual blocks, a middle, and up-sampling blocks with skip connections from the way down. x:
+/// [N,H,W,in_channels] -> [N,H,W,out_channels]; H and W must be divisible by 2 once per level except the last
 /// (ShapeError).
 class UNet : public Network {
  public:
@@ -36,8 +36,8 @@ class UNet : public Network {
                  const Mode& mode) const override;
 
  private:
-  // input_blocks.K, middle_block or output_blocks.K: up to three layers in a row. `resample` changes the size without a
-  // residual block, by the convolution (if there is one) after or before the plain resampling.
+  // input_blocks.K, middle_block or output_blocks.K: up to three layers in sequence. `resample` is resampling without a
+  // residual block; the convolution, if any, comes after up-sampling or replaces pooling.
   struct Stage {
     std::optional<ResidualBlock> residual;
     std::optional<AttentionBlock> attention;

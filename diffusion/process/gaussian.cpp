@@ -7,14 +7,15 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// F(z) = (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) / 2                                                    [Hendrycks16]
-// Beyond 20 F is 0 or 1 to the last bit; the clamp keeps z^3 from running into infinity, and its slope into NaN.
+// F(z) = (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) / 2. For |z| > 20 F is 0 or 1 to the last bit; clamping z keeps z^3
+// from overflowing and its gradient from becoming NaN.
+// [Hendrycks16]
 Var tanh_cdf(const Var& z) {
   const Var c = clamp(z, -20, 20);
   return (tanh((c + c * square(c) * 0.044715) * std::numbers::sqrt2 * std::numbers::inv_sqrtpi) + 1) / 2;
 }
 
-// 1 where the test holds, else 0.
+// 1 if the test holds, else 0.
 template <class Test>
 Var indicator(const Tensor& x, Test test) {
   Tensor y = Tensor::uninitialized(x.shape());
@@ -36,7 +37,8 @@ Var normal_kl(const Var& mean1, const Var& log_variance1, const Var& mean2, cons
          2;
 }
 
-// Bisection on Phi(z) = erfc(-z / sqrt(2)) / 2, in the lower tail for precision; 64 halvings of 40 are below rounding.
+// Bisection on Phi(z) = erfc(-z / sqrt(2)) / 2, in the lower tail for precision; after 64 halvings of an interval of
+// length 40 the error is below rounding.
 double normal_quantile(double share) {
   if (share > 0.5) return -normal_quantile(1 - share);
   double low = -40, high = 0;
@@ -52,7 +54,7 @@ Var discretized_gaussian_log_likelihood(const Tensor& x, const Var& means, const
   require_shape("discretized gaussian", "the log scale", log_scales.shape(), x.shape());
   const Var centred = Var(x) - means, inverse_scale = exp(-log_scales);
   const auto F = cdf == Cdf::tanh ? tanh_cdf : normal_cdf;
-  // The bin of a value reaches half a step of 2/255 to each side; the lowest begins at -inf, the highest ends at inf.
+  // A value's bin extends 1/255 to each side; the lowest bin starts at -inf, the highest ends at inf.
   const Var not_lowest = indicator(x, [](real v) { return v >= real(-0.999); });
   const Var highest = indicator(x, [](real v) { return v > real(0.999); });
   const Var above = F((centred + 1.0 / 255) * inverse_scale), below = F((centred - 1.0 / 255) * inverse_scale);

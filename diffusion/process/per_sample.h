@@ -6,11 +6,11 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// One step of a chain per sample: positions 0 .. T-1 in the chain at hand, 0 the least noisy.
+/// One time step per sample: positions 0 .. T-1 in the current (perhaps respaced) chain, 0 the least noisy.
 using Timesteps = std::span<const Index>;
 
-/// f(level_i) for every sample i, as a constant of shape [N,1,..,1] with `rank` axes that broadcasts over a batch; a
-/// level is a step of the chain or a real number (sigma, u). Computed in double; the cast to `real` comes last.
+/// f(level_i) for every sample i, as a constant of shape [N,1,..,1] with `rank` axes that broadcasts over a batch. A
+/// level is a time step or a real number (sigma, u). Computed in double, then cast to `real`.
 template <class Level, class F>
 Var per_level(std::span<const Level> levels, int rank, F f) {
   std::vector<Index> extents(static_cast<std::size_t>(rank), 1);
@@ -28,7 +28,7 @@ Var per_sample(std::span<const double> levels, int rank, F f) {
   return per_level(levels, rank, f);
 }
 
-/// The entries of a table at the samples' steps, e.g. `extract(schedule.betas, t, x.rank())`.
+/// The table's entries at the samples' time steps, e.g. `extract(schedule.betas, t, x.rank())`.
 inline Var extract(const std::vector<double>& table, Timesteps t, int rank) {
   return per_sample(t, rank, [&](std::size_t k) { return table[k]; });
 }

@@ -7,8 +7,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// With a = sqrt(alpha_bar) and s = sqrt(1 - alpha_bar), so that x_t = a x_0 + s eps:
-// eps [Ho20]: x_0 = (x_t - s eps) / a.    v = a eps - s x_0 [Salimans22]: x_0 = a x_t - s v.
+// With a = sqrt(alpha_bar) and s = sqrt(1 - alpha_bar), x_t = a x_0 + s eps.
+// eps [Ho20]: x_0 = (x_t - s eps) / a. v = a eps - s x_0 [Salimans22]: x_0 = a x_t - s v.
 constexpr MeanKind means[] = {
     {"eps", "the noise in x_t [Ho20]", MeanType::eps,
      [](double) {
@@ -33,12 +33,14 @@ constexpr MeanKind means[] = {
      }},
 };
 
-// The posterior variance, exact for data that is a single point.                                      [Ho20] sec. 3.2
+// The posterior variance, exact for data that is a single point.
+// [Ho20] sec. 3.2
 VarianceTerms fixed_small(const NoiseSchedule& schedule, Timesteps t, int rank, const Var&) {
   return {extract(schedule.posterior_variance, t, rank), extract(schedule.posterior_log_variance_clipped, t, rank)};
 }
 
-// beta, exact for data that is N(0, 1); the small one of step 1 at t = 0, for a better decoder.        [Ho20] sec. 3.2
+// beta, exact for data that is N(0, 1). At t = 0 the posterior variance of time step 1, for a better decoder.
+// [Ho20] sec. 3.2
 VarianceTerms fixed_large(const NoiseSchedule& schedule, Timesteps t, int rank, const Var&) {
   const auto variance = [&](std::size_t k) {
     return k > 0 || schedule.steps() == 1 ? schedule.betas[k] : schedule.posterior_variance[1];
@@ -48,7 +50,8 @@ VarianceTerms fixed_large(const NoiseSchedule& schedule, Timesteps t, int rank, 
 
 VarianceTerms learned(const NoiseSchedule&, Timesteps, int, const Var& output) { return {exp(output), output}; }
 
-// log variance = f log(beta) + (1 - f) log(posterior variance),  f = (output + 1) / 2              [Nichol21] eq. 15
+// log variance = f log(beta) + (1 - f) log(posterior variance), f = (output + 1) / 2
+// [Nichol21] eq. 15
 VarianceTerms learned_range(const NoiseSchedule& schedule, Timesteps t, int rank, const Var& output) {
   const Var large = per_sample(t, rank, [&](std::size_t k) { return std::log(schedule.betas[k]); });
   const Var small = extract(schedule.posterior_log_variance_clipped, t, rank);

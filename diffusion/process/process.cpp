@@ -7,7 +7,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// `value` in the shape of x, to which it broadcasts.
+// Broadcasts `value` to the shape of x.
 Var spread(const Var& value, const Var& x) {
   return value.shape() == x.shape() ? value : value + Var(Tensor::zeros(x.shape()));
 }
@@ -25,7 +25,8 @@ Process::Process(NoiseSchedule schedule_, MeanType mean_type_, VarianceType vari
 Var Process::q_sample(const Var& x0, Timesteps t, const Var& noise) const {
   check("q_sample", x0, t);
   require_shape("q_sample", "the noise", noise.shape(), x0.shape());
-  // [Ho20] eq. 4: sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) noise
+  // sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) noise
+  // [Ho20] eq. 4
   const auto& alpha_bar = schedule.alphas_cumprod;
   return per_sample(t, x0.rank(), [&](std::size_t k) { return std::sqrt(alpha_bar[k]); }) * x0 +
          per_sample(t, x0.rank(), [&](std::size_t k) { return std::sqrt(1 - alpha_bar[k]); }) * noise;

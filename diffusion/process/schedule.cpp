@@ -11,9 +11,10 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-constexpr double largest_beta = 0.999;  // where alpha_bar runs into 0: keeps the last steps from being singular
+constexpr double largest_beta = 0.999;  // keeps the last time steps from being singular where alpha_bar reaches 0
 
-// beta_t = 1 - alpha_bar((t+1)/T) / alpha_bar(t/T)                                                 [Nichol21] sec. 3.2
+// beta_t = 1 - alpha_bar((t+1)/T) / alpha_bar(t/T)
+// [Nichol21] sec. 3.2
 template <class F>
 std::vector<double> from_alpha_bar(Index T, F alpha_bar) {
   std::vector<double> betas;
@@ -33,7 +34,9 @@ std::vector<double> equidistant(Index T, double first, double last) {
   return values;
 }
 
-// The ends of [Ho20] sec. 4, 1e-4 and 0.02 for 1000 steps, rescaled so that other T end at about the same alpha_bar.
+// The ends of the linear schedule, 1e-4 and 0.02 for T = 1000, rescaled so that other T end at about the same
+// alpha_bar.
+// [Ho20] sec. 4
 struct Ends {
   double first, last;
 };
@@ -52,7 +55,7 @@ std::vector<double> linear(Index T, const OptionValues&) {  // [Ho20] sec. 4, [N
   return equidistant(T, ends.first, ends.last);
 }
 
-// Square roots on a line: the betas stay small for longer.
+// sqrt(beta) is linear in t, so the betas stay small for longer.
 std::vector<double> quadratic(Index T, const OptionValues&) {
   const Ends ends = rescaled_ends("quadratic", T);
   std::vector<double> betas = equidistant(T, std::sqrt(ends.first), std::sqrt(ends.last));
@@ -60,13 +63,14 @@ std::vector<double> quadratic(Index T, const OptionValues&) {
   return betas;
 }
 
-// The same beta at every step, the mean of the linear schedule's, so that it ends at about the same alpha_bar.
+// The same beta at every time step, the mean of the linear schedule's, so that alpha_bar ends at about the same value.
 std::vector<double> constant(Index T, const OptionValues&) {
   const Ends ends = rescaled_ends("constant", T);
   return std::vector<double>(static_cast<std::size_t>(T), (ends.first + ends.last) / 2);
 }
 
-// Betas along the logistic function from -6 to 6.                                                              [Xu22]
+// Betas along the logistic function from -6 to 6.
+// [Xu22]
 std::vector<double> sigmoid_beta(Index T, const OptionValues&) {
   const Ends ends = rescaled_ends("sigmoid_beta", T);
   std::vector<double> betas = equidistant(T, -6, 6);
@@ -74,7 +78,8 @@ std::vector<double> sigmoid_beta(Index T, const OptionValues&) {
   return betas;
 }
 
-// ln(snr) on a line, alpha_bar = snr / (1 + snr).                                                         [Kingma21]
+// ln(snr) is linear in t; alpha_bar = snr / (1 + snr).
+// [Kingma21]
 std::vector<double> log_snr(Index T, const OptionValues& values) {
   std::vector<double> betas;
   double previous = 1;
@@ -86,14 +91,16 @@ std::vector<double> log_snr(Index T, const OptionValues& values) {
   return betas;
 }
 
-// The square of a line in sqrt(beta), not rescaled with T. [Rombach22]
+// sqrt(beta) is linear in t, not rescaled with T.
+// [Rombach22]
 std::vector<double> scaled_linear(Index T, const OptionValues& values) {
   std::vector<double> betas = equidistant(T, std::sqrt(values.at("beta_start")), std::sqrt(values.at("beta_end")));
   for (double& beta : betas) beta *= beta;
   return betas;
 }
 
-// alpha_bar(u) = cos^2((u + 0.008) / 1.008 * pi / 2)                                                 [Nichol21] eq. 17
+// alpha_bar(u) = cos^2((u + 0.008) / 1.008 * pi / 2)
+// [Nichol21] eq. 17
 std::vector<double> cosine(Index T, const OptionValues&) {
   return from_alpha_bar(T, [](double u) {
     const double c = std::cos((u + 0.008) / 1.008 * std::numbers::pi / 2);
@@ -101,7 +108,8 @@ std::vector<double> cosine(Index T, const OptionValues&) {
   });
 }
 
-// alpha_bar(u): a stretch [start, end] of the falling logistic function, scaled to go from 1 to 0.            [Chen23]
+// alpha_bar(u): the interval [start, end] of the falling logistic function, scaled to go from 1 to 0.
+// [Chen23]
 std::vector<double> sigmoid_alpha_bar(Index T, const OptionValues& values) {
   const double start = values.at("start"), end = values.at("end"), tau = values.at("tau");
   const auto logistic = [tau](double x) { return 1 / (1 + std::exp(-x / tau)); };
@@ -110,7 +118,7 @@ std::vector<double> sigmoid_alpha_bar(Index T, const OptionValues& values) {
   });
 }
 
-// All numbers between the commas; empty if anything else stands there.
+// Parses comma-separated numbers; empty if the text is anything else.
 std::vector<Index> comma_separated(const std::string& text) {
   std::vector<Index> numbers;
   std::stringstream in(text);
@@ -121,11 +129,11 @@ std::vector<Index> comma_separated(const std::string& text) {
   return text.empty() || text.back() == ',' ? std::vector<Index>{} : numbers;
 }
 
-// How many steps the stride leaves: 0, stride, 2 stride, ... below T.
+// The number of time steps 0, stride, 2 stride, ... below T.
 Index strided_count(Index T, Index stride) { return (T + stride - 1) / stride; }
 
 std::vector<Index> strided_steps(Index T, Index count) {
-  Index above = T, below = 0;  // the nearest counts that exist
+  Index above = T, below = 0;  // the nearest possible counts
   for (Index stride = 1; stride <= T; ++stride) {
     const Index exists = strided_count(T, stride);
     if (exists == count) {
@@ -206,7 +214,8 @@ NoiseSchedule make_schedule(const std::string& name, Index T, const OptionValues
   return NoiseSchedule(kind.betas(T, complete("schedule " + name, kind.options, given)));
 }
 
-// sqrt(alpha_bar) shifted and scaled: the last becomes 0, the first stays.                            [Lin23] Alg. 1
+// Shifts and scales sqrt(alpha_bar) so that the last becomes 0 and the first is unchanged.
+// [Lin23] Alg. 1
 NoiseSchedule with_zero_terminal_snr(const NoiseSchedule& schedule) {
   const auto root = [&](std::size_t t) { return std::sqrt(schedule.alphas_cumprod[t]); };
   const std::size_t T = schedule.betas.size();
@@ -242,7 +251,7 @@ std::vector<Index> spaced_steps(Index T, const std::string& sections) {
                        section + 1, " of ", T, " steps");
     }
     const double stride = count == 1 ? 0 : static_cast<double>(length - 1) / static_cast<double>(count - 1);
-    double position = 0;  // added up step by step: published chains depend on its rounding
+    double position = 0;  // accumulated, because published chains depend on its rounding
     for (Index i = 0; i < count; ++i, position += stride) {
       steps.push_back(begin + static_cast<Index>(std::nearbyint(position)));  // half to even
     }

@@ -20,8 +20,9 @@ class Uniform : public TimestepSampler {
   }
 };
 
-// One draw for the batch, spread evenly: u_i = (u_0 + i / N) mod 1. Each is uniform, together they cover all noise
-// levels, so that the batch's loss jumps less.                                                    [Kingma21] app. I.1
+// Stratified draws: u_i = (u_0 + i / N) mod 1 with one random u_0 per batch. Each u_i is uniform, and together they
+// cover all noise levels, so the loss of a batch varies less.
+// [Kingma21] app. I.1
 class Stratified : public TimestepSampler {
  public:
   Times draw(std::uint64_t seed, Index step, Index count) const override {
@@ -61,8 +62,8 @@ std::vector<double> LossSecondMoment::probabilities() const {
   return p;
 }
 
-// By the inverse of the distribution function: the step whose stretch of (0, 1) a uniform number falls in, and the
-// place in it. The weight is 1 / (T p_t).
+// Inverse transform sampling: a uniform number selects the time step whose interval it falls in, and the position in
+// that interval. The weight is 1 / (T p_t).
 Times LossSecondMoment::draw(std::uint64_t seed, Index step, Index count) const {
   const std::vector<double> p = probabilities();
   std::vector<double> ends(p.size());
@@ -89,7 +90,7 @@ void LossSecondMoment::observe(std::span<const double> u, std::span<const double
   }
 }
 
-// Losses come from `real` numbers, so that they are the same in the file. A place that isn't filled yet is -1.
+// Losses are `real` numbers, so the file holds them exactly. Empty history entries are -1.
 std::map<std::string, Tensor> LossSecondMoment::state() const {
   const auto T = static_cast<Index>(histories_.size()), K = static_cast<Index>(history_);
   Tensor losses = Tensor::full({T, K}, -1), counts = Tensor::uninitialized({T});

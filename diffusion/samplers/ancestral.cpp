@@ -2,8 +2,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// x_{t-1} ~ p(x_{t-1} | x_t) all the way down; the last step is its mean.                             [Ho20] Alg. 2
-// A classifier moves the mean by the variance times its gradient there.                         [Dhariwal21] Alg. 1
+// x_{t-1} ~ p(x_{t-1} | x_t) for all t; the last sampling step returns the mean. A classifier shifts the mean by the
+// variance times its gradient there.
+// [Ho20] Alg. 2, [Dhariwal21] Alg. 1
 Var sample_ancestral(const Sampling& sampling, Var x) {
   Index step = 0;
   for (Index t = sampling.process.schedule.steps() - 1; t >= 0; --t, ++step) {

@@ -6,7 +6,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// The classifier adds its gradient to the score, -eps / sqrt(1 - alpha_bar); what that makes of x_0.
+// Adds the classifier's gradient to the score, -eps / sqrt(1 - alpha_bar), and returns the resulting x_0.
 // [Dhariwal21] eq. 14, Alg. 2
 Var pushed(const Sampling& sampling, const Var& x0, const Var& x_t, std::span<const double> t, double alpha_bar) {
   if (!sampling.classifier || alpha_bar == 0) return x0;
@@ -71,7 +71,7 @@ double churn(Var& x, double sigma, Index i, std::span<const double> sigmas, cons
 
 AncestralSplit ancestral_split(double sigma, double next, double eta) {
   const double full = next * std::sqrt((sigma - next) * (sigma + next)) / sigma;
-  const double up = std::min(next, eta * full);  // more would leave `down` imaginary
+  const double up = std::min(next, eta * full);  // a larger value would make `down` imaginary
   return {std::sqrt((next - up) * (next + up)), up};
 }
 
@@ -83,7 +83,7 @@ std::vector<double> lagrange_basis(std::span<const double> nodes, std::size_t j)
   std::vector<double> polynomial{1};
   for (std::size_t k = 0; k < nodes.size(); ++k) {
     if (k == j) continue;
-    const double width = nodes[j] - nodes[k];  // times (x - nodes[k]) / width
+    const double width = nodes[j] - nodes[k];  // multiply by (x - nodes[k]) / width
     polynomial.push_back(0);
     for (std::size_t power = polynomial.size(); power-- > 0;) {
       polynomial[power] = ((power > 0 ? polynomial[power - 1] : 0) - nodes[k] * polynomial[power]) / width;

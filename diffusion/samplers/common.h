@@ -1,13 +1,13 @@
 #pragma once
 #include "diffusion/samplers/sampler.h"
 
-/// What samplers share.
+/// Functions shared by samplers.
 namespace reverie::inline REVERIE_PRECISION {
 
 // --- In the chain's form.
 
-/// p(x_{t-1} | x_t) at time step t of the chain for the whole batch, from one evaluation of the network; x_0 is clamped
-/// as the options say.
+/// p(x_{t-1} | x_t) at time step t for the whole batch, from one network evaluation; x_0 is clamped according to the
+/// options.
 PMeanVariance predict(const Sampling& sampling, const Var& x_t, Index t);
 
 /// The x_0 and the noise in x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps, after clamping and guidance.
@@ -21,20 +21,22 @@ X0AndEps predict_x0_and_eps(const Sampling& sampling, const Var& x_t, Index t);
 /// The denoiser that samplers in the sigma form evaluate, with guidance and clamping. Holds a reference to `sampling`.
 Denoiser sampling_denoiser(const Sampling& sampling);
 
-/// The step from sigma to `next` with the denoiser's output held constant: (next/sigma) x + (1 - next/sigma) D. This is
-/// Euler's step along `slope`, and the exact solution for constant D that exponential integrators build on
-/// ([Lu22] eq. 8 with h = ln(sigma/next), next/sigma = e^-h).
+/// The Euler step from sigma to `next`, with the denoiser's output held constant: (next/sigma) x + (1 - next/sigma) D.
+/// Exact for constant D; exponential integrators build on it, with h = ln(sigma/next) and next/sigma = e^-h.
+/// [Lu22] eq. 8
 Var step(const Var& x, const Var& denoised, double sigma, double next);
 
-/// dx/dsigma = (x - D(x; sigma)) / sigma. [Karras22] eq. 1
+/// dx/dsigma = (x - D(x; sigma)) / sigma
+/// [Karras22] eq. 1
 Var slope(const Var& x, const Var& denoised, double sigma);
 
-/// Adds noise before sampling step i of n: raises x from sigma to the level that is returned. [Karras22] Alg. 2
+/// Adds noise before sampling step i of n: raises x from sigma to the returned noise level.
+/// [Karras22] Alg. 2
 double churn(Var& x, double sigma, Index i, std::span<const double> sigmas, const SamplerOptions& options,
              const NoiseSource& noise);
 
-/// A sampling step from sigma to `next` as a deterministic one to `down`, then noise `up`: down^2 + up^2 = next^2.
-/// eta = 1 is the reverse SDE, [Song21] eq. 16 in the sigma form.
+/// Splits a sampling step from sigma to `next` into a deterministic step to `down` and noise of standard deviation
+/// `up`: down^2 + up^2 = next^2. eta = 1 is the reverse SDE, [Song21] eq. 16 in the sigma form.
 struct AncestralSplit {
   double down, up;
 };
@@ -43,7 +45,7 @@ AncestralSplit ancestral_split(double sigma, double next, double eta);
 /// x + scale * noise(i); draws no noise if scale = 0.
 Var add_noise(const Var& x, double scale, const NoiseSource& noise, Index i);
 
-/// Coefficients, that of x^0 first, of the polynomial that is 1 at nodes[j] and 0 at the others.
+/// Coefficients, lowest order first, of the polynomial that is 1 at nodes[j] and 0 at the other nodes.
 std::vector<double> lagrange_basis(std::span<const double> nodes, std::size_t j);
 
 }  // namespace reverie::inline REVERIE_PRECISION

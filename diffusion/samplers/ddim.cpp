@@ -5,8 +5,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// x_{t-1} = sqrt(ab_prev) x_0 + sqrt(1 - ab_prev - sigma^2) eps + sigma noise                    [Song21] eqs. 12, 16
-// with x_0 as predicted (and clipped), and the eps that belongs to it; a learned variance is not used.
+// x_{t-1} = sqrt(ab_prev) x_0 + sqrt(1 - ab_prev - sigma^2) eps + sigma noise, where x_0 is predicted (and clipped) and
+// eps corresponds to it; a learned variance is not used.
+// [Song21] eqs. 12, 16
 Var sample_ddim(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   Index step = 0;
@@ -27,8 +28,9 @@ Var sample_ddim(const Sampling& sampling, Var x) {
   return x;
 }
 
-// The same step upwards, x_{k+1} = sqrt(ab[k+1]) x_0 + sqrt(1 - ab[k+1]) eps: what DDIM with ever smaller steps comes
-// back from.                                                                                    [Song21] sec. 4.3
+// The same sampling step in reverse, x_{k+1} = sqrt(ab[k+1]) x_0 + sqrt(1 - ab[k+1]) eps; DDIM inverts it exactly in
+// the limit of small sampling steps.
+// [Song21] sec. 4.3
 Var ddim_reverse(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   for (Index k = 0; k + 1 < schedule.steps(); ++k) {

@@ -4,8 +4,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// Second order: the whole step along the slope at its middle (in log sigma), which an Euler step reaches. 2n - 1
-// evaluations for n steps.                                                          [Lu22a] Alg. 1, [Karras22] sec. 3
+// Second order: takes the whole sampling step along the slope at its midpoint (in log sigma), which an Euler step
+// reaches. 2n - 1 evaluations for n sampling steps.
+// [Lu22a] Alg. 1, [Karras22] sec. 3
 Var sample_dpm2(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
                    const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

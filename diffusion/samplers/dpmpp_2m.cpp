@@ -4,8 +4,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// DPM-Solver++(2M), second order with one evaluation a step: the denoiser's answer at the middle of the step (in
-// h = ln(sigma/next)) is extrapolated from the last two.                                              [Lu22] Alg. 2
+// DPM-Solver++(2M), second order with one evaluation per sampling step: extrapolates the denoiser's output at the
+// midpoint (in h = ln(sigma/next)) from the last two.
+// [Lu22] Alg. 2
 Var sample_dpmpp_2m(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions&,
                        const NoiseSource&, const Observer& observe) {
   Var before;

@@ -4,9 +4,10 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// DPM-Solver++(2M) for the SDE: x is e^-a x + (1 - e^-a) D for constant D, with a = (1 + eta) h; the change of D since
-// the step before comes in with the weight q, then the noise of the step. q is the exact integral for linear D (heun)
-// or that at the step's middle (midpoint).                                                      [Lu22] Alg. 2, app. A
+// DPM-Solver++(2M) for the SDE. For constant D the mean is e^-a x + (1 - e^-a) D with a = (1 + eta) h; the change of D
+// since the previous sampling step is added with the weight q, then the noise. q comes from the exact integral for
+// linear D (heun), or from the value of D at the midpoint (midpoint).
+// [Lu22] Alg. 2, app. A
 Var sample_dpmpp_2m_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                            const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
   Var before;

@@ -4,8 +4,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// DPM-Solver++(2S), second order with one step: the denoiser's answer at the middle in log sigma stands for the whole
-// step.                                              [Lu22] Alg. 1, r = 1/2. Noise as in the ancestral Euler sampler.
+// DPM-Solver++(2S), second order, single-step: uses the denoiser's output at the midpoint (in log sigma) for the whole
+// sampling step. Noise as in the ancestral Euler sampler.
+// [Lu22] Alg. 1, r = 1/2
 Var sample_dpmpp_2s_ancestral(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                                  const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

@@ -4,9 +4,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// DPM-Solver++(2S) for the SDE: an ancestral step to the middle in log sigma, whose answer then makes the whole
-// ancestral step. Requests for noise: 2i in the middle, 2i + 1 at the end of step i.                       [Lu22] Alg.
-// 1, app. A
+// DPM-Solver++(2S) for the SDE: an ancestral step to the midpoint (in log sigma), then the whole ancestral step with
+// the denoiser's output there. Noise draws of sampling step i: 2i at the midpoint, 2i + 1 at the end.
+// [Lu22] Alg. 1, app. A
 Var sample_dpmpp_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                         const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

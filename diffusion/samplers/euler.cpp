@@ -2,7 +2,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// First order: along the slope at the start of each step. One evaluation a step.                [Karras22] sec. 3, 4
+// First order: follows the slope at the start of each sampling step. One evaluation per sampling step.
+// [Karras22] sec. 3, 4
 Var sample_euler(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
                     const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

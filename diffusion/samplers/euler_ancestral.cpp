@@ -2,8 +2,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// Euler to below the next noise level, and up to it with fresh noise. With eta = 1 this is ancestral sampling with the
-// small fixed variance in the sigma form, with eta = 0 it is Euler.                              [Song21] eqs. 12, 16
+// An Euler step to below the next noise level, then fresh noise up to it. With eta = 1 this is ancestral sampling with
+// the fixed_small variance in the sigma form; with eta = 0 it is Euler.
+// [Song21] eqs. 12, 16
 Var sample_euler_ancestral(const Denoiser& denoise, Var x, std::span<const double> sigmas,
                               const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

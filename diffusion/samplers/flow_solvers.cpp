@@ -28,8 +28,9 @@ Velocity denoiser_velocity(Denoiser denoise) {
 
 namespace {
 
-// Along the straight line x_u = x / (1 + sigma), u = sigma / (1 + sigma), with the denoiser as a velocity. The step to
-// u = 0, where that velocity is 0/0, is Euler's and ends at the denoiser's answer.                 [Lipman23], [Liu23]
+// Integrates along the straight line x_u = x / (1 + sigma), u = sigma / (1 + sigma), with the denoiser as a velocity.
+// The sampling step to u = 0, where that velocity is 0/0, is an Euler step and returns the denoiser's output.
+// [Lipman23], [Liu23]
 Var sample_flow(Var (*solve)(const Velocity&, Var, std::span<const double>), const Denoiser& denoise, Var x,
                    std::span<const double> sigmas, const Observer& observe) {
   std::vector<double> u;
@@ -48,13 +49,13 @@ Var sample_flow(Var (*solve)(const Velocity&, Var, std::span<const double>), con
 
 }  // namespace
 
-// First order. Nothing but Euler's steps in sigma, or DDIM's, between the same noise levels.
+// First order. Equal to Euler in sigma, and to DDIM, between the same noise levels.
 Var sample_flow_euler(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions&,
                          const NoiseSource&, const Observer& observe) {
   return sample_flow(flow_euler, denoise, std::move(x), sigmas, observe);
 }
 
-// Second order, two evaluations a step.
+// Second order, two evaluations per sampling step.
 Var sample_flow_heun(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions&,
                         const NoiseSource&, const Observer& observe) {
   return sample_flow(flow_heun, denoise, std::move(x), sigmas, observe);

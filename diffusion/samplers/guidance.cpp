@@ -59,7 +59,7 @@ Tensor dynamic_threshold(const Tensor& x0, double share) {
     std::vector<double> sizes;
     for (const real value : sample) sizes.push_back(std::abs(static_cast<double>(value)));
     std::sort(sizes.begin(), sizes.end());
-    const double place = share * static_cast<double>(sizes.size() - 1);  // the quantile, linear between two values
+    const double place = share * static_cast<double>(sizes.size() - 1);  // quantile, interpolated linearly
     const auto below = static_cast<std::size_t>(place), above = std::min(below + 1, sizes.size() - 1);
     const double s = std::max(1.0, std::lerp(sizes[below], sizes[above], place - static_cast<double>(below)));
     for (real& value : sample) value = static_cast<real>(std::clamp(static_cast<double>(value), -s, s) / s);

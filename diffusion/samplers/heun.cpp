@@ -2,8 +2,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// Second order: the mean of the slopes at both ends of each step; 2n - 1 evaluations for n steps, as the step into 0
-// has no slope at its end. Deterministic without churn [Karras22] Alg. 1, with it EDM's stochastic sampler, Alg. 2.
+// Second order: averages the slopes at both ends of each sampling step. 2n - 1 evaluations for n sampling steps,
+// because the one to 0 has no slope at its end. Without churn it is deterministic, [Karras22] Alg. 1; with churn it is
+// EDM's stochastic sampler, Alg. 2.
 Var sample_heun(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
                    const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

@@ -5,11 +5,12 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-// Linear multistep (Adams-Bashforth on uneven steps): the exact integral over the step of the polynomial through the
-// last slopes. One evaluation a step.                                                            [Hairer93] sec. III.5
+// Linear multistep (Adams-Bashforth with variable step sizes): integrates the polynomial through the last slopes
+// exactly over the sampling step. One evaluation per sampling step.
+// [Hairer93] sec. III.5
 Var sample_lms(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
                   const NoiseSource&, const Observer& observe) {
-  std::vector<Var> slopes;    // the latest first
+  std::vector<Var> slopes;    // newest first
   std::vector<double> nodes;  // their sigmas
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], h = sigmas[i + 1] - sigma;
@@ -20,7 +21,7 @@ Var sample_lms(const Denoiser& denoise, Var x, std::span<const double> sigmas, c
     slopes.resize(known);
     nodes.resize(known);
 
-    std::vector<double> from_here;  // the integral runs from 0 to h there
+    std::vector<double> from_here;  // nodes relative to sigma: the integral is from 0 to h
     for (const double node : nodes) from_here.push_back(node - sigma);
     Var next = x;
     for (Index j = 0; j < known; ++j) {

@@ -5,11 +5,12 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// An error of eps is an error of what is transferred sqrt(ab_to / ab) times as large. Beyond this ratio (at the end of
-// a cosine chain, or where nothing of the data is left) the step is DDIM's, by an x_0 that clamping keeps in bounds.
+// The transfer multiplies an error of eps by about sqrt(ab_to / ab). Above this ratio (at the end of a cosine chain, or
+// where nothing of the data is left) the sampler takes a DDIM step instead, whose x_0 can be clamped.
 constexpr double largest_growth = 400;
 
-// The transfer, exact where the noise is: from alpha_bar ab to ab_to with the noise eps in x. [Liu22] eq. 11
+// The transfer from alpha_bar ab to ab_to with the noise eps in x; exact if eps is.
+// [Liu22] eq. 11
 Var transfer(const Var& x, const Var& eps, double ab, double ab_to) {
   const Var x0 = (x - std::sqrt(1 - ab) * eps) / std::sqrt(ab);
   return std::sqrt(ab_to) * x0 + std::sqrt(1 - ab_to) * eps;
@@ -17,17 +18,18 @@ Var transfer(const Var& x, const Var& eps, double ab, double ab_to) {
 
 }  // namespace
 
-// PLMS: DDIM's step, its eps extrapolated from the last four by the weights of Adams and Bashforth; fewer at the start,
-// and an improved Euler step first. One evaluation a step, two in the first.                     [Liu22] eq. 12, Alg. 2
+// PLMS, pseudo linear multistep: a DDIM step with eps extrapolated from the last four by Adams-Bashforth weights (fewer
+// at the start, after an improved Euler step). One evaluation per sampling step, two in the first.
+// [Liu22] eq. 12, Alg. 2
 Var sample_pndm(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
-  std::vector<Var> eps;  // the latest first
+  std::vector<Var> eps;  // newest first
   Index step = 0;
   for (Index t = schedule.steps() - 1; t >= 0; --t, ++step) {
     const double ab = schedule.alphas_cumprod[t];
     const double ab_prev = schedule.alphas_cumprod_prev[t];
     const X0AndEps here = predict_x0_and_eps(sampling, x, t);
-    if (t == 0) {  // of another length than the others, to where the data is
+    if (t == 0) {  // the last sampling step, to the data, has another length
       x = here.x0;
     } else if (ab_prev > largest_growth * ab) {
       x = std::sqrt(ab_prev) * here.x0 + std::sqrt(1 - ab_prev) * here.eps;

@@ -13,8 +13,8 @@ std::vector<double> along(Index n, F f) {
   return values;
 }
 
-// Equidistant in sigma^(1/rho): rho = 7 spends most steps near the data.                                [Karras22] eq.
-// 5
+// Equidistant in sigma^(1/rho); rho = 7 puts most sampling steps near the data.
+// [Karras22] eq. 5
 std::vector<double> karras(Index n, const OptionValues& values) {
   const double rho = values.at("rho");
   const double first = std::pow(values.at("sigma_max"), 1 / rho), last = std::pow(values.at("sigma_min"), 1 / rho);
@@ -28,14 +28,15 @@ std::vector<double> polyexponential(Index n, const OptionValues& values) {
   return along(n, [=](double r) { return std::exp(std::pow(1 - r, rho) * range + last); });
 }
 
-// Equidistant in ln sigma, which is the above with rho = 1.
+// Equidistant in ln sigma: polyexponential with rho = 1.
 std::vector<double> exponential(Index n, const OptionValues& values) {
   OptionValues straight = values;
   straight["rho"] = 1;
   return polyexponential(n, straight);
 }
 
-// The variance-preserving SDE at equidistant times from 1 to eps_s.                                 [Karras22] table 1
+// The variance-preserving SDE at equidistant times from 1 to eps_s.
+// [Karras22] table 1
 std::vector<double> vp(Index n, const OptionValues& values) {
   const double beta_d = values.at("beta_d"), beta_min = values.at("beta_min"), eps_s = values.at("eps_s");
   return along(n, [=](double r) {
@@ -44,7 +45,8 @@ std::vector<double> vp(Index n, const OptionValues& values) {
   });
 }
 
-// Equidistant in the flow's u = sigma / (1 + sigma), the closing 0 included.                                 [Liu23]
+// Equidistant in the flow's u = sigma / (1 + sigma), including the final 0.
+// [Liu23]
 std::vector<double> flow(Index n, const OptionValues& values) {
   const double sigma_max = values.at("sigma_max"), first = sigma_max / (1 + sigma_max);
   std::vector<double> sigmas;

@@ -7,20 +7,20 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A line of the table of sigma grids: the noise levels that a sampler in the sigma form (x = x_0 + sigma n) visits.
+/// A row of the table of sigma grids: the noise levels that a sampler in the sigma form (x = x_0 + sigma n) visits.
 struct SigmaGrid {
   const char* name;
   const char* summary;
   std::vector<OptionInfo> options;
-  /// n >= 1 positive values, descending, without the closing 0; `values` has every one of `options`.
+  /// n >= 1 positive values, descending, without the final 0; `values` has every one of `options`.
   std::vector<double> (*sigmas)(Index n, const OptionValues& values);
 };
 
 std::span<const SigmaGrid> sigma_grids();
 
-/// The grid called `name` with n steps: n + 1 values, descending, the last 0. Options that are not given take the
-/// table's values. Throws UsageError for an unknown name or option, for n < 1, and for values that don't give a
-/// grid that descends.
+/// Builds the grid called `name` for n sampling steps: n + 1 values, descending, the last 0. Missing options take the
+/// table's defaults. Throws UsageError for an unknown name or option, for n < 1, and for values that don't give a
+/// descending grid.
 std::vector<double> make_sigmas(const std::string& name, Index n, const OptionValues& given = {});
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -8,7 +8,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Parameters, by name, and where their values go.
+// Options by name, with the members that hold their values.
 constexpr OptionInfo eta_0{"eta", 0, "0 is deterministic, 1 as noisy as the reverse SDE"};
 constexpr OptionInfo eta_1{"eta", 1, eta_0.meaning};
 constexpr OptionInfo s_churn{"s_churn", 0, "noise put in before each step, over all steps"};
@@ -18,7 +18,7 @@ constexpr OptionInfo s_noise{"s_noise", 1, "factor on all noise put in"};
 constexpr OptionInfo order_2{"order", 2, "of a multistep method"};
 constexpr OptionInfo order_4{"order", 4, order_2.meaning};
 
-// [Karras22] table 5 has 40 for ImageNet; with fewer steps than a hundred the limit in `churn` decides.
+// [Karras22] table 5 uses 40 for ImageNet; below a hundred sampling steps the limit in `churn` applies.
 constexpr OptionInfo edm_s_churn{"s_churn", 40, s_churn.meaning};
 constexpr OptionInfo edm_s_tmin{"s_tmin", 0.05, s_tmin.meaning};
 constexpr OptionInfo edm_s_tmax{"s_tmax", 50, s_tmax.meaning};
@@ -145,7 +145,7 @@ Tensor Sampler::sample(const Sampling& sampling, const Tensor& x_T) const {
   if (chain) return chain(sampling, x_T).value();
   const std::vector<double> sigmas =
       sampling.sigmas.empty() ? chain_grid_sigmas(sampling.process.schedule) : sampling.sigmas;
-  const Var x = std::sqrt(1 + sigmas[0] * sigmas[0]) * Var(x_T);  // x_0 + sigma n, as x_T is in the chain's form
+  const Var x = std::sqrt(1 + sigmas[0] * sigmas[0]) * Var(x_T);  // to x_0 + sigma n; x_T is in the chain's form
   return sigma(sampling_denoiser(sampling), x, sigmas, sampling.options, sampling.noise, sampling.observe).value();
 }
 

@@ -33,7 +33,7 @@ inline OptionValues complete(const std::string& what, std::span<const OptionInfo
   return values;
 }
 
-/// All options that the lines of a table have, once each, in the table's order.
+/// All options of the rows of a table, without repeats, in table order.
 template <class Line>
 std::vector<OptionInfo> all_options(std::span<const Line> table) {
   std::vector<OptionInfo> all;
@@ -46,7 +46,7 @@ std::vector<OptionInfo> all_options(std::span<const Line> table) {
   return all;
 }
 
-/// The options of a table's lines with their defaults, for configurations: "sigmoid: start = -3, end = 3; ...".
+/// The options of a table's rows with their defaults, for configurations: "sigmoid: start = -3, end = 3; ...".
 template <class Line>
 std::string options_in(std::span<const Line> table) {
   std::string all;
@@ -62,7 +62,7 @@ std::string options_in(std::span<const Line> table) {
 inline void require_option(bool holds, const char* key, const std::string& what) {
   if (!holds) throw UsageError("config: `", key, "` ", what);
 }
-/// Throws UsageError unless least <= value <= most; a bound keeps a typing error from filling the memory.
+/// Throws UsageError unless least <= value <= most; the bound keeps a typo from exhausting the memory.
 inline void require_range(const char* key, Index value, Index least, Index most) {
   require_option(value >= least && value <= most, key, concat("is ", value, "; it must be from ", least, " to ", most));
 }

@@ -7,7 +7,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The names of a table's lines, "linear, cosine, ...".
+/// The names of a table's rows, "linear, cosine, ...".
 template <class Line>
 std::string names_in(std::span<const Line> table) {
   std::string names;
@@ -15,8 +15,9 @@ std::string names_in(std::span<const Line> table) {
   return names;
 }
 
-/// The line called `name` in a table of lines with a member `name`. Schedules, predictions, losses and samplers are
-/// such tables; the program, its help and the tests iterate them. Throws UsageError, listing all, for another name.
+/// Looks up the row called `name` in a table whose rows have a member `name`; throws UsageError listing the valid
+/// names. Schedules, predictions, losses and samplers are such tables; the program, its help and the tests iterate over
+/// them.
 template <class Line>
 const Line& find_line(const char* what, std::span<const Line> table, std::string_view name) {
   for (const Line& line : table) {

@@ -31,7 +31,7 @@ Values values_of(const Dataset& data) {
   return {static_cast<double>(*low), static_cast<double>(*high), std::sqrt(std::max(squares / n - mean * mean, 0.0))};
 }
 
-// A share as "26%", or "1.3%" where it is small.
+// Formats a fraction as "26%", or "1.3%" if it is small.
 std::string percent(double share) {
   return concat(std::setprecision(share < 0.0995 ? 2 : 3), share < 0.0995 ? 100 * share : std::round(100 * share), "%");
 }
@@ -51,7 +51,8 @@ void averages(const TrainOptions& train, Warnings& warnings) {
   }
 }
 
-// Sampling starts from pure noise; the noise levels of training have to end there.                  [Lin23] sec. 3.1
+// Sampling starts from pure noise, so the noise levels of training must reach it.
+// [Lin23] sec. 3.1
 void end_of_noise(const Config& config, Warnings& warnings) {
   const double left = 1 / std::hypot(1, make_formulation(config.diffusion)->sigma_range().max);
   if (left > 0.05) {
@@ -62,7 +63,7 @@ void end_of_noise(const Config& config, Warnings& warnings) {
   }
   const std::string& name = config.diffusion.formulation;
   if ((name != "chain" && name != "continuous") || mean_type(config.diffusion.prediction) != MeanType::eps) return;
-  constexpr double long_run = 2e6;  // samples after which the network's mean is good enough
+  constexpr double long_run = 2e6;  // samples after which the network predicts means well enough
   const double seen = static_cast<double>(config.train.steps) * static_cast<double>(config.train.batch_size);
   if (left < 1e-3 && seen < long_run) {
     warnings.push_back(concat("with eps, an error of the network at the last step is an error ", std::setprecision(2),

@@ -7,9 +7,9 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Warns about settings that you will probably regret, though they can be trained: one sentence each, on what is wrong
-/// and what would help. Reads a thousand samples of the data. Call it after `check_config`, which throws for settings
-/// that can't be.
+/// Warns about settings that are valid but that you will probably regret: one sentence each, on what is wrong and what
+/// would help. Reads up to a thousand samples of the data. Call it after `check_config`, which throws for invalid
+/// settings.
 std::vector<std::string> lint(const Config& config, const Dataset& train);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -5,13 +5,13 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// The options as the trainer completed them.
+// The options as completed by the trainer.
 Config completed(Config config, const Trainer& trainer) {
   config.train = trainer.options();
   return config;
 }
 
-// Only these keys may differ from the configuration that a run began with.
+// Throws unless the configurations agree in all but these keys.
 void require_same(const Config& now, const Config& then, const std::string& origin) {
   static const std::set<std::string> free = {"data.validation",        "train.steps",
                                              "train.log_every",        "train.validate_every",

@@ -8,7 +8,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// The entries of samples [first, last), from a list with one entry per sample or none at all.
+// The entries of samples [first, last) from a list with one entry per sample, or empty for an empty list.
 template <class T>
 std::span<const T> part(const std::vector<T>& list, Index first, Index last) {
   if (list.empty()) return {};
@@ -19,7 +19,7 @@ std::span<const T> part(const std::vector<T>& list, Index first, Index last) {
 
 StepReport Trainer::step() {
   const Batch batch = draw_batch();
-  std::vector<double> losses(static_cast<std::size_t>(batch.size()));  // of each sample
+  std::vector<double> losses(static_cast<std::size_t>(batch.size()));  // per sample
   const kernels::WithKernels scope(model_.kernels());
   gradient_.compute(batch.size(), [&](Tape& tape, Index first, Index last) {
     return shard_loss(tape, batch, first, last, std::span(losses).subspan(static_cast<std::size_t>(first)));
@@ -38,8 +38,8 @@ StepReport Trainer::step() {
   return {steps_done_, loss, norm, rate, quartiles};
 }
 
-// x0, times and the key of the noise of the next step: functions of the seed, the step and what the timestep sampler
-// has learned.
+// Draws x0, times and the noise key of the next training step: functions of the seed, the training step and the state
+// of the timestep sampler.
 Trainer::Batch Trainer::draw_batch() const {
   const auto seed = static_cast<std::uint64_t>(options_.seed);
   const auto step = static_cast<std::uint64_t>(steps_done_);
@@ -50,7 +50,7 @@ Trainer::Batch Trainer::draw_batch() const {
               .labels = {}};
   if (!model_.conditional()) return batch;
   batch.labels = std::move(drawn.labels);
-  for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] alg. 1: now and then the class is withheld
+  for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] Alg. 1: sometimes drops the class
     const RandomKey key{
         .seed = seed, .stream = Stream::label_drop, .step = step, .sample = static_cast<std::uint32_t>(i)};
     if (uniform(key) < options_.label_dropout) batch.labels[i] = model_.null_class();
@@ -58,7 +58,7 @@ Trainer::Batch Trainer::draw_batch() const {
   return batch;
 }
 
-// The losses of samples [first, last) of a batch, [last - first]; recorded where there is a tape.
+// The losses of samples [first, last) of a batch, [last - first]; recorded if there is a tape.
 Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const {
   const auto data = [&](const Tensor& x) { return tape ? tape->constant(x) : Var(x); };
   const Tensor x0 = batch.x0.rows(first, last), noise = normal_rows(batch.noise, x0.shape(), first);
@@ -68,7 +68,8 @@ Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index las
   return model_.formulation().losses(network, data(x0), data(noise), part(batch.times.u, first, last));
 }
 
-// What samples [first, last) add to the batch's loss, recorded; `each` gets the loss of every one, without its weight.
+// The contribution of samples [first, last) to the batch's loss, recorded; `each` receives each sample's unweighted
+// loss.
 Var Trainer::shard_loss(Tape& tape, const Batch& batch, Index first, Index last, std::span<double> each) const {
   const Var losses = shard_losses(&tape, batch, first, last, training_mode(first));
   std::copy(losses.value().values().begin(), losses.value().values().end(), each.begin());
@@ -91,7 +92,7 @@ RecordedLoss Trainer::first_shard() const {
   };
 }
 
-// Goes through the step again, shard by shard, on a tape that looks at every number.
+// Repeats the training step, shard by shard, on a tape that checks every number.
 void Trainer::explain_not_finite(const Batch& batch, double loss) {
   const std::string where = concat("training: step ", steps_done_ + 1, ": ");
   std::string parameter;
@@ -152,7 +153,7 @@ double Trainer::validation_loss(const Dataset& held_out) {
   const RandomKey key{.seed = 0, .stream = Stream::validation};
   std::vector<Index> indices;
   Batch batch;
-  for (const Index i : permutation(key, count)) {  // no trend of the data with u
+  for (const Index i : permutation(key, count)) {  // avoids a correlation of data and u
     indices.push_back(std::ssize(indices));
     batch.times.u.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(count));  // spread evenly
   }
@@ -178,7 +179,7 @@ void Trainer::with_sampling_weights(const std::function<void(const DiffusionMode
 
 TrainingState Trainer::state() const {
   const ParameterStore& parameters = model_.network().parameters;
-  for (const Parameter& p : parameters.all()) {  // so that the last good checkpoint stays
+  for (const Parameter& p : parameters.all()) {  // keeps the last good checkpoint
     if (!std::all_of(p.value.values().begin(), p.value.values().end(), [](real v) { return std::isfinite(v); })) {
       throw Error("training: after step ", steps_done_, " the parameter ", p.name,
                   " is not finite; a smaller learning rate or clip_norm may help");

@@ -16,53 +16,54 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// The losses of samples by noise level: sum and count in each quarter of the training distribution, from the least
-/// noisy. A loss that stays high in one quarter says more than the mean.
+/// noisy. Shows at which noise levels the loss is high, which the mean hides.
 struct QuartileLosses {
   std::array<double, 4> sum{};
   std::array<Index, 4> count{};
-  /// `u` in (0, 1), as in Times.
+  /// Adds a sample; `u` in (0, 1), as in Times.
   void add(double u, double loss);
   QuartileLosses& operator+=(const QuartileLosses& other);
-  /// None if no sample fell into the quarter.
+  /// The mean loss of a quarter; nullopt if it has no samples.
   std::optional<double> mean(std::size_t quarter) const;
 };
 
 /// The result of a training step.
 struct StepReport {
-  Index step;            ///< steps done, including this one
+  Index step;            ///< training steps done, including this one
   double loss;           ///< mean over the batch (with the importance weights of the timestep sampler)
   double gradient_norm;  ///< before clipping
   double learning_rate;
   QuartileLosses quartiles;  ///< without importance weights
 };
 
-/// The options with defaults that depend on the data filled in: the shard size for samples of this shape, the length of
-/// the learning-rate schedule.
+/// Fills in options whose defaults depend on the data: the shard size for samples of this shape, and the length of the
+/// learning-rate schedule.
 TrainOptions complete(TrainOptions options, const Shape& sample);
 
-/// Trains a diffusion model. Everything that a training step does is a function of the model, the options, the data and
-/// the step's number; logging, previews and files are the caller's.
+/// Trains a diffusion model. A training step is a function of the model, the options, the data and its number; logging,
+/// previews and files are left to the caller.
 class Trainer {
  public:
-  /// A new run, which owns the model. `data` must outlive the trainer. Throws UsageError for options that don't fit the
-  /// model or the data.
+  /// Starts a new run, which owns the model. `data` must outlive the trainer. Throws UsageError for options that don't
+  /// suit the model or the data.
   Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& options);
 
-  /// One update. Throws Error, and leaves the weights unchanged, if the loss or a gradient is not finite; the message
-  /// names the step, and the operation and the parameter where that showed first.
+  /// Performs one training step. If the loss or a gradient is not finite, throws Error and leaves the weights
+  /// unchanged; the message names the training step, and the operation and the parameter where it appeared first.
   StepReport step();
   Index steps_done() const { return steps_done_; }
-  /// Records the loss of the next step's first shard, as `step` does: to explain it, and to time it. A scope with the
-  /// model's kernels is the caller's.
+  /// Records the loss of the first shard of the next training step, as `step` does, so that it can be explained or
+  /// timed. The caller must activate the model's kernels.
   RecordedLoss first_shard() const;
 
-  /// The loss on the first `validation_count` samples of a held-out set, each at a noise level and with noise that are
-  /// the same every time, with the sampling weights. It falls smoothly, unlike the training loss, which jumps with t.
+  /// The loss on the first `validation_count` samples of a held-out set, with the sampling weights. Noise and noise
+  /// levels are the same at every call, so it falls smoothly, unlike the training loss, which varies with the random t.
   double validation_loss(const Dataset& held_out);
 
-  /// What a run needs to continue. Throws Error, naming the step and the parameter, if a weight is not finite.
+  /// The state a run needs to continue. Throws Error, naming the training step and the parameter, if a weight is not
+  /// finite.
   TrainingState state() const;
-  /// Continues from a state. Throws Error, naming `origin`, if it is not of such a model and options.
+  /// Continues from a state. Throws Error, naming `origin`, if its model or options differ.
   void restore(const TrainingState& state, const std::string& origin);
 
   const TrainOptions& options() const { return options_; }
@@ -76,7 +77,7 @@ class Trainer {
  private:
   struct Batch {
     Tensor x0;
-    RandomKey noise;  // of which the noise of each sample is a function
+    RandomKey noise;  // determines the noise of each sample
     Times times;
     std::vector<Index> labels;
     Index size() const { return x0.extent(0); }
