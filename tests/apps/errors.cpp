@@ -37,7 +37,7 @@ TEST_CASE("wrong flags") {
   CHECK(failed_with(run({"sample", "--out", "x.png"}), 2, {"--checkpoint"}));
   for (const char* count : {"-3", "0", "2.5", "many", "1e3", "99999999999999999999999", ""}) {
     CHECK(failed_with(run({"sample", "--checkpoint", "x", "--count", count, "--out", "x.png"}), 2,
-                      {"--count: \"" + std::string(count) + "\" is no whole number from 1 up"}));
+                      {"--count: \"" + std::string(count) + "\" is not a whole number >= 1"}));
   }
   CHECK(failed_with(run({"sample", "--checkpoint", "x", "--seed", "-1", "--out", "x.png"}), 2, {"--seed", "\"-1\""}));
   for (const char* flag : {"--guidance", "--eta", "--guidance-rescale", "--dynamic-threshold", "--sigma-max"}) {
