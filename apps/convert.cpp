@@ -82,7 +82,7 @@ void add_convert(CLI::App& program) {
   command->add_option("--set", options->settings, "With --config: override keys of the configuration")
       ->type_name("KEY=VALUE");
   add_data_shape(command, options->data);
-  command->add_option("--weights", options->weights, "Which weights of a checkpoint [ema]")
+  command->add_option("--weights", options->weights, "Weights to take from a checkpoint [ema]")
       ->type_name("ema|raw|ema:RATE");
   command
       ->add_option("--prefix", options->prefix,

@@ -139,7 +139,7 @@ TEST_CASE("resuming another run") {
 TEST_CASE("outputs that can't be written are found before the work, and leave nothing behind") {
   const TemporaryFolder folder;
   write_text(folder / "file", "");  // permissions don't stop everybody; a file in the place of a folder does
-  CHECK(failed_with(run(small_run(folder / "file/run")), 1, {"file/run", "can't be made"}));
+  CHECK(failed_with(run(small_run(folder / "file/run")), 1, {"file/run", "can't create the folder"}));
   const auto sample = [&](const std::string& out) {
     return run({"sample", "--checkpoint", small_checkpoint(), "--out", out});
   };
