@@ -50,7 +50,7 @@ inline std::string whole_number_from(std::uint64_t least, const std::string& tex
 inline constexpr auto positive = [](const std::string& text) { return whole_number_from(1, text); };
 inline constexpr auto not_negative = [](const std::string& text) { return whole_number_from(0, text); };
 
-/// Validates a finite number.
+/// Validator of finite numbers.
 inline constexpr auto finite = [](const std::string& text) -> std::string {
   double value = 0;
   const bool number = CLI::detail::lexical_cast(text, value) && std::isfinite(value);

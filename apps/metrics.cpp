@@ -26,8 +26,7 @@ std::vector<Json> read_lines(const std::string& path) {
 }
 
 double number(const Json& line, const char* name) {
-  return line.contains(name) && line[name].is_number() ? line[name].get<double>()
-                                                       : NAN;  // JSON has no NaN; it becomes null
+  return line.contains(name) && line[name].is_number() ? line[name].get<double>() : NAN;  // JSON writes NaN as null
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ std::string report(const LikelihoodEvaluation& likelihood, const Shape& sample) 
   const bool images = sample.rank() == 3;
   return line("bits/dim", likelihood.bits, images ? "-log2 p of 8-bit values, dequantised" : "-log2 p / 2") +
          line("nats", likelihood.nats, "ln p, the density of a whole sample") +
-         print("  from sigma %.3g to %.3g; %.0f evaluations with gradients\n", likelihood.sigma_min,
+         print("  from sigma %.3g to %.3g; %.0f network evaluations with gradients\n", likelihood.sigma_min,
                likelihood.sigma_max, likelihood.evaluations);
 }
 
