@@ -1,4 +1,4 @@
-// reverie classifier: a small network that tells the classes of images, for `reverie evaluate` and for guidance.
+// reverie classifier: trains a small image classifier, for `reverie evaluate` and for classifier guidance.
 #include "diffusion/evaluation/classifier.h"
 
 #include <iomanip>
@@ -56,18 +56,16 @@ void classifier(const Options& options) {
 void add_classifier(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
-      "classifier", "Train a small classifier: evaluate's features and judge, and classifier guidance");
-  command->add_option("--data", options->data, "Image set with labels to learn from")->type_name("SET")->required();
+      "classifier", "Train a small classifier, for `reverie evaluate` and for classifier guidance");
+  command->add_option("--data", options->data, "Labelled image set to train on")->type_name("SET")->required();
   command->add_option("--test", options->test, "Image set to measure the accuracy on")->type_name("SET");
   command->add_flag("--noisy", options->training.noisy,
-                    "Learn images at every noise level too, for `reverie sample --classifier`");
-  command->add_option("--epochs", options->training.epochs, "Times through the data [8]")
+                    "Train on noisy images too, at every noise level, for `reverie sample --classifier`");
+  command->add_option("--epochs", options->training.epochs, "Passes over the data [8]")
       ->type_name("N")
       ->check(positive);
-  command->add_option("--seed", options->training.seed, "Of everything random [0]")
-      ->type_name("S")
-      ->check(not_negative);
-  command->add_option("--out", options->out, "Where to write it, e.g. classifier.h5")->type_name("FILE")->required();
+  command->add_option("--seed", options->training.seed, "Random seed [0]")->type_name("S")->check(not_negative);
+  command->add_option("--out", options->out, "File to write, e.g. classifier.h5")->type_name("FILE")->required();
   add_threads(command);
   command->footer(
       "example: reverie classifier --data data/sets/digits-train.h5 \\\n"

@@ -1,4 +1,4 @@
-// reverie convert: weights from one kind of file to another: safetensors, HDF5, reverie's checkpoints.
+// reverie convert: converts weights between safetensors files, HDF5 state dicts and reverie checkpoints.
 #include <filesystem>
 #include <iostream>
 
@@ -28,7 +28,7 @@ StateDict read(const Options& options) {
   } else {
     if (!options.weights.empty())
       throw UsageError("--weights ", options.weights, ": ", options.from,
-                       " is no checkpoint, it has one set of weights");
+                       " is not a checkpoint and has only one set of weights");
     dict = read_state_dict(options.from);
   }
   return options.prefix.empty() ? dict : without_prefix(dict, options.prefix, options.from);
@@ -45,25 +45,25 @@ Checkpoint make_checkpoint(const StateDict& dict, const Options& options) {
 void convert(const Options& options) {
   const bool to_checkpoint = !options.config_file.empty();
   if (to_checkpoint && is_safetensors_name(options.out))
-    throw UsageError(options.out, ": a checkpoint is an HDF5 file; wants a name that ends in .h5");
+    throw UsageError(options.out, ": a checkpoint is an HDF5 file; expects a name that ends in .h5");
   if (!to_checkpoint) {
     is_safetensors_name(options.out);
     for (const auto& [flag, given] : {std::pair{"--set", !options.settings.empty()},
                                       std::pair{"--round", options.round}, std::pair{"--shape", options.data.given()}})
-      if (given) throw UsageError(flag, ": only a checkpoint needs it; --config is missing");
+      if (given) throw UsageError(flag, ": only for writing a checkpoint; --config is missing");
   }
   require_writable(options.out);
   if (std::filesystem::exists(options.out) && is_checkpoint(options.out))
-    throw UsageError(options.out, ": is a checkpoint already, which may hold a training run; choose another --out");
+    throw UsageError(options.out, ": is a checkpoint already, perhaps of a training run; choose another --out");
   const StateDict dict = read(options);
   if (to_checkpoint) {
     const Checkpoint checkpoint = make_checkpoint(dict, options);
     write_checkpoint(options.out, checkpoint);
-    std::cout << options.out << ": a checkpoint of " << checkpoint.config.model.network << " with the weights of "
+    std::cout << options.out << ": " << checkpoint.config.model.network << " checkpoint with the weights of "
               << options.from << ": " << in_words(dict) << "\n";
   } else {
     write_state_dict(options.out, dict);
-    std::cout << options.out << ": " << in_words(dict) << ", to the bit those of " << options.from << "\n";
+    std::cout << options.out << ": " << in_words(dict) << ", bitwise equal to " << options.from << "\n";
   }
 }
 
@@ -72,28 +72,29 @@ void convert(const Options& options) {
 void add_convert(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      program.add_subcommand("convert", "Weights from one file to another: safetensors, HDF5 state dicts, checkpoints");
-  command->add_option("file", options->from, "Weights: safetensors, an HDF5 state dict, or a checkpoint")
+      program.add_subcommand("convert", "Convert weights between safetensors files, HDF5 state dicts and checkpoints");
+  command->add_option("file", options->from, "Weights to convert: safetensors, an HDF5 state dict or a checkpoint")
       ->type_name("FILE")
       ->required();
-  command->add_option("--out", options->out, "The file to write: .safetensors, or .h5")->type_name("FILE")->required();
-  command
-      ->add_option("--config", options->config_file,
-                   "Write a checkpoint, of the network and process that this configuration describes")
+  command->add_option("--out", options->out, "File to write: X.safetensors or X.h5")->type_name("FILE")->required();
+  command->add_option("--config", options->config_file, "Write a checkpoint with this configuration")
       ->type_name("FILE");
-  command->add_option("--set", options->settings, "With --config: change keys of it")->type_name("KEY=VALUE");
+  command->add_option("--set", options->settings, "With --config: override keys of the configuration")
+      ->type_name("KEY=VALUE");
   add_data_shape(command, options->data);
-  command->add_option("--weights", options->weights, "Which weights of a checkpoint [ema]")
+  command->add_option("--weights", options->weights, "Weights to take from a checkpoint [ema]")
       ->type_name("ema|raw|ema:RATE");
-  command->add_option("--prefix", options->prefix, "Take the tensors with this prefix, and take it away: module.")
+  command
+      ->add_option("--prefix", options->prefix,
+                   "Read only the tensors with this prefix, e.g. module., and remove the prefix from their names")
       ->type_name("TEXT");
   command->add_flag("--round", options->round,
-                    "With --config: numbers that float32 can't hold become the nearest, instead of an error");
+                    "With --config: round numbers that float32 can't represent, instead of failing");
   add_threads(command);
   command->footer(
       "example: reverie convert runs/demo/checkpoint.h5 --out demo.safetensors\n"
-      "         reverie convert mnist.safetensors --config configs/mnist.toml \\\n"
-      "           --shape 28x28x1 --out mnist.h5");
+      "         reverie convert demo.safetensors --config configs/digits.toml \\\n"
+      "           --out from-torch.h5");
   command->callback([options] { convert(*options); });
 }
 

@@ -1,4 +1,4 @@
-// reverie data: making data sets and looking at them.
+// reverie data: creates and inspects data sets.
 #include <iostream>
 
 #include "apps/cli.h"
@@ -11,7 +11,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// What all commands that make a set have: where it goes, and where it comes from.
+// Options shared by all commands that create a data set.
 struct Output {
   std::string out, name, source, licence;
 
@@ -25,10 +25,10 @@ struct Output {
 };
 
 void add_output(CLI::App* command, Output& output) {
-  command->add_option("--name", output.name, "What the set is called")->type_name("TEXT");
+  command->add_option("--name", output.name, "Name of the data set")->type_name("TEXT");
   command->add_option("--source", output.source, "Where the data comes from")->type_name("TEXT");
-  command->add_option("--licence", output.licence, "Under which terms")->type_name("TEXT");
-  command->add_option("--out", output.out, "The file to write, X.h5")->type_name("FILE")->required();
+  command->add_option("--licence", output.licence, "Licence of the data")->type_name("TEXT");
+  command->add_option("--out", output.out, "File to write, X.h5")->type_name("FILE")->required();
   add_threads(command);
 }
 
@@ -39,13 +39,16 @@ void add_import_idx(CLI::App* import) {
     Index first = all_samples;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = import->add_subcommand("idx", "Files in MNIST's IDX format, plain or gzipped");
-  command->add_option("--images", options->images, "The images")->type_name("FILE")->required();
-  command->add_option("--labels", options->labels, "Their labels")->type_name("FILE");
-  command->add_option("--class-names", options->class_names, "Names of the classes, with commas [their numbers]")
+  CLI::App* command = import->add_subcommand("idx", "Import files in MNIST's IDX format, plain or gzipped");
+  command->add_option("--images", options->images, "File with the images")->type_name("FILE")->required();
+  command->add_option("--labels", options->labels, "File with the labels")->type_name("FILE");
+  command
+      ->add_option("--class-names", options->class_names, "Names of the classes, separated by commas [their numbers]")
       ->type_name("A,B")
       ->delimiter(',');
-  command->add_option("--first", options->first, "Take the first N [all]")->type_name("N")->check(positive);
+  command->add_option("--first", options->first, "Import only the first N images [all]")
+      ->type_name("N")
+      ->check(positive);
   add_output(command, *options);
   command->footer(
       "example: reverie data import idx --images train-images-idx3-ubyte.gz \\\n"
@@ -63,10 +66,10 @@ void add_import_png(CLI::App* import) {
     PngFolderOptions png;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = import->add_subcommand("png", "A folder of PNG files; folders in it are classes");
-  command->add_option("--folder", options->folder, "The folder")->type_name("DIR")->required();
-  command->add_option("--size", options->size, "Crop and resample to this size [the files' own]")->type_name("HxW");
-  command->add_option("--channels", options->png.channels, "1 for grey, 3 for colour [as the files are]")
+  CLI::App* command = import->add_subcommand("png", "Import a folder of PNG files; its subfolders are classes");
+  command->add_option("--folder", options->folder, "Folder to import")->type_name("DIR")->required();
+  command->add_option("--size", options->size, "Crop and resample to this size [size of the files]")->type_name("HxW");
+  command->add_option("--channels", options->png.channels, "1 for grey, 3 for colour [channels of the files]")
       ->type_name("1|3")
       ->check(CLI::IsMember({1, 3}).description(""));
   add_output(command, *options);
@@ -77,7 +80,7 @@ void add_import_png(CLI::App* import) {
       long long height = 0, width = 0;
       const bool whole = std::sscanf(options->size.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
                          static_cast<std::size_t>(end) == options->size.size();
-      if (!whole || height < 1 || width < 1) throw UsageError("--size ", options->size, ": wants HxW, like 32x32");
+      if (!whole || height < 1 || width < 1) throw UsageError("--size ", options->size, ": expects HxW, e.g. 32x32");
       options->png.height = height;
       options->png.width = width;
     }
@@ -94,12 +97,12 @@ void add_toy(CLI::App* data) {
     std::uint64_t seed = 0;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = data->add_subcommand("toy", "Points in the plane from a distribution to try things on");
-  std::string choice = "Which distribution:";
+  CLI::App* command = data->add_subcommand("toy", "Draw points in the plane from a toy distribution");
+  std::string choice = "Distribution:";
   for (const ToyDistribution& toy : toy_distributions()) choice += concat("\n", toy.name, ": ", toy.what);
   command->add_option("distribution", options->distribution, choice)->type_name("NAME")->required();
-  command->add_option("--count", options->count, "How many points [10000]")->type_name("N")->check(positive);
-  command->add_option("--seed", options->seed, "Point i is a function of the seed and i [0]")
+  command->add_option("--count", options->count, "Number of points [10000]")->type_name("N")->check(positive);
+  command->add_option("--seed", options->seed, "Random seed; point i depends only on the seed and i [0]")
       ->type_name("S")
       ->check(not_negative);
   add_output(command, *options);
@@ -116,9 +119,9 @@ void add_info(CLI::App* data) {
     std::string file, grid;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* command = data->add_subcommand("info", "What is in a data set");
+  CLI::App* command = data->add_subcommand("info", "Describe a data set");
   command->add_option("file", options->file, "Image set or point set")->type_name("FILE")->required();
-  command->add_option("--grid", options->grid, "Draw its first 64 images (or its points) to this PNG")
+  command->add_option("--grid", options->grid, "Draw the first 64 images (or all points) to this PNG")
       ->type_name("FILE");
   add_threads(command);
   command->footer("example: reverie data info data/sets/digits-train.h5 --grid digits.png");
@@ -139,9 +142,9 @@ void add_info(CLI::App* data) {
 }  // namespace
 
 void add_data(CLI::App& program) {
-  CLI::App* data = program.add_subcommand("data", "Make data sets and look at them");
+  CLI::App* data = program.add_subcommand("data", "Create and inspect data sets");
   need_subcommand(data);
-  CLI::App* import = data->add_subcommand("import", "Make an image set of files in other formats");
+  CLI::App* import = data->add_subcommand("import", "Create an image set from files in other formats");
   need_subcommand(import);
   add_import_idx(import);
   add_import_png(import);

@@ -15,7 +15,7 @@ Shape parse(const std::string& text) {
   const bool whole = std::sscanf(text.c_str(), "%5lldx%5lldx%5lld%n", &h, &w, &c, &end) == 3 &&
                      static_cast<std::size_t>(end) == text.size();
   if (!whole || h < 1 || w < 1 || c < 1)
-    throw UsageError("--shape ", text, ": wants HxWxC, like 28x28x1, or 2 for points");
+    throw UsageError("--shape ", text, ": expects HxWxC, e.g. 28x28x1, or 2 for points");
   return {Index{h}, Index{w}, Index{c}};
 }
 
@@ -25,7 +25,7 @@ std::unique_ptr<Dataset> open(const Config& config) {
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {
-    throw Error(error.what(), "; --shape HxWxC does without the data");
+    throw Error(error.what(), "; with --shape HxWxC, no data is needed");
   }
 }
 
@@ -33,7 +33,7 @@ std::unique_ptr<Dataset> open(const Config& config) {
 
 DataFacts DataShape::facts(const Config& config) const {
   if (shape.empty()) {
-    if (classes > 0) throw UsageError("--classes: wants --shape beside it; a data set knows its own classes");
+    if (classes > 0) throw UsageError("--classes: requires --shape; otherwise the data set defines the classes");
     const auto data = open(config);
     return {data->sample_shape(), data->class_names};
   }
@@ -60,9 +60,9 @@ std::unique_ptr<Dataset> DataShape::samples(const Config& config) const {
 }
 
 void add_data_shape(CLI::App* command, DataShape& options) {
-  command->add_option("--shape", options.shape, "Shape of a sample (2: points) [that of the configuration's data]")
+  command->add_option("--shape", options.shape, "Shape of a sample; 2 for points [shape of the configured data]")
       ->type_name("HxWxC");
-  command->add_option("--classes", options.classes, "With --shape: how many classes the samples have [none]")
+  command->add_option("--classes", options.classes, "With --shape: number of classes [none]")
       ->type_name("N")
       ->check(positive);
 }

@@ -8,16 +8,16 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// --shape HxWxC and --classes N: what a command has to know of a configuration's data, where the data isn't there.
+/// --shape HxWxC and --classes N: describe a configuration's data where the data itself isn't available.
 struct DataShape {
   std::string shape;
   Index classes = 0;
 
   bool given() const { return !shape.empty() || classes > 0; }
-  /// As the flags say, or of the configuration's data set. Throws UsageError for a shape that is none, Error where the
-  /// data set can't be read either.
+  /// Returns the facts given by the flags, or those of the configured data set. Throws UsageError for a malformed
+  /// shape, Error if there are no flags and the data set can't be read.
   DataFacts facts(const Config& config) const;
-  /// Samples: of the flags' shape, with any content, as many as a batch; or the configuration's own.
+  /// Returns a batch of random samples of the flags' shape, or the configured data set.
   std::unique_ptr<Dataset> samples(const Config& config) const;
 };
 

@@ -37,7 +37,7 @@ std::string values_in_words(const PointSet& points) {
   return concat("from ", *low, " to ", *high);
 }
 
-// What not every formulation has to choose.
+// Describes the settings that only some formulations have.
 std::string in_words(const DiffusionOptions& diffusion) {
   if (diffusion.formulation == "continuous") return " that predicts " + diffusion.prediction;
   if (diffusion.formulation != "chain") return "";
@@ -58,17 +58,17 @@ std::string describe(const StoredSet& data) {
   text += data.labels.empty() ? line("classes", "none")
                               : line("classes", data.class_names.size(), ": ", classes_in_words(data));
   if (images && !images->captions.empty()) text += line("captions", images->captions.size());
-  if (images && !images->masks.empty()) text += line("masks", "one an image");
+  if (images && !images->masks.empty()) text += line("masks", "one per image");
   return text + line("values", images ? values_in_words(*images) : values_in_words(*points));
 }
 
 std::string describe(const Classifier& classifier) {
   std::string classes;
   for (const std::string& name : classifier.data.class_names) classes += (classes.empty() ? "" : ", ") + name;
-  return line("classifier", "of samples of shape ", classifier.data.sample_shape, ", ",
+  return line("classifier", "for samples of shape ", classifier.data.sample_shape, ", ",
               classifier.parameters.element_count(), " parameters") +
          line("classes", classes) + line("trained", classifier.source) +
-         line("for", classifier.noisy ? "images at any noise level: guidance" : "clean images: evaluation");
+         line("for", classifier.noisy ? "guidance (images at any noise level)" : "evaluation (clean images)");
 }
 
 std::string in_words(const StateDict& dict) {
@@ -97,8 +97,8 @@ std::string describe(const StateDict& dict, bool all) {
 
 std::string describe(const Checkpoint& checkpoint, bool all) {
   const Config& config = checkpoint.config;
-  std::string text = line("checkpoint", "after step ", checkpoint.state.step, " of ", config.train.steps, ", format version ",
-                          Checkpoint::version) +
+  std::string text = line("checkpoint", "after step ", checkpoint.state.step, " of ", config.train.steps,
+                          ", format version ", Checkpoint::version) +
                      line("data", config.data.train, ", samples of shape ", checkpoint.data.sample_shape, ", ",
                           checkpoint.data.class_names.size(), " classes") +
                      line("model", config.model.network, config.model.class_conditional ? " (by class)" : "", ", ",

@@ -1,4 +1,4 @@
-// reverie evaluate: what a model is worth on data that it hasn't seen, and how its samples compare with them.
+// reverie evaluate: measures a model's likelihood of held-out data and compares samples with data.
 #include <cmath>
 #include <iostream>
 
@@ -19,25 +19,25 @@ struct Options {
   std::uint64_t seed = 0;
 };
 
-// What is to be measured, by the flags and by what suits the data.
+// How many samples each measurement takes, from the flags and the kind of data; 0 skips it.
 struct Plan {
-  Index bound, ode, draw;  // samples of each; 0: not at all
+  Index bound, ode, draw;
 };
 
 Plan plan_of(const Options& options, bool model, bool images) {
   const bool given = !options.samples.empty();
   if (!model && !given) {
-    throw UsageError("evaluate: wants --checkpoint, to measure a model, or --samples, to measure samples, or both");
+    throw UsageError("evaluate: requires --checkpoint (to measure a model), --samples (to measure samples), or both");
   }
   if (!model && (options.count.value_or(0) > 0 || options.ode.value_or(0) > 0 || options.draw.value_or(0) > 0)) {
-    throw UsageError("evaluate: --count, --ode and --draw ask a model; --checkpoint is missing");
+    throw UsageError("evaluate: --count, --ode and --draw require a model; --checkpoint is missing");
   }
   if (given && options.draw.value_or(0) > 0) {
-    throw UsageError("evaluate: --samples has samples to compare, --draw makes others; choose one");
+    throw UsageError("evaluate: --samples and --draw exclude each other; choose one");
   }
   if (!images && options.count.value_or(0) > 0) {
-    throw UsageError("--count: the bound is for images of 8-bit values, and ", options.data,
-                     " has points; --ode isn't");
+    throw UsageError("--count: the variational bound requires 8-bit images, and ", options.data,
+                     " has points; use --ode");
   }
   const bool draws = !given && (!images || !options.classifier.empty());
   const Plan plan{.bound = options.count.value_or(model && images ? 64 : 0),
@@ -49,19 +49,20 @@ Plan plan_of(const Options& options, bool model, bool images) {
     throw UsageError("evaluate: --count, --ode and --draw are 0: there is nothing to measure");
   }
   if (!options.out.empty() && plan.bound == 0) {
-    throw UsageError("--out ", options.out, ": keeps the bound's terms, and there is no bound without --count");
+    throw UsageError("--out ", options.out,
+                     ": writes the terms of the variational bound, which requires a positive --count");
   }
   if (!(options.tolerance > 0 && std::isfinite(options.tolerance))) {
-    throw UsageError("--tolerance ", options.tolerance, ": wants a number above 0");
+    throw UsageError("--tolerance ", options.tolerance, ": expects a positive number");
   }
   const Index fewest = ComparisonOptions{}.neighbours + 1;
   if (options.compare < fewest || (plan.draw > 0 && plan.draw < fewest)) {
-    throw UsageError("evaluate: --draw and --compare want at least ", fewest, " samples to compare");
+    throw UsageError("evaluate: --draw and --compare require at least ", fewest, " samples");
   }
   if (images && options.classifier.empty() && (plan.draw > 0 || given)) {
     throw UsageError(
-        "--classifier is missing: samples are compared by its features. One for these classes comes from "
-        "`reverie classifier --data TRAINING-SET --out classifier.h5`");
+        "--classifier is missing: images are compared by a classifier's features. To train one: "
+        "reverie classifier --data TRAINING-SET --out classifier.h5");
   }
   return plan;
 }
@@ -78,7 +79,7 @@ void bound(const Options& options, const LoadedModel& loaded, const Dataset& dat
   if (!options.out.empty()) write_text(options.out, step_table(bound));
   say(progress, concat("\nthe variational bound of ", bound.count, " images, +- its standard error (seed ",
                        options.seed, "; ", progress.elapsed(), "):\n", report(bound)));
-  if (!options.out.empty()) std::cout << options.out << ": the table of all " << bound.vb.size() << " steps\n";
+  if (!options.out.empty()) std::cout << options.out << ": the terms of all " << bound.vb.size() << " time steps\n";
 }
 
 void likelihood(const Options& options, const LoadedModel& loaded, const Dataset& data, Index count) {
@@ -92,7 +93,7 @@ void likelihood(const Options& options, const LoadedModel& loaded, const Dataset
                        options.seed, "; ", progress.elapsed(), "):\n", report(likelihood, data.sample_shape())));
 }
 
-// The samples to compare, and what they are in words.
+// The samples to compare, and a description of them.
 struct Compared {
   std::unique_ptr<Dataset> set;
   std::string words;
@@ -108,14 +109,14 @@ Compared samples_of(const Options& options, const std::optional<LoadedModel>& lo
   return {samples.as_dataset(), concat("samples by ", in_words(loaded->model, request))};
 }
 
-// The training set, if it is known and still there.
+// Opens the training set; null if it is unknown or can't be read.
 std::unique_ptr<Dataset> training_of(const Options& options, const std::optional<LoadedModel>& loaded) {
   if (!options.training.empty()) return open_dataset(options.training, toy_train);
   if (!loaded) return nullptr;
   try {
     return open_dataset(loaded->config.data.train, toy_train);
   } catch (const Error& error) {
-    std::cerr << "warning: copies of training data are not looked for: " << error.what() << "\n";
+    std::cerr << "warning: not looking for copies of training data: " << error.what() << "\n";
     return nullptr;
   }
 }
@@ -132,12 +133,12 @@ void compare(const Options& options, const std::optional<LoadedModel>& loaded, c
   if (classifier) {
     std::cout << "on the " << Classifier::feature_count << " features of " << options.classifier
               << ", a small classifier that reverie trained\n(" << classifier->source
-              << "): so this is not FID, whose\nfeatures are Inception's. Distances depend on the number of samples.\n";
+              << "). This is not FID, which uses\nInception features. Distances depend on the number of samples.\n";
   } else {
     std::cout << "on the points themselves. Distances depend on the number of samples.\n";
   }
   if (training) {
-    std::cout << "\"training\": the first " << N << " of the training set in the samples' place\n";
+    std::cout << "\"training\": the first " << N << " training samples, measured in the same way\n";
   }
   std::cout << std::flush;
   std::cout << report(compare(judge, samples, real, training.get(), {.seed = options.seed}), judge);
@@ -168,55 +169,57 @@ void evaluate(const Options& options) {
 void add_evaluate(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
-      "evaluate", "Measure a model in bits per dimension, and samples by their distance from data");
-  command->add_option("--data", options->data, "Data that the model hasn't seen: an image set, a point set, toy:NAME")
+      "evaluate", "Measure a model's likelihood in bits per dimension, and its samples' distance from data");
+  command->add_option("--data", options->data, "Held-out data: an image set, a point set or toy:NAME")
       ->type_name("SET")
       ->required();
   add_model(command, options->checkpoint, options->weights);
   command
       ->add_option("--count", options->count,
-                   "The variational bound of the first N images, each asked about at every step; 0 for none [64]")
+                   "Compute the variational bound of the first N images, over all time steps; 0 for none [64]")
       ->type_name("N")
       ->check(not_negative);
-  command->add_option("--out", options->out, "Write the bound's terms at all steps as CSV: t,vb,vb_error,mse,...")
+  command->add_option("--out", options->out, "Write the bound's terms at all time steps as CSV: t,vb,vb_error,mse,...")
       ->type_name("FILE");
   command
       ->add_option("--ode", options->ode,
-                   "The likelihood of the first N samples by the probability-flow ODE [images 0, points 1000]")
+                   "Compute the likelihood of the first N samples by the probability-flow ODE [images 0, points 1000]")
       ->type_name("N")
       ->check(not_negative);
-  command->add_option("--tolerance", options->tolerance, "Of the ODE's steps, per value and per dimension [1e-3]")
+  command
+      ->add_option("--tolerance", options->tolerance,
+                   "Error tolerance of the ODE solver, per value and per dimension [1e-3]")
       ->type_name("X")
       ->check(finite);
   command
       ->add_option(
           "--probes", options->probes,
-          "Random vectors of Hutchinson's estimate of the ODE's divergence; 0 for the exact one, which costs an "
-          "evaluation for each dimension [images 1, points 0]")
+          "Random vectors in Hutchinson's estimate of the ODE's divergence; 0 for the exact divergence, which takes an "
+          "evaluation per dimension [images 1, points 0]")
       ->type_name("N")
       ->check(not_negative);
   command
       ->add_option(
           "--classifier", options->classifier,
-          "Compare samples with the data by this classifier's features, from `reverie classifier`; points need "
-          "none")
+          "Compare images by the features of this classifier, from `reverie classifier`; not needed for points")
       ->type_name("FILE");
   command->add_option("--samples", options->samples, "Compare these samples, from `reverie sample --out X.h5`")
       ->type_name("SET");
   command
-      ->add_option("--draw", options->draw,
-                   "Without --samples: draw N from the checkpoint, as its configuration says [with --classifier 256, "
-                   "points 2000]")
+      ->add_option(
+          "--draw", options->draw,
+          "Without --samples: draw N samples from the checkpoint, with its own settings [with --classifier 256, "
+          "points 2000]")
       ->type_name("N")
       ->check(not_negative);
-  command->add_option("--compare", options->compare, "Compare at most the first N samples and data [2000]")
+  command->add_option("--compare", options->compare, "Compare at most N samples with at most N of the data [2000]")
       ->type_name("N")
       ->check(positive);
   command
       ->add_option("--training", options->training,
-                   "What the model was trained on, to look for copies of it [the checkpoint's data.train]")
+                   "Training set, to look for copies of it [the checkpoint's data.train]")
       ->type_name("SET");
-  command->add_option("--seed", options->seed, "Of everything random [0]")->type_name("S")->check(not_negative);
+  command->add_option("--seed", options->seed, "Random seed [0]")->type_name("S")->check(not_negative);
   add_threads(command);
   command->footer(
       "example: reverie evaluate --checkpoint runs/demo/checkpoint.h5 \\\n"

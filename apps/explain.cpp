@@ -1,4 +1,4 @@
-// reverie explain: what a training step records on its tape, what that costs, and how long it takes.
+// reverie explain: shows the operations of a training step with their memory, FLOPs and time.
 #include <algorithm>
 #include <chrono>
 #include <iomanip>
@@ -21,7 +21,7 @@ struct Options {
   int runs = 10;
 };
 
-// The fastest of some whole steps, in seconds.
+// Returns the time of the fastest of `runs` training steps, in seconds.
 double step_seconds(Trainer& trainer, int runs) {
   double best = INFINITY;
   for (int i = 0; i <= runs; ++i) {
@@ -77,8 +77,8 @@ void explain(const Options& options) {
   std::cout << times_text(plan, times) << "\nthe shard " << ms(times.whole.total()) << " = " << ms(times.whole.forward)
             << " + " << ms(times.whole.backward) << " (median " << ms(times.median.total()) << "), "
             << rate(all.total(), times.whole.total()) << "\na whole step " << ms(step) << " (" << shards
-            << (shards == 1 ? " shard, " : " shards, ") << config.train.accumulators << " gradient accumulators, optimizer, averages); "
-            << rate(step_flops, step) << "\n";
+            << (shards == 1 ? " shard, " : " shards, ") << config.train.accumulators
+            << " gradient accumulators, optimizer, averages); " << rate(step_flops, step) << "\n";
 }
 
 }  // namespace
@@ -86,20 +86,20 @@ void explain(const Options& options) {
 void add_explain(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      program.add_subcommand("explain", "What a training step computes, keeps in memory, and takes in time");
+      program.add_subcommand("explain", "Show the operations of a training step, with memory, FLOPs and time");
   command->add_option("--config", options->config_file, "Configuration to explain, e.g. configs/digits.toml")
       ->type_name("FILE")
       ->required();
-  command->add_option("--set", options->settings, "Change keys of the configuration, e.g. --set train.batch_size=16")
+  command->add_option("--set", options->settings, "Override keys of the configuration, e.g. --set train.batch_size=16")
       ->type_name("KEY=VALUE");
   add_data_shape(command, options->data);
   command->add_option("--dot", options->dot, "Write the recorded operations as a graph for Graphviz")
       ->type_name("FILE");
-  command->add_flag("--time", options->time, "Time the operations instead, forward and backward; the slowest first");
-  command->add_option("--runs", options->runs, "With --time: take the fastest of N runs [10]")
+  command->add_flag("--time", options->time, "Time the operations forward and backward, and list the slowest first");
+  command->add_option("--runs", options->runs, "With --time: report the fastest of N runs [10]")
       ->type_name("N")
       ->check(positive);
-  command->add_option("--threads", "Threads to work with; more than one share the loops of a single shard [1]")
+  command->add_option("--threads", "Number of threads, which split the loops of one shard [1]")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""));
   command->footer(

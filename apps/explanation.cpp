@@ -18,7 +18,7 @@ std::string common_place(const std::string& a, const std::string& b) {
   return dot == std::string::npos ? "" : a.substr(0, dot);
 }
 
-// The layer whose parameters an operation takes, directly or reshaped; "" for none.
+// Returns the layer whose parameters an operation reads, directly or reshaped; "" for none.
 std::string layer_of(const TapePlan& plan, const Record& record, const ParameterStore& parameters) {
   std::string layer;
   for (const Record::Input& input : record.inputs) {
@@ -34,7 +34,7 @@ std::string layer_of(const TapePlan& plan, const Record& record, const Parameter
   return layer;
 }
 
-// Where a layer's name is cut into its block and the rest: "output_blocks.8" and "0.out_layers.2", "out" and "2".
+// Returns the length of the block's part of a layer's name: "output_blocks.8" and "0.out_layers.2", "out" and "2".
 std::size_t end_of_block(const std::string& layer) {
   const std::size_t first = layer.find('.'), second = layer.find('.', first + 1);
   const bool numbered = first != std::string::npos && second != std::string::npos &&
@@ -42,17 +42,17 @@ std::size_t end_of_block(const std::string& layer) {
   return std::min(numbered ? second : first, layer.size());
 }
 
-// "concat(35,17)": the operation, and the places of its inputs that aren't parameters.
+// Formats an operation and the tape positions of its inputs, without parameters: "concat(35,17)".
 std::string call(const TapePlan& plan, const Record& record) {
   std::string text;
   for (const Record::Input& input : record.inputs) {
-    if (input.node >= 0 && !is_parameter(plan.records[input.node]))
-      text += concat(text.empty() ? "" : ",", input.node);
+    if (input.node >= 0 && !is_parameter(plan.records[input.node])) text += concat(text.empty() ? "" : ",", input.node);
   }
   return concat(record.op, "(", text, ")");
 }
 
-// "conv2d [8,28,28,32] [32,32,3,3]": the operation and the shapes of its inputs, without vectors beside larger ones.
+// Formats an operation and the shapes of its inputs: "conv2d [8,28,28,32] [32,32,3,3]". Omits vectors if there are
+// larger inputs.
 std::string kind_and_shapes(const Record& record) {
   int largest = 0;
   for (const Record::Input& input : record.inputs) largest = std::max(largest, input.shape.rank());
@@ -66,12 +66,12 @@ std::string fixed(double value, int decimals, int width) {
   return concat(std::fixed, std::setprecision(decimals), std::setw(width), value);
 }
 
-// GFLOP/s; a dash where nothing is computed, or nothing was measured.
+// Formats a rate in GFLOP/s; a dash if nothing was computed or measured.
 std::string rate(double flops, double seconds) {
   return flops > 0 && seconds > 0 ? fixed(flops / seconds / 1e9, flops / seconds < 9.95e9 ? 1 : 0, 6) : "     -";
 }
 
-/// Sums over some of the operations.
+/// Sums over a group of operations.
 struct Sums {
   Index count = 0;
   double kept = 0;
@@ -101,7 +101,7 @@ struct Group {
   Sums sums;
 };
 
-// Operations grouped by what `name` says of them, and in the end all together.
+// Operations grouped by their `name`, and the sums over all of them.
 struct Groups {
   std::vector<Group> parts;
   Sums all;
@@ -130,7 +130,7 @@ std::string time_line(const Sums& sums, double all_seconds, const std::string& n
                 rate(sums.flops.backward, s.backward), "  ", name, "\n");
 }
 
-// With groups of less than half a per mille in one line.
+// Groups with less than 0.05% of the time share one line.
 std::string time_table(const TapePlan& plan, const TapeTimes& times, std::string name(const Record&)) {
   const Groups groups = grouped(plan, &times, name);
   const double all = groups.all.seconds.total() + times.constants;
@@ -146,8 +146,8 @@ std::string time_table(const TapePlan& plan, const TapeTimes& times, std::string
   }
   constants.seconds.forward = times.constants;
   total.seconds.forward += times.constants;
-  if (rest.count > 0) text += time_line(rest, all, "smaller ones");
-  return text + time_line(constants, all, "not recorded: on data alone") + time_line(total, all, "sum");
+  if (rest.count > 0) text += time_line(rest, all, "all others");
+  return text + time_line(constants, all, "not recorded: needs no gradient") + time_line(total, all, "sum");
 }
 
 }  // namespace
@@ -205,11 +205,11 @@ std::string plan_graph(const TapePlan& plan, const ParameterStore& parameters) {
   for (std::size_t node = 0; node < plan.records.size(); ++node) {
     const Record& record = plan.records[node];
     if (is_parameter(record)) {
-      text += concat("  n", node, " [shape=plaintext, fontsize=9, label=\"",
-                     parameters.all()[record.slot].name, "\\n", record.output, "\"];\n");
+      text += concat("  n", node, " [shape=plaintext, fontsize=9, label=\"", parameters.all()[record.slot].name, "\\n",
+                     record.output, "\"];\n");
       continue;
     }
-    // Saturation by the logarithm: three orders of magnitude from white to full colour.
+    // The saturation is logarithmic: three orders of magnitude from white to full colour.
     const double share = std::max(plan.flops[node].total(), 1.0) / most;
     const double saturation = std::clamp(1 + std::log10(share) / 3, 0.0, 1.0);
     text +=

@@ -6,18 +6,17 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// 802816 -> "803k", with a unit "803 kB": three digits and k, M, G, T for thousands, millions, ...
+/// Formats a number with three digits and an SI prefix: 802816 -> "803k", or "803 kB" with a unit.
 std::string short_number(double value, const std::string& unit = "");
 
-/// Every operation of a plan, a line each: its place on the tape, bytes kept, floating-point operations, shape, what it
-/// was computed from, and the layer of `parameters` that it belongs to (its block stands above); then the sums by kind,
-/// the largest first.
+/// Lists the operations of a plan, one per line: position on the tape, bytes saved, FLOPs, shape, inputs, and layer,
+/// under a heading for each block of layers. Sums by kind of operation follow, the largest first.
 std::string plan_text(const TapePlan& plan, const ParameterStore& parameters);
 
-/// Where the time goes: operations of the same kind and shapes together, the slowest first; then by kind.
+/// Lists the time per kind of operation and shapes, the slowest first; then per kind alone.
 std::string times_text(const TapePlan& plan, const TapeTimes& times);
 
-/// The same plan as a graph for Graphviz: an operation's colour tells its share of the floating-point operations.
+/// Formats the plan as a Graphviz graph; an operation's colour shows its share of the FLOPs.
 std::string plan_graph(const TapePlan& plan, const ParameterStore& parameters);
 
 }  // namespace reverie::inline REVERIE_PRECISION

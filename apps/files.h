@@ -6,7 +6,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The names in a training run's folder.
+/// The file names in a training run's folder.
 struct RunFolder {
   std::string path;
 
@@ -19,16 +19,16 @@ struct RunFolder {
   std::string preview(Index step) const;  ///< previews/step-000500.png
 };
 
-/// Throws Error, with the system's reason, if the folder isn't there and can't be made.
+/// Creates a folder if it doesn't exist. Throws Error with the system's reason if that fails.
 void make_folder(const std::string& path);
-/// Throws Error unless a file can be written at this path: to be found out before hours of work, not after.
+/// Throws Error unless a file can be written at this path. Call it before hours of work, not after.
 void require_writable(const std::string& path);
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);
 
 /// Throws UsageError unless samples of this shape can be drawn: points, or images of 1 or 3 channels.
 void require_picture(const Shape& sample);
-/// Samples to look at: a grid of images [n,H,W,C], or the places of points [n,2].
+/// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2].
 Picture picture_of(const Tensor& samples);
 
 }  // namespace reverie::inline REVERIE_PRECISION

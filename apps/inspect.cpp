@@ -1,4 +1,4 @@
-// reverie inspect: what is in a file of reverie's.
+// reverie inspect: describes a file that reverie can read.
 #include <iostream>
 
 #include "apps/cli.h"
@@ -27,9 +27,9 @@ void add_inspect(CLI::App& program) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      program.add_subcommand("inspect", "What is in a checkpoint, a file of weights, a classifier or a data set");
-  command->add_option("file", options->file, "The file")->type_name("FILE")->required();
-  command->add_flag("--all", options->all, "Checkpoints and weights: list every tensor");
+      program.add_subcommand("inspect", "Describe a checkpoint, a file of weights, a classifier or a data set");
+  command->add_option("file", options->file, "File to describe")->type_name("FILE")->required();
+  command->add_flag("--all", options->all, "List every tensor of a checkpoint or file of weights");
   add_threads(command);
   command->footer("example: reverie inspect runs/demo/checkpoint.h5");
   command->callback([options] { inspect(options->file, options->all); });

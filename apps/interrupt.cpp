@@ -20,7 +20,7 @@ void note_interrupts() {
   for (const int signal : {SIGINT, SIGTERM}) {
     struct sigaction before {};
     sigaction(signal, nullptr, &before);
-    if (before.sa_handler == SIG_IGN) continue;  // started in the background of a script: stay deaf
+    if (before.sa_handler == SIG_IGN) continue;  // ignored already, e.g. in a script's background job
     struct sigaction action {};
     action.sa_handler = note;
     action.sa_flags = SA_RESTART;

@@ -3,13 +3,13 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Long work was asked to stop, and has said what there was to say. The program exits with 128 + the signal.
+/// Thrown when a signal stops long work, after its messages are printed. The program exits with 128 + the signal.
 struct Interrupted {};
 
-/// From now on the first Ctrl-C (SIGINT) or SIGTERM is only noted, for the work to end tidily; the second ends the
-/// program at once.
+/// From now on the first Ctrl-C (SIGINT) or SIGTERM is only noted, so that the work can end cleanly; the second ends
+/// the program at once.
 void note_interrupts();
-/// The signal that was noted; 0 for none.
+/// Returns the signal that was noted; 0 for none.
 int interrupted();
 
 }  // namespace reverie::inline REVERIE_PRECISION

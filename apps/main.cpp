@@ -1,5 +1,5 @@
-// The program `reverie`: its subcommands, and how it ends. 0: done; 1: something failed; 2: a wrong flag, key or value;
-// 128 + signal: asked to stop. An error is one line.
+// The program `reverie`: its subcommands and exit codes. 0: success; 1: failure; 2: wrong flag, key or value;
+// 128 + signal: interrupted. An error is one line.
 #include <csignal>
 #include <iostream>
 #include <new>
@@ -25,7 +25,7 @@ void add_subcommands(CLI::App& program) {
   add_explain(program);
   program.footer(
       "example: reverie train --config configs/toy-moons.toml --out runs/moons\n"
-      "`reverie COMMAND --help` tells more of each.");
+      "`reverie COMMAND --help` describes each command.");
 }
 
 int fail(int code, const std::string& message) {
@@ -42,13 +42,13 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& request) {  // --help, --version
     program.exit(request);
   } catch (const CLI::ParseError& error) {
-    return fail(2, std::string(error.what()) + " (reverie --help tells what there is)");
+    return fail(2, std::string(error.what()) + " (see reverie --help)");
   } catch (const UsageError& error) {
     return fail(2, error.what());
   } catch (const Interrupted&) {
     return 128 + interrupted();
   } catch (const std::bad_alloc&) {
-    return fail(1, "out of memory; a smaller train.shard_size, train.lanes or --count needs less");
+    return fail(1, "out of memory; try a smaller train.shard_size, train.accumulators or --count");
   } catch (const std::exception& error) {
     return fail(1, error.what());
   }
@@ -59,6 +59,6 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a file larger than is allowed is an error, not a crash
+  std::signal(SIGXFSZ, SIG_IGN);  // exceeding the file size limit is an error, not a crash
   return run(argc, argv);
 }

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The lines of a file of metrics up to one that is no JSON, as the last may be after a crash.
+// Reads the lines of a metrics file up to the first invalid one, which a crash may leave at the end.
 std::vector<Json> read_lines(const std::string& path) {
   std::ifstream file(path);
   std::vector<Json> lines;
@@ -26,7 +26,7 @@ std::vector<Json> read_lines(const std::string& path) {
 }
 
 double number(const Json& line, const char* name) {
-  return line.contains(name) && line[name].is_number() ? line[name].get<double>() : NAN;  // NaN is null in JSON
+  return line.contains(name) && line[name].is_number() ? line[name].get<double>() : NAN;  // JSON writes NaN as null
 }
 
 }  // namespace
@@ -50,8 +50,8 @@ void Metrics::write(Index step, const std::vector<std::pair<std::string, double>
 }
 
 Plot loss_curve(const std::string& metrics_path) {
-  constexpr std::size_t smoothed = 5;  // lines, each a mean over train.log_every steps already
-  Plot::Series training{"training (moving mean; jumps with the random t)", {}, {}};
+  constexpr std::size_t smoothed = 5;  // lines; each is already a mean over train.log_every steps
+  Plot::Series training{"training (moving mean; noisy because t is random)", {}, {}};
   Plot::Series validation{"validation (held-out data, fixed t and noise)", {}, {}};
   std::vector<double> losses;
   for (const Json& line : read_lines(metrics_path)) {

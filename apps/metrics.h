@@ -8,16 +8,16 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// metrics.jsonl, what a run has measured: a line of JSON each time, `{"step":50,"loss":0.31,...}`.
+/// metrics.jsonl, the measurements of a run, one JSON object per line: `{"step":50,"loss":0.31,...}`.
 class Metrics {
  public:
-  /// Goes on with the file, or starts it. Lines of steps after `last_step` (of a run that was killed after its last
-  /// checkpoint; -1 for all lines) are dropped, so that the file becomes that of a run that never stopped.
+  /// Opens the file for appending, or creates it. Drops lines of steps after `last_step` (all lines for -1), which a
+  /// run killed after its last checkpoint leaves, so that the file equals that of an uninterrupted run.
   Metrics(const std::string& path, Index last_step);
 
-  /// Adds a line, and flushes it. Throws Error if that fails.
+  /// Appends a line and flushes it. Throws Error if that fails.
   void write(Index step, const std::vector<std::pair<std::string, double>>& values);
-  /// How long the run had worked at the last line that was kept: "seconds" goes on from there.
+  /// The training time at the last line kept; "seconds" continues from there.
   double seconds_before() const { return seconds_before_; }
 
  private:
@@ -26,7 +26,7 @@ class Metrics {
   double seconds_before_ = 0;
 };
 
-/// The training loss, smoothed, and the validation loss over the steps.
+/// Plots the smoothed training loss and the validation loss over the training steps.
 Plot loss_curve(const std::string& metrics_path);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -45,7 +45,7 @@ void Progress::update(double share, const std::string& facts) {
   constexpr double redraw_seconds = 0.1;
   constexpr std::size_t longest_bar = 30, shortest_bar = 8;
   if (!terminal_ || (drawn_columns_ > 0 && seconds_since(drawn_) < redraw_seconds)) return;
-  const auto columns = static_cast<std::size_t>(std::max(2, terminal_columns())) - 1;  // the last would wrap
+  const auto columns = static_cast<std::size_t>(std::max(2, terminal_columns())) - 1;  // the last one would wrap
   std::string text = facts + time_left(share);
   if (text.size() + shortest_bar + 3 <= columns) {
     const std::size_t bar = std::min(longest_bar, columns - text.size() - 3);
@@ -54,7 +54,7 @@ void Progress::update(double share, const std::string& facts) {
   }
   text.resize(std::min(text.size(), columns));
   const std::size_t drawn = text.size();
-  if (drawn < drawn_columns_) text.resize(std::min(drawn_columns_, columns), ' ');  // over the rest of a longer line
+  if (drawn < drawn_columns_) text.resize(std::min(drawn_columns_, columns), ' ');  // erase the rest of a longer line
   std::cout << '\r' << text << std::flush;
   drawn_columns_ = drawn;
   drawn_ = Clock::now();

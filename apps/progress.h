@@ -7,28 +7,29 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What long work shows on standard output: on a terminal one line (bar, facts, time left) that is drawn over and over,
-/// in a pipe or file plain lines.
+/// Shows the progress of long work on standard output: on a terminal one line (bar, facts, time left), redrawn in
+/// place; in a pipe or file plain lines.
 class Progress {
  public:
-  /// `share`: how much was done before (a run that goes on); it tells nothing of the speed.
+  /// `share` of the work was done by an earlier run and doesn't count for the time left.
   explicit Progress(double share = 0);
   ~Progress() { clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// For a terminal: draws the line anew, now and then. `share` of the work is done; `facts` fit in about 50 columns.
+  /// On a terminal, redraws the line, at most every 0.1 s. `share` of the work is done; `facts` fit in about 50
+  /// columns.
   void update(double share, const std::string& facts);
-  /// For a pipe: the same as a line of its own.
+  /// In a pipe or file, prints the same as a separate line.
   void line(double share, const std::string& facts);
-  /// A line that stays, anywhere.
+  /// Prints a permanent line.
   void note(const std::string& text);
   std::string elapsed() const;  ///< "12.3 s"
-  /// Takes the drawn line away.
+  /// Erases the drawn line.
   void clear();
 
-  /// What `generate` and `evaluate_bound` report to: shows the share, in a pipe every ten seconds. Throws Interrupted
-  /// if the user wants to stop.
+  /// Returns a callback for `generate` and `evaluate_bound` that shows the share of work done, in a pipe every ten
+  /// seconds. Throws Interrupted after a signal.
   std::function<bool(double)> reporter(const std::string& task);
 
  private:
@@ -41,10 +42,10 @@ class Progress {
   std::size_t drawn_columns_ = 0;
 };
 
-/// "0:07", "12:34", "1:02:03"
+/// Formats a duration: "0:07", "12:34", "1:02:03".
 std::string duration_text(double seconds);
 
-/// Columns of the terminal on standard output; 80 if it doesn't say.
+/// Returns the width of the terminal on standard output; 80 if unknown.
 int terminal_columns();
 
 }  // namespace reverie::inline REVERIE_PRECISION

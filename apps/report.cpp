@@ -7,7 +7,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// printf into a string; texts of unknown length are joined outside.
+// Formats into a string of at most 255 characters; the callers append longer texts.
 [[gnu::format(printf, 1, 2)]] std::string print(const char* format, ...) {
   char line[256];
   std::va_list arguments;
@@ -21,9 +21,9 @@ std::string line(const char* name, const MeanWithError& mean, const std::string&
   return print("  %-8s %9.4f  +- %.4f  ", name, mean.value, mean.error) + meaning + "\n";
 }
 
-// Samples in each class, a fair share being 1 / classes of them.
+// Lists the number of samples in each class.
 std::string classes(const std::vector<Index>& counts, const std::vector<std::string>& names) {
-  std::string text = "  samples in each:", row;
+  std::string text = "  samples per class:", row;
   for (std::size_t k = 0; k < counts.size(); ++k) {
     const std::string word = concat(" ", names[k], ": ", counts[k], k + 1 < counts.size() ? "," : "");
     if (text.size() - text.rfind('\n') - 1 + word.size() > 80) text += "\n   ";
@@ -36,8 +36,8 @@ std::string classes(const std::vector<Index>& counts, const std::vector<std::str
 
 std::string report(const BoundEvaluation& bound) {
   return line("total", bound.total, "bits/dim: the bound on -log2 p(x_0)") +
-         line("prior", bound.prior, "L_T: what the end of the chain still tells") +
-         line("middle", bound.middle, concat("L_1 + ... + L_", bound.vb.size() - 1, ": the steps of denoising")) +
+         line("prior", bound.prior, "L_T: information about x_0 left in x_T") +
+         line("middle", bound.middle, concat("L_1 + ... + L_", bound.vb.size() - 1, ": the denoising steps")) +
          line("decoder", bound.decoder, "L_0: the last step, to 8-bit values") +
          line(" exact", bound.exact_decoder, "L_0 by the exact normal CDF, not its tanh form");
 }
@@ -46,7 +46,7 @@ std::string report(const LikelihoodEvaluation& likelihood, const Shape& sample) 
   const bool images = sample.rank() == 3;
   return line("bits/dim", likelihood.bits, images ? "-log2 p of 8-bit values, dequantised" : "-log2 p / 2") +
          line("nats", likelihood.nats, "ln p, the density of a whole sample") +
-         print("  from sigma %.3g to %.3g; %.0f evaluations and gradients of the network\n", likelihood.sigma_min,
+         print("  from sigma %.3g to %.3g; %.0f network evaluations with gradients\n", likelihood.sigma_min,
                likelihood.sigma_max, likelihood.evaluations);
 }
 
@@ -64,11 +64,11 @@ std::string report(const Comparison& comparison, const Judge& judge) {
   }
   if (!comparison.in_classes.empty()) text += classes(comparison.in_classes, judge.class_names());
   if (const auto& m = comparison.memorisation; m && m->held_out_median == 0) {
-    text += "  copies of training data can't be told: the data are among them\n";
+    text += "  can't look for copies of training data: the data are among them\n";
   } else if (m) {
-    text += print("  to the nearest training sample: median %.3g, from the data %.3g\n", m->sample_median,
+    text += print("  median distance to the training set: %.3g, of the data: %.3g\n", m->sample_median,
                   m->held_out_median) +
-            print("  (below %.3g is nearly copied; nearest is sample %d, at %.3g)\n", m->threshold,
+            print("  (below %.3g is nearly copied; the nearest is sample %d, at %.3g)\n", m->threshold,
                   static_cast<int>(m->nearest_sample), m->nearest);
   }
   return text;

@@ -6,7 +6,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Results of an evaluation as lines of at most 80 columns, for people.
+/// Formats the results of an evaluation in lines of at most 80 columns.
 std::string report(const BoundEvaluation& bound);
 std::string report(const LikelihoodEvaluation& likelihood, const Shape& sample);
 std::string report(const Comparison& comparison, const Judge& judge);

@@ -1,6 +1,8 @@
 #include "apps/request.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "diffusion/samplers/sampler.h"
@@ -9,10 +11,10 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// A class by its name, or by its number.
+// Returns the index of a class given by name or number.
 Index class_number(const std::string& wanted, const std::vector<std::string>& names) {
   if (names.empty()) {
-    throw UsageError("--class ", wanted, ": this model was trained without classes; --classifier can guide it to one");
+    throw UsageError("--class ", wanted, ": this model was trained without classes; use --classifier to guide it");
   }
   const auto named = std::find(names.begin(), names.end(), wanted);
   if (named != names.end()) return named - names.begin();
@@ -20,59 +22,77 @@ Index class_number(const std::string& wanted, const std::vector<std::string>& na
     if (wanted == std::to_string(i)) return i;
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
-  throw UsageError("--class ", wanted, ": there is no such class; there are ", known);
+  throw UsageError("--class ", wanted, ": unknown class; the classes are ", known);
 }
 
-// A flag for each: --s-churn for s_churn. What is given lands in `values`.
+// Adds a flag for each parameter (--s-churn for s_churn) that stores the given value in `values`. `default_of`
+// describes the parameter's default.
 void add_parameters(CLI::App* command, const std::vector<OptionInfo>& parameters, OptionValues& values,
-                    const std::string& otherwise) {
+                    const std::function<std::string(const OptionInfo&)>& default_of) {
   for (const OptionInfo& parameter : parameters) {
     std::string flag = concat("--", parameter.name);
     std::replace(flag.begin(), flag.end(), '_', '-');
     command
         ->add_option_function<double>(
             flag, [&values, name = parameter.name](double value) { values[name] = value; },
-            parameter.meaning + otherwise)
+            concat(parameter.meaning, " [", default_of(parameter), "]"))
         ->type_name("X")
         ->check(finite);
   }
 }
 
+// The defaults of sigma_min and sigma_max come from the model. Other options take the table's: "0.1", or, if the grids
+// disagree, "karras 7, polyexponential 1".
+std::string sigma_default(const OptionInfo& option) {
+  if (std::string_view(option.name).starts_with("sigma_")) return "the range of noise levels in training";
+  std::string defaults;
+  bool same = true;
+  for (const SigmaGrid& grid : sigma_grids()) {
+    for (const OptionInfo& own : grid.options) {
+      if (std::string_view(own.name) != option.name) continue;
+      defaults += concat(defaults.empty() ? "" : ", ", grid.name, " ", own.value);
+      same = same && own.value == option.value;
+    }
+  }
+  return same ? concat(option.value) : defaults;
+}
+
 }  // namespace
 
 void add_sampling(CLI::App* command, SamplingFlags& flags) {
-  command->add_option("--sampler", flags.sampler, "One of those below [sample.sampler]")->type_name("NAME");
-  command->add_option("--steps", flags.steps, "Steps to take, 0 for the whole chain [sample.steps]")
+  command->add_option("--sampler", flags.sampler, "One of the samplers below [sample.sampler]")->type_name("NAME");
+  command->add_option("--steps", flags.steps, "Sampling steps; 0 for the whole chain [sample.steps]")
       ->type_name("N")
       ->check(not_negative);
-  add_parameters(command, all_options(samplers()), flags.sampler_parameters, " [the sampler's, see below]");
-  command->add_option("--solver-type", flags.solver_type, "Which of the sampler's formulas [see below]")
+  add_parameters(command, all_options(samplers()), flags.sampler_parameters,
+                 [](const OptionInfo&) { return "see samplers below"; });
+  command->add_option("--solver-type", flags.solver_type, "Variant of the sampler [see samplers below]")
       ->type_name("NAME");
   command
-      ->add_option("--sigmas", flags.sigmas,
-                   "Noise levels that samplers in the sigma form visit: chain, " + names_in(sigma_grids()) +
-                       " [what suits the sampler]")
+      ->add_option(
+          "--sigmas", flags.sigmas,
+          "Noise levels of samplers in the sigma form: chain, " + names_in(sigma_grids()) + " [depends on the sampler]")
       ->type_name("NAME");
-  add_parameters(command, all_options(sigma_grids()), flags.sigma_parameters,
-                 " [within what the model was trained on]");
-  command->add_option("--class", flags.label, "Class of all samples, its name or number [all classes in turn]")
+  add_parameters(command, all_options(sigma_grids()), flags.sigma_parameters, sigma_default);
+  command->add_option("--class", flags.label, "Class to sample, by name or number [all classes in turn]")
       ->type_name("K");
   command
-      ->add_option("--guidance", flags.guidance,
-                   "Classifier-free guidance: 1 is none, more exaggerates the class [sample.guidance]")
+      ->add_option(
+          "--guidance", flags.guidance,
+          "Scale of classifier-free guidance; 1 for none, larger values exaggerate the class [sample.guidance]")
       ->type_name("S")
       ->check(finite);
   command
       ->add_option("--guidance-rescale", flags.guidance_rescale,
-                   "Share, 0 to 1, in which guided answers get their contrast back [sample.guidance_rescale]")
+                   "0 to 1: how far to rescale guided predictions to their unguided contrast [sample.guidance_rescale]")
       ->type_name("R")
       ->check(finite);
   command
       ->add_option("--dynamic-threshold", flags.dynamic_threshold,
-                   "Share of each sample's values that must not saturate, 0 for none [sample.dynamic_threshold]")
+                   "Dynamic thresholding: quantile of |x_0| to clip at; 0 for none [sample.dynamic_threshold]")
       ->type_name("P")
       ->check(finite);
-  command->add_option("--seed", flags.seed, "Sample i is a function of the seed and i [0]")
+  command->add_option("--seed", flags.seed, "Random seed; sample i depends only on the seed and i [0]")
       ->type_name("S")
       ->check(not_negative);
 }
@@ -81,13 +101,13 @@ std::string sampler_list() {
   std::ostringstream text;
   text << "samplers:\n";
   for (const Sampler& sampler : samplers()) {
-    std::string heeds;
+    std::string options;
     const auto add = [&](const std::string& what, const char* between) {
-      heeds += (heeds.empty() ? "\n" : between) + what;
+      options += (options.empty() ? "\n" : between) + what;
     };
     for (const OptionInfo& parameter : sampler.options) add(concat(parameter.name, " ", parameter.value), ", ");
     for (const char* type : sampler.solver_types) add(type, type == sampler.solver_types[0] ? ", " : " or ");
-    text << help_entry(sampler.name, sampler.summary + heeds, 22);
+    text << help_entry(sampler.name, sampler.summary + options, 22);
   }
   return text.str();
 }
@@ -96,7 +116,7 @@ SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, 
   SampleRequest request = default_request(loaded.config);
   request.classifier = classifier;
   request.seed = flags.seed;
-  if (flags.sampler && *flags.sampler != request.sampler) {  // what was meant for another sampler is dropped
+  if (flags.sampler && *flags.sampler != request.sampler) {  // drop the options of the configured sampler
     request.sampler = *flags.sampler;
     request.sampler_parameters.clear();
     request.solver_type.clear();
@@ -128,7 +148,7 @@ std::string in_words(const DiffusionModel& model, const SampleRequest& request) 
     text += ", class " + sample_classes(model, request)[request.label];
   }
   if (request.guidance != 1) text += concat(", guidance ", request.guidance);
-  if (request.guidance_rescale > 0) text += concat(", rescaled by ", request.guidance_rescale);
+  if (request.guidance_rescale > 0) text += concat(", rescale ", request.guidance_rescale);
   if (request.dynamic_threshold > 0) text += concat(", dynamic threshold ", request.dynamic_threshold);
   if (request.classifier.gradient) text += concat(", guided by a classifier, scale ", request.classifier.scale);
   return text + concat(", seed ", request.seed);

@@ -7,7 +7,7 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// What a user says of how to sample; the rest is the configuration's.
+/// Sampling settings given on the command line; the configuration provides the rest.
 struct SamplingFlags {
   std::optional<std::string> sampler, solver_type, sigmas;
   std::optional<Index> steps;
@@ -16,14 +16,14 @@ struct SamplingFlags {
   std::string label;
   std::uint64_t seed = 0;
 };
-/// Adds the flags to a command; `flags` must live as long.
+/// Adds the flags to a command; `flags` must outlive it.
 void add_sampling(CLI::App* command, SamplingFlags& flags);
-/// The table of samplers, for the help.
+/// Returns the table of samplers for --help.
 std::string sampler_list();
 
-/// The model's default request as the flags change it. Throws UsageError for a class that doesn't exist.
+/// Returns the model's default request, modified by the flags. Throws UsageError for an unknown class.
 SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, const LabelGuidance& classifier = {});
-/// How samples came about, for the user and for their file: "ddim with 50 of 1000 steps, seed 0".
+/// Describes a request for printing and for the samples' file: "ddim with 50 of 1000 steps, seed 0".
 std::string in_words(const DiffusionModel& model, const SampleRequest& request);
 
 }  // namespace reverie::inline REVERIE_PRECISION

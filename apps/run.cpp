@@ -38,7 +38,7 @@ void Run::step() {
   progress_.update(share(), facts(*shown_loss_, images_per_second));
   if (!due(config_.train.log_every)) return;
   std::vector<std::pair<std::string, double>> values = {{"loss", since_logged_.loss / steps}};
-  for (std::size_t quarter = 0; quarter < 4; ++quarter) {  // of the noise range, loss_q1 the least noisy
+  for (std::size_t quarter = 0; quarter < 4; ++quarter) {  // quarters of the noise range; loss_q1 is the least noisy
     if (const auto mean = since_logged_.quartiles.mean(quarter))
       values.emplace_back(concat("loss_q", quarter + 1), *mean);
   }
@@ -80,7 +80,7 @@ void Run::finish() {
                         ", of held-out data ", mean_of(brightness(held_out_->batch(first)))));
 }
 
-// From the same starting noise each time, so that pictures of different steps can be compared.
+// Always starts from the same noise, so that images of different training steps can be compared.
 Tensor Run::draw_samples(const std::string& path) {
   SampleRequest request = default_request(config_);
   request.count = config_.train.preview_count;
@@ -95,8 +95,8 @@ Tensor Run::draw_samples(const std::string& path) {
 
 void Run::stop(const std::string& command) {
   if (saved_step_ != trainer_.steps_done()) save();
-  progress_.note(concat("stopped after step ", saved_step_, " of ", config_.train.steps, ", saved in ", folder_.checkpoint(),
-                        "\nto go on: ", command));
+  progress_.note(concat("stopped after step ", saved_step_, " of ", config_.train.steps, ", saved in ",
+                        folder_.checkpoint(), "\nto resume: ", command));
 }
 
 std::string Run::last_checkpoint() const {

@@ -1,4 +1,4 @@
-// reverie sample: from a checkpoint to new samples, or from images to the noise behind them and back.
+// reverie sample: draws samples from a checkpoint, or encodes images to noise and decodes them.
 #include <cmath>
 #include <filesystem>
 #include <iomanip>
@@ -23,7 +23,7 @@ struct Options {
   SamplingFlags flags;
 };
 
-// What --encode starts from: the samples, and the noise that leads back to them.
+// The samples given to --encode, and their encoding as noise.
 struct Encoded {
   Tensor x0, x_T;
 };
@@ -35,7 +35,7 @@ Encoded encode(const Options& options, const DiffusionModel& model, SampleReques
   std::vector<Index> first(static_cast<std::size_t>(request.count));
   for (Index i = 0; i < request.count; ++i) first[i] = i;
   Encoded encoded{set->batch(first), {}};
-  SampleRequest own = request;  // each sample is encoded as what it is
+  SampleRequest own = request;  // encode each sample with its own class
   own.label = -1;
   if (model.conditional()) own.labels.assign(set->labels.begin(), set->labels.begin() + request.count);
   if (request.label < 0) request.labels = own.labels;
@@ -58,7 +58,7 @@ double root_mean_square(const Tensor& x) {
   return std::sqrt(squares / static_cast<double>(x.size()));
 }
 
-// Each image and what came back, side by side: an even number of columns.
+// Draws each image beside its reconstruction: an even number of columns.
 Picture pairs(const Tensor& a, const Tensor& b) {
   Tensor both = Tensor::uninitialized(a.shape().with(0, 2 * a.extent(0)));
   for (Index i = 0; i < a.extent(0); ++i) {
@@ -71,9 +71,9 @@ Picture pairs(const Tensor& a, const Tensor& b) {
 
 void sample(Options options) {
   const std::string suffix = std::filesystem::path(options.out).extension().string();
-  if (suffix != ".png" && suffix != ".h5") throw UsageError("--out ", options.out, ": wants a name in .png or .h5");
-  if (!options.noise.empty() && options.encode.empty())
-    throw UsageError("--noise wants --encode, whose noise it keeps");
+  if (suffix != ".png" && suffix != ".h5")
+    throw UsageError("--out ", options.out, ": expects a name that ends in .png or .h5");
+  if (!options.noise.empty() && options.encode.empty()) throw UsageError("--noise requires --encode");
   for (const std::string& path : {options.out, options.noise}) {
     if (!path.empty()) require_writable(path);
   }
@@ -125,7 +125,7 @@ void sample(Options options) {
   std::cout << "\n";
   if (encoded.x0.defined()) {
     std::cout << "  encoded to noise x_T of deviation " << root_mean_square(encoded.x_T)
-              << " (1 is what the model expects); what came back differs by "
+              << " (the model expects 1); the decoded samples differ by "
               << root_mean_square((Var(samples.x) - encoded.x0).value()) << " (root mean square, data in [-1, 1])\n";
   }
   if (!options.noise.empty()) std::cout << options.noise << ": x_T\n";
@@ -138,34 +138,34 @@ void add_sample(CLI::App& program) {
   CLI::App* command = program.add_subcommand("sample", "Draw new samples from a trained model");
   add_model(command, options->checkpoint, options->weights);
   command->get_option("--checkpoint")->required();
-  command->add_option("--count", options->count, "How many samples [64]")->type_name("N")->check(positive);
-  command->add_option("--out", options->out, "X.png for a picture of all, X.h5 for an image set (or point set)")
+  command->add_option("--count", options->count, "Number of samples [64]")->type_name("N")->check(positive);
+  command->add_option("--out", options->out, "X.png for a picture of all samples, X.h5 for an image set or point set")
       ->type_name("FILE")
       ->required();
   add_sampling(command, options->flags);
   command
-      ->add_option(
-          "--classifier", options->classifier,
-          "Guide samples to their class by this classifier of noisy images, from `reverie classifier --noisy`; "
-          "works for models without classes too")
+      ->add_option("--classifier", options->classifier,
+                   "Guide samples to their class with this classifier from `reverie classifier --noisy`; "
+                   "also works for models without classes")
       ->type_name("FILE");
   command
       ->add_option("--classifier-scale", options->classifier_scale,
-                   "Factor on the classifier's gradient; more is clearer and less varied [1]")
+                   "Scale of the classifier's gradient; larger gives clearer, less varied samples [1]")
       ->type_name("S")
       ->check(finite);
   command
       ->add_option(
           "--encode", options->encode,
-          "Start from the noise that DDIM, run backwards, finds behind these samples, instead of random noise: "
-          "the same come back, or others like them with --class or guidance. A .png shows each beside what "
-          "came back")
+          "Encode these samples to noise with DDIM inversion and start from that: reconstructs them, or changes them "
+          "with --class or guidance. A .png shows each beside its reconstruction")
       ->type_name("SET");
-  command->add_option("--noise", options->noise, "With --encode: keep the noise, x_T, as HDF5")->type_name("FILE");
+  command->add_option("--noise", options->noise, "With --encode: write the noise x_T to this HDF5 file")
+      ->type_name("FILE");
   command
-      ->add_option("--products", options->products,
-                   "What layers multiply: float, or bfloat16, faster on processors that know it and off by a hundredth "
-                   "[kernels.products]")
+      ->add_option(
+          "--products", options->products,
+          "Operands of matrix products: float, or bfloat16 (faster on CPUs that support it, errors up to 1e-2) "
+          "[kernels.products]")
       ->type_name("KIND")
       ->check(CLI::IsMember({"float", "bfloat16"}).description(""));
   add_threads(command);

@@ -1,4 +1,4 @@
-// reverie train: from a configuration to a trained model. What happens in a step is in diffusion/training/trainer.cpp.
+// reverie train: trains a model from a configuration. diffusion/training/trainer.cpp implements the training step.
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -19,7 +19,7 @@ struct Options {
   bool resume = false, print_config = false;
 };
 
-// The file named; else what the run began with, from its checkpoint or from the copy in its folder.
+// Loads the configuration from --config, else from the run's checkpoint, else from the copy in its folder.
 Config configuration(const Options& options, const RunFolder& folder, const std::optional<Checkpoint>& checkpoint) {
   Config config;
   if (!options.config_file.empty()) {
@@ -44,7 +44,7 @@ void train(const Options& options, const std::string& program) {
   const RunFolder folder{options.folder};
   const bool has_checkpoint = !options.folder.empty() && std::filesystem::exists(folder.checkpoint());
   if (has_checkpoint && !options.resume && !options.print_config) {
-    throw UsageError(folder.checkpoint(), ": is there already; go on with --resume, or choose another --out");
+    throw UsageError(folder.checkpoint(), ": exists already; continue with --resume, or choose another --out");
   }
   std::optional<Checkpoint> checkpoint;
   if (has_checkpoint && options.resume) checkpoint = read_checkpoint(folder.checkpoint());
@@ -70,7 +70,7 @@ void train(const Options& options, const std::string& program) {
   for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << warning << "\n";
   std::cout << in_words(config, trainer.model(), *data) << std::endl;
   if (options.resume) {
-    std::cout << (checkpoint ? concat("going on after step ", trainer.steps_done())
+    std::cout << (checkpoint ? concat("resuming after step ", trainer.steps_done())
                              : concat(folder.path, " has no checkpoint yet: starting from the beginning"))
               << std::endl;
   }
@@ -78,13 +78,13 @@ void train(const Options& options, const std::string& program) {
   note_interrupts();
   Run run(trainer, config, held_out.get(), folder, checkpoint.has_value());
   try {
-    if (!checkpoint) run.validate();  // where learning starts from
+    if (!checkpoint) run.validate();  // the loss of the initial weights
     while (!run.done()) {
       run.step();
       if (run.due(config.train.validate_every)) run.validate();
       if (run.due(config.train.checkpoint_every)) run.save();
       if (interrupted()) throw Interrupted();
-      if (run.due(config.train.preview_every) && !run.done()) run.preview();  // the last are samples.png
+      if (run.due(config.train.preview_every) && !run.done()) run.preview();  // finish() draws the last ones
     }
     run.finish();
   } catch (const Interrupted&) {
@@ -101,25 +101,25 @@ void train(const Options& options, const std::string& program) {
 
 void add_train(CLI::App& program) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("train", "Train a model, as a configuration says");
-  command->add_option("--config", options->config_file, "Configuration to train by, e.g. configs/digits.toml")
+  CLI::App* command = program.add_subcommand("train", "Train a model from a configuration");
+  command->add_option("--config", options->config_file, "Configuration file, e.g. configs/digits.toml")
       ->type_name("FILE");
-  command->add_option("--set", options->settings, "Change keys of the configuration, e.g. --set train.steps=500")
+  command->add_option("--set", options->settings, "Override keys of the configuration, e.g. --set train.steps=500")
       ->type_name("KEY=VALUE");
   command
       ->add_option("--out", options->folder,
                    "Folder of the run: checkpoint.h5, metrics.jsonl, config.toml, previews, samples.png, loss.svg")
       ->type_name("DIR");
   command->add_flag("--resume", options->resume,
-                    "Go on where the run in --out stopped; --config may be left out, and --set train.steps prolongs");
+                    "Continue the run in --out; --config is optional, and --set train.steps=N extends the run");
   command->add_flag("--print-config", options->print_config,
-                    "Print the whole configuration with explanations, and do nothing else");
+                    "Print the complete configuration with comments, and exit");
   add_threads(command);
   command->footer(
       "example: reverie train --config configs/digits.toml --set train.steps=3000 \\\n"
       "           --out runs/digits\n"
-      "Ctrl-C saves and stops; the same --out with --resume goes on, to the same bits\n"
-      "as without the stop.");
+      "Ctrl-C saves and stops. --resume with the same --out continues; the result is\n"
+      "bitwise equal to that of an uninterrupted run.");
   command->callback([options, &program] { train(*options, program.get_name()); });
 }
 

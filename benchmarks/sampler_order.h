@@ -85,8 +85,8 @@ inline double sampler_error(const Solver& solver, const GaussianMixture& data, I
     std::vector<double> sigmas = make_sigmas("karras", steps + 1, {{"sigma_min", 0.1}, {"sigma_max", 10}});
     sigmas.pop_back();
     from = sigmas.front(), to = sigmas.back();
-    got = sampler.sigma(denoise, (from * Var(Tensor::from({count, 1}, starts))).value(), sigmas, options, nullptr,
-                        nullptr)
+    got = sampler
+              .sigma(denoise, (from * Var(Tensor::from({count, 1}, starts))).value(), sigmas, options, nullptr, nullptr)
               .value();
   } else {
     std::vector<Index> kept;
@@ -97,8 +97,9 @@ inline double sampler_error(const Solver& solver, const GaussianMixture& data, I
     const Observer observe = [&](Index step, const Var& x, const Var&) {
       if (step + 1 == steps) got = (std::sqrt(1 + to * to) * x).value();
     };
-    sampler.chain({.process = process, .network = chain_network(process, denoise), .options = options, .observe = observe},
-                  ((from / std::sqrt(1 + from * from)) * Var(Tensor::from({count, 1}, starts))).value());
+    sampler.chain(
+        {.process = process, .network = chain_network(process, denoise), .options = options, .observe = observe},
+        ((from / std::sqrt(1 + from * from)) * Var(Tensor::from({count, 1}, starts))).value());
     --evaluated;  // the step into 0
   }
   if (evaluations != nullptr) *evaluations = evaluated;

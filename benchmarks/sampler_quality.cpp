@@ -5,9 +5,9 @@
 #include <exception>
 #include <iostream>
 
-#include "diffusion/model/checkpoint.h"
 #include "diffusion/evaluation/comparison.h"
 #include "diffusion/metrics/frechet.h"
+#include "diffusion/model/checkpoint.h"
 #include "diffusion/samplers/sampler.h"
 
 using namespace reverie;

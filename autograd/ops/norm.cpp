@@ -80,11 +80,11 @@ Var group_norm_and(const char* op, const Var& x, const Var& weight, const Var& b
   }
   if (modulation.value().defined())
     require_shape(op, "the modulation", modulation.shape(), {x.extent(0), 2 * channels});
-  const auto call = std::make_shared<const GroupNormCall>(
-      GroupNormCall{SavedTensor(x), per_channel(op, "weight", weight, channels, 1), per_channel(op, "bias", bias, channels, 0),
-                    modulation.value(), groups, silu, kernels::group_norm_moments(x.value(), groups, eps)});
+  const auto call = std::make_shared<const GroupNormCall>(GroupNormCall{
+      SavedTensor(x), per_channel(op, "weight", weight, channels, 1), per_channel(op, "bias", bias, channels, 0),
+      modulation.value(), groups, silu, kernels::group_norm_moments(x.value(), groups, eps)});
   return recomputable(record(op, call->y(), {x, weight, bias, modulation}, [call](Gradients& g) { call->backward(g); }),
-                [call] { return call->y(); });
+                      [call] { return call->y(); });
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/formulations/edm.h"
 #include "diffusion/formulations/flow.h"
-#include "diffusion/samplers/flow_solvers.h"
 #include "diffusion/formulations/loss_weights.h"
 #include "diffusion/process/timestep_sampler.h"
+#include "diffusion/samplers/flow_solvers.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {

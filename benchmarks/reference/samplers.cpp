@@ -22,9 +22,10 @@ SamplerOptions read_options(const Case& c) {
 
 void run_sigma_sampler(Case& c) {
   const Denoiser denoise = read_denoiser(c);
-  c.output_image("sample", sampler_of(c).sigma(denoise, c.image("x"), c.number_input("sigmas"), read_options(c),
-                                               read_noise(c), nullptr)
-                               .value());
+  c.output_image("sample",
+                 sampler_of(c)
+                     .sigma(denoise, c.image("x"), c.number_input("sigmas"), read_options(c), read_noise(c), nullptr)
+                     .value());
 }
 
 void run_ddim_reverse(Case& c) {

@@ -2,8 +2,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-BoundTerm bound_term(const Process& process, const NetworkFunction& network, const Tensor& x0, Timesteps t, const Tensor& noise,
-                     bool clip, Cdf cdf) {
+BoundTerm bound_term(const Process& process, const NetworkFunction& network, const Tensor& x0, Timesteps t,
+                     const Tensor& noise, bool clip, Cdf cdf) {
   const Var x_t = process.q_sample(x0, t, noise);
   const NetworkOutput output =
       split_output(network(x_t, process.original_steps(t)), x_t.shape(), process.variance_type);

@@ -14,8 +14,8 @@ struct BoundTerm {
 };
 
 /// The term at x_t = q_sample(x0, t, noise); `clip` clamps pred_x0 to [-1, 1].
-BoundTerm bound_term(const Process& process, const NetworkFunction& network, const Tensor& x0, Timesteps t, const Tensor& noise,
-                     bool clip, Cdf cdf = Cdf::tanh);
+BoundTerm bound_term(const Process& process, const NetworkFunction& network, const Tensor& x0, Timesteps t,
+                     const Tensor& noise, bool clip, Cdf cdf = Cdf::tanh);
 
 /// -log2 p(x_0) <= total = prior + sum over t of vb[:, t], in bits per dimension.
 /// [Ho20] eq. 5

@@ -177,8 +177,7 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, Index c
     result.features.rows(first, last).copy_from(features);
     for (Index i = first; i < last; ++i) {
       const Tensor row = logits.rows(i - first, i - first + 1);
-      result.classes[i] =
-          std::max_element(row.values().begin(), row.values().end()) - row.values().begin();
+      result.classes[i] = std::max_element(row.values().begin(), row.values().end()) - row.values().begin();
     }
   });
   return result;
@@ -199,13 +198,12 @@ LabelGuidance guidance_by(const Classifier& classifier, const DiffusionModel& mo
     throw UsageError("guidance: the classifier learned images of shape ", classifier.data.sample_shape, ", the model ",
                      model.facts().sample_shape);
   }
-  return {.gradient =
-              [&classifier, scale = SigmaScale(model.process().schedule)](
-                  const Var& x_t, std::span<const double> t, std::span<const Index> labels) -> Var {
-                std::vector<double> sigmas;
-                for (const double step : t) sigmas.push_back(scale.sigma(step));
-                return classifier.log_probability_gradient(x_t.value(), sigmas, labels);
-              },
+  return {.gradient = [&classifier, scale = SigmaScale(model.process().schedule)](
+                          const Var& x_t, std::span<const double> t, std::span<const Index> labels) -> Var {
+            std::vector<double> sigmas;
+            for (const double step : t) sigmas.push_back(scale.sigma(step));
+            return classifier.log_probability_gradient(x_t.value(), sigmas, labels);
+          },
           .class_names = classifier.data.class_names,
           .scale = scale};
 }

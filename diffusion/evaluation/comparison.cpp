@@ -53,8 +53,7 @@ class Measuring {
   void mean(const char* name, const std::vector<double>& rows, double most, const std::string& meaning) {
     const auto of_resample = [&](Index replicate) {
       double sum = 0;
-      for (const Index row : resample(std::ssize(rows), options_.seed, replicate))
-        sum += rows[row];
+      for (const Index row : resample(std::ssize(rows), options_.seed, replicate)) sum += rows[row];
       return sum / static_cast<double>(rows.size());
     };
     add(name, mean_of(rows), 0, most, of_resample, meaning);

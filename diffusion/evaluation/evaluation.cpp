@@ -83,8 +83,8 @@ void require_fits(const DiffusionModel& model, const Dataset& data, const std::s
   }
 }
 
-BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed, bool clip,
-                               const std::function<bool(double)>& progress) {
+BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
+                               bool clip, const std::function<bool(double)>& progress) {
   require_fits(model, data, data.name.empty() ? "evaluation: the set" : "evaluation: " + data.name);
   if (model.facts().sample_shape.rank() != 3) {
     throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
@@ -180,7 +180,8 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       shares[here] = share;
       return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
     };
-      const OdeLikelihood ode = ode_log_likelihood(model.formulation().denoiser(model.with_labels(labels_of(data, first, last))), x, of_shard, report);
+    const OdeLikelihood ode = ode_log_likelihood(
+        model.formulation().denoiser(model.with_labels(labels_of(data, first, last))), x, of_shard, report);
     std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
     evaluations[here] = ode.evaluations;
   });

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "data/dataset.h"
-#include "diffusion/model/model.h"
 #include "diffusion/evaluation/ode_likelihood.h"
+#include "diffusion/model/model.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -31,8 +31,8 @@ struct BoundEvaluation {
 /// `clip` clamps the predicted x_0 to [-1, 1]. `progress` is called with the fraction done, one call at a time, perhaps
 /// from several threads; if it returns false, the evaluation stops with an Error. Throws UsageError for a set that
 /// doesn't match, and for points, because the decoder term is for 8-bit values.
-BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed, bool clip,
-                               const std::function<bool(double)>& progress = nullptr);
+BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
+                               bool clip, const std::function<bool(double)>& progress = nullptr);
 
 /// The bound per time step as CSV: t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error. One line per time step, with L_t in
 /// the column vb, and a last line for t = T with the prior term; the column adds up to the total.

@@ -165,8 +165,8 @@ OdeLikelihood ode_log_likelihood(const Denoiser& denoise, const Tensor& x, const
     const double d = static_cast<double>(width);
     double squares = 0;
     for (Index i = n * width; i < (n + 1) * width; ++i) squares += std::pow(static_cast<double>(state.y[i]), 2);
-    result.log_density.push_back(-(squares + d * std::log(2 * std::numbers::pi)) / 2 +
-                                 d * state.divergence[n] - d * std::log(start_scale));
+    result.log_density.push_back(-(squares + d * std::log(2 * std::numbers::pi)) / 2 + d * state.divergence[n] -
+                                 d * std::log(start_scale));
   }
   return result;
 }

@@ -10,9 +10,7 @@ namespace reverie::inline REVERIE_PRECISION {
 // [Kingma21] eq. 3
 double LogSnrLine::alpha_bar(double u) const { return 1 / (1 + std::exp(-(max + u * (min - max)))); }
 double LogSnrLine::sigma(double u) const { return std::exp(-(max + u * (min - max)) / 2); }
-double LogSnrLine::time(double sigma) const {
-  return std::clamp((max + 2 * std::log(sigma)) / (max - min), 0.0, 1.0);
-}
+double LogSnrLine::time(double sigma) const { return std::clamp((max + 2 * std::log(sigma)) / (max - min), 0.0, 1.0); }
 
 ContinuousFormulation::ContinuousFormulation(Process process, ContinuousOptions options)
     : Formulation(std::move(process)), options_(std::move(options)) {

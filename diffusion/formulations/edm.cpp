@@ -47,8 +47,8 @@ Var EdmFormulation::losses(const NetworkFunction& network, const Var& x0, const 
   for (const double share : u) sigma.push_back(std::exp(options_.p_mean + options_.p_std * normal_quantile(share)));
   const Var x = x0 + per_sample(sigma, x0.rank(), [](double s) { return s; }) * noise;
   const Var D = edm_denoise(network, x, sigma, sigma_data);
-  const Var to_units_of_F = per_sample(
-      sigma, x0.rank(), [=](double s) { return std::sqrt(edm_preconditioning(s, sigma_data).loss_weight); });
+  const Var to_units_of_F =
+      per_sample(sigma, x0.rank(), [=](double s) { return std::sqrt(edm_preconditioning(s, sigma_data).loss_weight); });
   return prediction_error(to_units_of_F * x0, to_units_of_F * D, options_.huber);
 }
 

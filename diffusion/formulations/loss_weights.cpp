@@ -12,9 +12,7 @@ double min_snr(double snr, const OptionValues& values) { return std::min(snr, va
 
 // Emphasises the noise levels where content is formed over those of imperceptible details.
 // [Choi22]
-double p2(double snr, const OptionValues& values) {
-  return snr / std::pow(values.at("k") + snr, values.at("gamma"));
-}
+double p2(double snr, const OptionValues& values) { return snr / std::pow(values.at("k") + snr, values.at("gamma")); }
 
 // Equals the squared error of the noise.
 // [Salimans22] sec. 4

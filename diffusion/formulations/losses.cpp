@@ -69,8 +69,8 @@ Var prediction_error(const Var& target, const Var& prediction, double huber) {
   return mean_per_sample(clamped * (2 * error - clamped));
 }
 
-VbTerm vb_term(const Process& process, const Var& x0, const Var& x_t, Timesteps t, const NetworkOutput& output, bool clip,
-               Cdf cdf) {
+VbTerm vb_term(const Process& process, const Var& x0, const Var& x_t, Timesteps t, const NetworkOutput& output,
+               bool clip, Cdf cdf) {
   const Gaussian q = process.posterior(x0, x_t, t);
   const PMeanVariance p = process.p_mean_variance(x_t, t, output, clip);
   const Var kl = bits_per_dim(normal_kl(q.mean, q.log_variance, p.mean, p.log_variance));  // L_t, [Ho20] eq. 5

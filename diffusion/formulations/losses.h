@@ -54,7 +54,7 @@ struct VbTerm {
 };
 
 /// t > 0: L_t = KL(q(x_{t-1} | x_t, x_0) || p(x_{t-1} | x_t)); t = 0: L_0 = -log p(x_0 | x_1), the discretised decoder.
-VbTerm vb_term(const Process& process, const Var& x0, const Var& x_t, Timesteps t, const NetworkOutput& output, bool clip,
-               Cdf cdf = Cdf::tanh);
+VbTerm vb_term(const Process& process, const Var& x0, const Var& x_t, Timesteps t, const NetworkOutput& output,
+               bool clip, Cdf cdf = Cdf::tanh);
 
 }  // namespace reverie::inline REVERIE_PRECISION

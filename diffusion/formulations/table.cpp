@@ -28,8 +28,7 @@ std::unique_ptr<Formulation> make_chain(const DiffusionOptions& d, const OptionV
   Process process(schedule_of(d), mean_type(d.prediction), variance_type(d.variance));
   ChainOptions options{.loss = find_loss(d.loss), .cdf = cdf_called(d.decoder_cdf), .huber = d.huber};
   if (d.loss_weight != "none") {
-    options.weights =
-        make_loss_weights(d.loss_weight, process.schedule, process.mean_type, d.loss_weight_parameters);
+    options.weights = make_loss_weights(d.loss_weight, process.schedule, process.mean_type, d.loss_weight_parameters);
   }
   return std::make_unique<ChainFormulation>(std::move(process), std::move(options));
 }
@@ -54,11 +53,11 @@ std::unique_ptr<Formulation> make_edm(const DiffusionOptions& d, const OptionVal
 
 std::unique_ptr<Formulation> make_flow(const DiffusionOptions& d, const OptionValues& values) {
   require_no_loss_weight(d);
-  return std::make_unique<FlowFormulation>(
-      chain_of_denoiser(d), FlowOptions{.times = find_line("flow times", flow_times(), d.flow_times),
-                                        .logit_mean = values.at("logit_mean"),
-                                        .logit_std = values.at("logit_std"),
-                                        .huber = d.huber});
+  return std::make_unique<FlowFormulation>(chain_of_denoiser(d),
+                                           FlowOptions{.times = find_line("flow times", flow_times(), d.flow_times),
+                                                       .logit_mean = values.at("logit_mean"),
+                                                       .logit_std = values.at("logit_std"),
+                                                       .huber = d.huber});
 }
 
 }  // namespace

@@ -38,8 +38,7 @@ std::vector<double> squared_distances(const Tensor& a, const Tensor& b) {
   parallel_for(rows, rows_a_task, [&](Index first, Index last) {
     for (Index i = first; i < last; ++i) {
       for (Index j = 0; j < columns; ++j) {
-        result[i * columns + j] =
-            squared_distance(a.data() + i * width, b.data() + j * width, width);
+        result[i * columns + j] = squared_distance(a.data() + i * width, b.data() + j * width, width);
       }
     }
   });

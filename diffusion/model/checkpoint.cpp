@@ -43,7 +43,7 @@ TensorList in_order(const TensorMap& map, const std::string& group, const Parame
 }
 
 TensorList TrainingState::in_order(const std::string& group, const ParameterStore& parameters,
-                                const std::string& origin) const {
+                                   const std::string& origin) const {
   const auto found = tensors.find(group);
   if (found == tensors.end()) throw Error(origin, ": has no group `", group, "`");
   return reverie::in_order(found->second, group, parameters, origin);

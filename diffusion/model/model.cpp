@@ -6,10 +6,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 DiffusionModel::DiffusionModel(DataFacts facts, std::unique_ptr<Network> network,
                                std::unique_ptr<const Formulation> formulation, const kernels::KernelChoice& kernels)
-    : facts_(std::move(facts)),
-      network_(std::move(network)),
-      formulation_(std::move(formulation)),
-      kernels_(kernels) {
+    : facts_(std::move(facts)), network_(std::move(network)), formulation_(std::move(formulation)), kernels_(kernels) {
   if (!network_ || !formulation_) throw UsageError("model: a network and a formulation are required");
   if (conditional() && network_->num_classes() < null_class()) {
     throw UsageError("model: the network has ", network_->num_classes(), " classes, the data has ", null_class());

@@ -148,11 +148,10 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
   parallel_for(x0.extent(0), samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first, Index last) {
-    const Sampling sampling{
-        .process = plan.process,
-        .network = model.formulation().in_chain(model.with_labels(part(labels, first, last))),
-        .options = plan.options,
-        .observe = [&](Index, const Var&, const Var&) { report(last - first); }};
+    const Sampling sampling{.process = plan.process,
+                            .network = model.formulation().in_chain(model.with_labels(part(labels, first, last))),
+                            .options = plan.options,
+                            .observe = [&](Index, const Var&, const Var&) { report(last - first); }};
     x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)).value());
   });
   return x_T;
@@ -169,39 +168,38 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
   ShardProgress report(progress, plan.steps * request.count);
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
-  parallel_for(request.count, samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first,
-                                                                                             Index last) {
-    const Shape shape = all.with(0, last - first);
-    const std::vector<Index> labels = part(samples.labels, first, last);
-    const ConditionalNetwork network = [&](const Var& x, std::span<const double> t, std::span<const Index> classes) {
-      return model(x, t, classes);
-    };
-    const NetworkFunction guided =
-        model.conditional() ? with_guidance(network, labels, model.null_class(), request.guidance,
-                                            plan.process.variance_type, request.guidance_rescale)
-                            : model.with_labels({});
-    Index evaluations = 0;
-    const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
-      evaluations += request.guidance == 1 ? 1 : 2;
-      return guided(x, t);
-    };
-    Sampling sampling{.process = plan.process,
-                      .network = model.formulation().in_chain(counted),
-                      .options = plan.options,
-                      .noise = seeded_noise(request.seed, shape, first),
-                      .observe = [&](Index, const Var&, const Var&) { report(last - first); },
-                      .denoise = model.formulation().denoiser(counted),
-                      .sigmas = plan.sigmas};
-    if (request.classifier.gradient) {
-      sampling.classifier = [&](const Var& x_t, std::span<const double> t) {
-        return request.classifier.scale * request.classifier.gradient(x_t, t, labels);
-      };
-    }
-    const Tensor start =
-        request.start.defined() ? request.start.rows(first, last).clone() : starting_noise(request.seed, shape, first);
-    samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
-    if (first == 0) samples.evaluations = evaluations;
-  });
+  parallel_for(
+      request.count, samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first, Index last) {
+        const Shape shape = all.with(0, last - first);
+        const std::vector<Index> labels = part(samples.labels, first, last);
+        const ConditionalNetwork network = [&](const Var& x, std::span<const double> t,
+                                               std::span<const Index> classes) { return model(x, t, classes); };
+        const NetworkFunction guided = model.conditional()
+                                           ? with_guidance(network, labels, model.null_class(), request.guidance,
+                                                           plan.process.variance_type, request.guidance_rescale)
+                                           : model.with_labels({});
+        Index evaluations = 0;
+        const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
+          evaluations += request.guidance == 1 ? 1 : 2;
+          return guided(x, t);
+        };
+        Sampling sampling{.process = plan.process,
+                          .network = model.formulation().in_chain(counted),
+                          .options = plan.options,
+                          .noise = seeded_noise(request.seed, shape, first),
+                          .observe = [&](Index, const Var&, const Var&) { report(last - first); },
+                          .denoise = model.formulation().denoiser(counted),
+                          .sigmas = plan.sigmas};
+        if (request.classifier.gradient) {
+          sampling.classifier = [&](const Var& x_t, std::span<const double> t) {
+            return request.classifier.scale * request.classifier.gradient(x_t, t, labels);
+          };
+        }
+        const Tensor start = request.start.defined() ? request.start.rows(first, last).clone()
+                                                     : starting_noise(request.seed, shape, first);
+        samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
+        if (first == 0) samples.evaluations = evaluations;
+      });
   return samples;
 }
 

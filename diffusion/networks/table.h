@@ -42,9 +42,9 @@ struct NetworkRequest {
 struct NetworkKind {
   const char* name;
   const char* summary;
-  int sample_rank;                                ///< 3: images; 1: points
-  std::vector<const char*> keys;                  ///< the options that it reads
-  void (*check)(const NetworkOptions& options);   ///< throws UsageError for values that suit no data
+  int sample_rank;                               ///< 3: images; 1: points
+  std::vector<const char*> keys;                 ///< the options that it reads
+  void (*check)(const NetworkOptions& options);  ///< throws UsageError for values that suit no data
   std::unique_ptr<Network> (*make)(const NetworkRequest& request);
 };
 

@@ -8,8 +8,8 @@ Index UNetOptions::width(Index level) const {
   const double channels = channel_mult.at(static_cast<std::size_t>(level)) * static_cast<double>(model_channels);
   const Index whole = static_cast<Index>(channels);
   if (channels < 32 || static_cast<double>(whole) != channels || whole % 32 != 0) {
-    throw ShapeError("unet: ", model_channels, " channels times ", channel_mult[level],
-                     " are ", channels, "; the norms want a multiple of 32");
+    throw ShapeError("unet: ", model_channels, " channels times ", channel_mult[level], " are ", channels,
+                     "; the norms want a multiple of 32");
   }
   return whole;
 }

@@ -2,8 +2,8 @@
 #include <span>
 #include <string>
 
-#include "diffusion/process/schedule.h"
 #include "diffusion/process/per_sample.h"
+#include "diffusion/process/schedule.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

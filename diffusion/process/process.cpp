@@ -17,8 +17,10 @@ Var spread(const Var& value, const Var& x) {
 Process::Process(NoiseSchedule schedule_, MeanType mean_type_, VarianceType variance_type_)
     : schedule(std::move(schedule_)), mean_type(mean_type_), variance_type(variance_type_) {
   if (schedule.alphas_cumprod.back() == 0 && mean_type == MeanType::eps) {
-    throw UsageError("process: at the end of this schedule x_t is pure noise, from which eps says nothing about x_0; predict v or x0 "
-                     "[Lin23]");
+    throw UsageError(
+        "process: at the end of this schedule x_t is pure noise, from which eps says nothing about x_0; predict v or "
+        "x0 "
+        "[Lin23]");
   }
 }
 
@@ -96,8 +98,7 @@ Var Process::prior_kl(const Var& x0) const {
 
 std::vector<double> Process::original_steps(Timesteps t) const {
   std::vector<double> original;
-  for (const Index step : t)
-    original.push_back(static_cast<double>(schedule.original_steps[step]));
+  for (const Index step : t) original.push_back(static_cast<double>(schedule.original_steps[step]));
   return original;
 }
 

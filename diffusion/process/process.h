@@ -3,9 +3,9 @@
 #include <span>
 #include <vector>
 
+#include "diffusion/process/per_sample.h"
 #include "diffusion/process/prediction.h"
 #include "diffusion/process/schedule.h"
-#include "diffusion/process/per_sample.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 

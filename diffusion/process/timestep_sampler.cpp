@@ -128,9 +128,7 @@ std::span<const TimestepSamplerKind> timestep_samplers() {
       {"stratified",
        "the times of a batch spread evenly, from one draw (antithetic) [Kingma21]",
        {},
-       [](Index, const OptionValues&) -> std::unique_ptr<TimestepSampler> {
-         return std::make_unique<Stratified>();
-       }},
+       [](Index, const OptionValues&) -> std::unique_ptr<TimestepSampler> { return std::make_unique<Stratified>(); }},
       {"loss_second_moment",
        "steps with large losses more often, with importance weights [Nichol21]",
        {{"history", 10, "losses kept for each step; uniform until all are there"},

@@ -41,8 +41,7 @@ X0AndEps predict_x0_and_eps(const Sampling& sampling, const Var& x_t, Index t) {
 }
 
 Denoiser sampling_denoiser(const Sampling& sampling) {
-  const Denoiser denoise =
-      sampling.denoise ? sampling.denoise : chain_denoiser(sampling.process, sampling.network);
+  const Denoiser denoise = sampling.denoise ? sampling.denoise : chain_denoiser(sampling.process, sampling.network);
   return [&sampling, denoise, scale = SigmaScale(sampling.process.schedule)](const Var& x, double sigma) {
     const double alpha_bar = 1 / (1 + sigma * sigma);
     Var x0 = denoise(x, sigma);

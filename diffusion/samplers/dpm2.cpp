@@ -8,7 +8,7 @@ namespace reverie::inline REVERIE_PRECISION {
 // reaches. 2n - 1 evaluations for n sampling steps.
 // [Lu22a] Alg. 1, [Karras22] sec. 3
 Var sample_dpm2(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
-                   const NoiseSource& noise, const Observer& observe) {
+                const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = churn(x, sigmas[i], i, sigmas, options, noise), next = sigmas[i + 1];
     const Var denoised = denoise(x, sigma);

@@ -8,7 +8,7 @@ namespace reverie::inline REVERIE_PRECISION {
 // midpoint (in h = ln(sigma/next)) from the last two.
 // [Lu22] Alg. 2
 Var sample_dpmpp_2m(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions&,
-                       const NoiseSource&, const Observer& observe) {
+                    const NoiseSource&, const Observer& observe) {
   Var before;
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], next = sigmas[i + 1];

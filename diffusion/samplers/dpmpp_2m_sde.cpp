@@ -8,8 +8,8 @@ namespace reverie::inline REVERIE_PRECISION {
 // since the previous sampling step is added with the weight q, then the noise. q comes from the exact integral for
 // linear D (heun), or from the value of D at the midpoint (midpoint).
 // [Lu22] Alg. 2, app. A
-Var sample_dpmpp_2m_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas,
-                           const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
+Var sample_dpmpp_2m_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
+                        const NoiseSource& noise, const Observer& observe) {
   Var before;
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], next = sigmas[i + 1];

@@ -8,7 +8,7 @@ namespace reverie::inline REVERIE_PRECISION {
 // sampling step. Noise as in the ancestral Euler sampler.
 // [Lu22] Alg. 1, r = 1/2
 Var sample_dpmpp_2s_ancestral(const Denoiser& denoise, Var x, std::span<const double> sigmas,
-                                 const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
+                              const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i];
     const Var denoised = denoise(x, sigma);

@@ -7,8 +7,8 @@ namespace reverie::inline REVERIE_PRECISION {
 // Like dpmpp_2m_sde, with the exact integrals of the parabola through the last three denoiser outputs. u and w are the
 // divided differences of D over the last two sampling steps; slope and curvature have the weights f2 and -f3.
 // [Lu22] app. A, B
-Var sample_dpmpp_3m_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas,
-                           const SamplerOptions& options, const NoiseSource& noise, const Observer& observe) {
+Var sample_dpmpp_3m_sde(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
+                        const NoiseSource& noise, const Observer& observe) {
   Var before, before_that;
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {
     const double sigma = sigmas[i], next = sigmas[i + 1];

@@ -32,7 +32,7 @@ namespace {
 // The sampling step to u = 0, where that velocity is 0/0, is an Euler step and returns the denoiser's output.
 // [Lipman23], [Liu23]
 Var sample_flow(Var (*solve)(const Velocity&, Var, std::span<const double>), const Denoiser& denoise, Var x,
-                   std::span<const double> sigmas, const Observer& observe) {
+                std::span<const double> sigmas, const Observer& observe) {
   std::vector<double> u;
   for (const double sigma : sigmas) u.push_back(sigma / (1 + sigma));
   Var denoised;
@@ -51,13 +51,13 @@ Var sample_flow(Var (*solve)(const Velocity&, Var, std::span<const double>), con
 
 // First order. Equal to Euler in sigma, and to DDIM, between the same noise levels.
 Var sample_flow_euler(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions&,
-                         const NoiseSource&, const Observer& observe) {
+                      const NoiseSource&, const Observer& observe) {
   return sample_flow(flow_euler, denoise, std::move(x), sigmas, observe);
 }
 
 // Second order, two evaluations per sampling step.
 Var sample_flow_heun(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions&,
-                        const NoiseSource&, const Observer& observe) {
+                     const NoiseSource&, const Observer& observe) {
   return sample_flow(flow_heun, denoise, std::move(x), sigmas, observe);
 }
 

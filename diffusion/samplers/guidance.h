@@ -6,8 +6,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// A network that is also given a class label for each of the N samples; the label after the last class means "none".
-using ConditionalNetwork =
-    std::function<Var(const Var& x_t, std::span<const double> t, std::span<const Index> labels)>;
+using ConditionalNetwork = std::function<Var(const Var& x_t, std::span<const double> t, std::span<const Index> labels)>;
 
 /// g = uncond + scale (cond - uncond). scale = 1 is no guidance, 0 ignores the class, above 1 exaggerates it, which
 /// also raises the contrast. `rescale` in [0, 1] counteracts that: it moves each sample's standard deviation towards

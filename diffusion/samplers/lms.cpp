@@ -9,7 +9,7 @@ namespace reverie::inline REVERIE_PRECISION {
 // exactly over the sampling step. One evaluation per sampling step.
 // [Hairer93] sec. III.5
 Var sample_lms(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
-                  const NoiseSource&, const Observer& observe) {
+               const NoiseSource&, const Observer& observe) {
   std::vector<Var> slopes;    // newest first
   std::vector<double> nodes;  // their sigmas
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

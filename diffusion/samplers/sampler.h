@@ -4,9 +4,9 @@
 #include <string>
 
 #include "diffusion/formulations/denoiser.h"
+#include "diffusion/process/process.h"
 #include "diffusion/samplers/guidance.h"
 #include "diffusion/tables/options.h"
-#include "diffusion/process/process.h"
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -14,11 +14,10 @@ namespace reverie::inline REVERIE_PRECISION {
 /// Options of samplers. Each sampler's row in the table lists those it uses, with their defaults; `sampler_options`
 /// builds these from names and values.
 struct SamplerOptions {
-  bool clip = true;  ///< clamp every predicted x_0 to [-1, 1]; for images, not for points
-  double dynamic_threshold =
-      0;               ///< quantile of each sample's |x_0|, see `dynamic_threshold`; 0: off
-  double eta = 0;      ///< 0 is deterministic, 1 has the noise of the reverse SDE
-  double s_churn = 0;  ///< total noise added before sampling steps; 0 for none
+  bool clip = true;                 ///< clamp every predicted x_0 to [-1, 1]; for images, not for points
+  double dynamic_threshold = 0;     ///< quantile of each sample's |x_0|, see `dynamic_threshold`; 0: off
+  double eta = 0;                   ///< 0 is deterministic, 1 has the noise of the reverse SDE
+  double s_churn = 0;               ///< total noise added before sampling steps; 0 for none
   double s_tmin = 0, s_tmax = 1e9;  ///< s_churn adds noise only for sigma in this range
   double s_noise = 1;               ///< factor on all added noise
   Index order = 4;                  ///< of a multistep method
@@ -58,8 +57,8 @@ using SigmaSampler = Var(const Denoiser& denoise, Var x, std::span<const double>
 struct Sampler {
   const char* name;
   const char* summary;
-  std::vector<OptionInfo> options = {};        ///< the SamplerOptions that it uses
-  std::vector<const char*> solver_types = {};  ///< the first is the default
+  std::vector<OptionInfo> options = {};         ///< the SamplerOptions that it uses
+  std::vector<const char*> solver_types = {};   ///< the first is the default
   std::function<ChainSampler> chain = nullptr;  ///< set for a sampler of the chain, else empty
   std::function<SigmaSampler> sigma = nullptr;  ///< set for a sampler in the sigma form, else empty
   const char* sigmas = "karras";                ///< sigma form: the default grid
@@ -74,8 +73,7 @@ const Sampler& find_sampler(const std::string& name);
 
 /// Returns the sampler's options: the given numbers, and its defaults for the others. Throws UsageError for an option
 /// or a solver type that the sampler lacks, and for a number out of range.
-SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given,
-                               const std::string& solver_type = "");
+SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given, const std::string& solver_type = "");
 
 /// The grid name that stands for the chain's own sigmas, descending, and 0.
 inline constexpr const char* chain_grid = "chain";

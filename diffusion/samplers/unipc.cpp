@@ -31,7 +31,7 @@ Var change(std::span<const double> r, const std::vector<Var>& slopes, double h, 
 // output at the end of the sampling step, which the next one needs anyway. One evaluation per sampling step.
 // [Zhao23] Alg. 1, 2
 Var sample_unipc(const Denoiser& denoise, Var x, std::span<const double> sigmas, const SamplerOptions& options,
-                    const NoiseSource&, const Observer& observe) {
+                 const NoiseSource&, const Observer& observe) {
   const bool bh1 = options.solver_type == "bh1";
   std::vector<Var> outputs{denoise(x, sigmas[0])};  // at sigmas[0], sigmas[1], ...; old ones are freed
   for (Index i = 0; i + 1 < std::ssize(sigmas); ++i) {

@@ -22,8 +22,7 @@ struct OptionInfo {
 
 /// Returns the given values, and the defaults of the options that are not given. `what` names the options' owner in the
 /// UsageError for an unknown option.
-inline OptionValues complete(const std::string& what, std::span<const OptionInfo> known,
-                                const OptionValues& given) {
+inline OptionValues complete(const std::string& what, std::span<const OptionInfo> known, const OptionValues& given) {
   for (const auto& [key, value] : given) {
     if (known.empty()) throw UsageError(what, " has no options; ", key, " was given");
     find_line(("option of " + what).c_str(), known, key);

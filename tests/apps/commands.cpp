@@ -136,7 +136,7 @@ TEST_CASE("explain --time: forward and backward of every kind, the slowest first
   double last = 100;
   for (const std::string& line : split(outcome.out, '\n')) CHECK_MESSAGE(line.size() <= 80, line);
   std::string first_table = outcome.out.substr(0, outcome.out.find("not recorded"));
-  first_table.resize(std::min(first_table.rfind('\n'), first_table.rfind("smaller")));
+  first_table.resize(std::min(first_table.rfind('\n'), first_table.rfind("all others")));
   for (const std::string& line : split(first_table, '\n')) {
     if (line.find("% ") != 5) continue;
     CHECK(std::stod(line) <= last);
@@ -208,9 +208,9 @@ TEST_CASE("convert says what it can't convert, and leaves nothing behind") {
   CHECK(failed_with(convert(folder / "none", {"--out", x}), 1, {"none", "No such file"}));
   CHECK(failed_with(convert("meson.build", {"--out", x}), 1, {"meson.build", "not a safetensors file"}));
   CHECK(failed_with(convert(a, {"--out", folder / "x.pt"}), 2, {"x.pt", ".safetensors, .h5"}));
-  CHECK(failed_with(convert(a, {"--config", config, "--out", folder / "x.safetensors"}), 2, {"wants", ".h5"}));
+  CHECK(failed_with(convert(a, {"--config", config, "--out", folder / "x.safetensors"}), 2, {"expects", ".h5"}));
   CHECK(failed_with(convert(a, {"--out", unet_checkpoint()}), 2, {"is a checkpoint already"}));
-  CHECK(failed_with(convert(a, {"--weights", "raw", "--out", x}), 2, {"--weights raw", "no checkpoint"}));
+  CHECK(failed_with(convert(a, {"--weights", "raw", "--out", x}), 2, {"--weights raw", "not a checkpoint"}));
   CHECK(failed_with(convert(a, {"--round", "--out", x}), 2, {"--round", "--config is missing"}));
   CHECK(failed_with(convert(a, {"--prefix", "module.", "--out", x}), 2, {"no name begins with `module.`"}));
   CHECK(failed_with(convert(a, {"--config", config, "--set", "model.num_res_blocks=2", "--out", x}), 1,

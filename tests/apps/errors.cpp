@@ -37,7 +37,7 @@ TEST_CASE("wrong flags") {
   CHECK(failed_with(run({"sample", "--out", "x.png"}), 2, {"--checkpoint"}));
   for (const char* count : {"-3", "0", "2.5", "many", "1e3", "99999999999999999999999", ""}) {
     CHECK(failed_with(run({"sample", "--checkpoint", "x", "--count", count, "--out", "x.png"}), 2,
-                      {"--count: \"" + std::string(count) + "\" is no whole number from 1 up"}));
+                      {"--count: \"" + std::string(count) + "\" is not a whole number >= 1"}));
   }
   CHECK(failed_with(run({"sample", "--checkpoint", "x", "--seed", "-1", "--out", "x.png"}), 2, {"--seed", "\"-1\""}));
   for (const char* flag : {"--guidance", "--eta", "--guidance-rescale", "--dynamic-threshold", "--sigma-max"}) {
@@ -139,7 +139,7 @@ TEST_CASE("resuming another run") {
 TEST_CASE("outputs that can't be written are found before the work, and leave nothing behind") {
   const TemporaryFolder folder;
   write_text(folder / "file", "");  // permissions don't stop everybody; a file in the place of a folder does
-  CHECK(failed_with(run(small_run(folder / "file/run")), 1, {"file/run", "can't be made"}));
+  CHECK(failed_with(run(small_run(folder / "file/run")), 1, {"file/run", "can't create the folder"}));
   const auto sample = [&](const std::string& out) {
     return run({"sample", "--checkpoint", small_checkpoint(), "--out", out});
   };

@@ -216,7 +216,7 @@ TEST_CASE("--print-config prints a configuration that explains itself and reads 
   const TemporaryFolder folder;
   const Outcome first = run({"train", "--print-config", "--set", "train.steps=7"});
   CHECK(first.code == 0);
-  CHECK(contains(first.out, "steps = 7  # updates in all"));
+  CHECK(contains(first.out, "steps = 7  # number of training steps"));
   write_text(folder / "all.toml", first.out);
   CHECK(run({"train", "--print-config", "--config", folder / "all.toml"}).out == first.out);
 }

@@ -1,10 +1,9 @@
 #include "diffusion/evaluation/classifier.h"
 
-#include "diffusion/model/config.h"
-
 #include "data/image_set.h"
 #include "data/toy.h"
 #include "diffusion/metrics/bootstrap.h"
+#include "diffusion/model/config.h"
 #include "tensor/parallel.h"
 #include "tests/diffusion/helpers.h"
 

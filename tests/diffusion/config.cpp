@@ -79,8 +79,8 @@ TEST_CASE("values that can't be are refused before anything starts") {
 }
 
 TEST_CASE("a slip of the hand does not fill the memory: numbers have a largest value, and are finite") {
-  for (const char* key : {"train.steps", "train.batch_size", "train.shard_size", "train.accumulators", "train.preview_count",
-                          "diffusion.steps", "model.channels", "model.num_res_blocks"}) {
+  for (const char* key : {"train.steps", "train.batch_size", "train.shard_size", "train.accumulators",
+                          "train.preview_count", "diffusion.steps", "model.channels", "model.num_res_blocks"}) {
     Config config;
     config.data.train = "data";
     set_config(config, std::string(key) + "=32000000000");

@@ -1,12 +1,11 @@
 #include "diffusion/evaluation/evaluation.h"
 
-#include "diffusion/model/config.h"
-
 #include <numbers>
 #include <numeric>
 
 #include "data/image_set.h"
 #include "data/toy.h"
+#include "diffusion/model/config.h"
 #include "tensor/parallel.h"
 #include "tests/diffusion/helpers.h"
 
@@ -138,12 +137,13 @@ TEST_CASE("what can't be evaluated is named, and work stops where progress says 
   const ImageSet set = images(4);
   const PointSet points = toy("two_moons", 10, 3);
   const DiffusionModel model = build_model(standard_normal("unet"), {set.sample_shape(), {}}),
-      plane = build_model(standard_normal("mlp"), {{2}, {}});
+                       plane = build_model(standard_normal("mlp"), {{2}, {}});
   CHECK(contains(error_of([&] { evaluate_bound(plane, points, 4, 0, true); }), "8-bit values"));
   CHECK(contains(error_of([&] { evaluate_bound(model, points, 4, 0, true); }), "[2]"));
   CHECK(contains(error_of([&] { evaluate_likelihood(model, points, 4, {}); }), "[2]"));
   CHECK(contains(error_of([&] { evaluate_bound(model, set, 0, 0, true); }), "at least 1"));
-  CHECK(contains(error_of([&] { evaluate_bound(model, set, 4, 0, true, [](double) { return false; }); }), "interrupted"));
+  CHECK(
+      contains(error_of([&] { evaluate_bound(model, set, 4, 0, true, [](double) { return false; }); }), "interrupted"));
   CHECK(
       contains(error_of([&] { evaluate_likelihood(model, set, 4, {}, [](double) { return false; }); }), "interrupted"));
 }

@@ -1,10 +1,10 @@
 #include "data/toy.h"
-#include "diffusion/process/gaussian.h"
 #include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/formulations/chain.h"
 #include "diffusion/formulations/continuous.h"
 #include "diffusion/formulations/edm.h"
 #include "diffusion/formulations/flow.h"
+#include "diffusion/process/gaussian.h"
 #include "diffusion/samplers/flow_solvers.h"
 #include "tensor/parallel.h"
 #include "tests/diffusion/configured_trainer.h"
@@ -280,5 +280,6 @@ TEST_CASE("with a timestep sampler that learns: the same bits for any number of 
   CHECK(std::all_of(counts.values().begin(), counts.values().end(), [](real count) { return count == 3; }));
   Checkpoint lacking = first.checkpoint();
   lacking.state.tensors.erase("timestep_sampler");
-  CHECK(contains(error_of([&] { ConfiguredTrainer(config, moons, lacking, "here.h5"); }), "here.h5: `timestep_sampler`"));
+  CHECK(
+      contains(error_of([&] { ConfiguredTrainer(config, moons, lacking, "here.h5"); }), "here.h5: `timestep_sampler`"));
 }

@@ -17,8 +17,7 @@ TEST_CASE("classifier-free guidance: one evaluation of both, the variance that o
     REQUIRE(static_cast<Index>(t.size()) == rows);
     Tensor y = Tensor::uninitialized({rows, 6});
     for (Index n = 0; n < rows; ++n) {
-      for (Index c = 0; c < 6; ++c)
-        y[n * 6 + c] = static_cast<real>(labels[n] + (c < 3 ? 10 : 0));
+      for (Index c = 0; c < 6; ++c) y[n * 6 + c] = static_cast<real>(labels[n] + (c < 3 ? 10 : 0));
     }
     return Var(y);
   };

@@ -1,8 +1,8 @@
 #include "diffusion/formulations/losses.h"
 
 #include "autograd/gradcheck.h"
-#include "diffusion/evaluation/gaussian_oracle.h"
 #include "diffusion/evaluation/bound.h"
+#include "diffusion/evaluation/gaussian_oracle.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;

@@ -1,6 +1,5 @@
-#include "diffusion/model/config.h"
-
 #include "data/image_set.h"
+#include "diffusion/model/config.h"
 #include "diffusion/samplers/sampler.h"
 #include "tensor/parallel.h"
 #include "tests/diffusion/helpers.h"

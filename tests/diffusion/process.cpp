@@ -74,8 +74,7 @@ TEST_CASE("fixed_large is beta, with the posterior variance of step 1 at t = 0")
   const Tensor variance = process.p_mean_variance(x, steps, Var(x), false).variance.value();
   CHECK(variance[0] == static_cast<real>(process.schedule.posterior_variance[1]));
   for (std::size_t n = 1; n < 4; ++n) {
-    CHECK(variance[static_cast<Index>(2 * n)] ==
-          static_cast<real>(process.schedule.betas[steps[n]]));
+    CHECK(variance[static_cast<Index>(2 * n)] == static_cast<real>(process.schedule.betas[steps[n]]));
   }
 }
 

@@ -66,8 +66,7 @@ TEST_CASE("a respaced chain has the same alphas_cumprod at the steps that it kee
     const NoiseSchedule shorter = respace(full, sections);
     CHECK(shorter.original_T == 300);
     for (std::size_t i = 0; i < shorter.betas.size(); ++i) {
-      CHECK(shorter.alphas_cumprod[i] ==
-            Approx(full.alphas_cumprod[shorter.original_steps[i]]).epsilon(1e-10));
+      CHECK(shorter.alphas_cumprod[i] == Approx(full.alphas_cumprod[shorter.original_steps[i]]).epsilon(1e-10));
     }
   }
   const NoiseSchedule twice = respace(respace(full, "ddim100"), "ddim50");

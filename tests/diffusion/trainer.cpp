@@ -36,7 +36,8 @@ ImageSet images() {
 
 bool same_bits(const Checkpoint& a, const Checkpoint& b) {
   if (a.state.step != b.state.step || a.state.updates != b.state.updates ||
-      a.state.tensors.size() != b.state.tensors.size()) return false;
+      a.state.tensors.size() != b.state.tensors.size())
+    return false;
   for (const auto& [group, tensors] : a.state.tensors) {
     for (const auto& [name, tensor] : tensors) {
       const Tensor& other = b.state.tensors.at(group).at(name);
@@ -139,7 +140,8 @@ TEST_CASE("a run goes on only under its own configuration and data") {
   CHECK(contains(error_of([&] { ConfiguredTrainer(small(), gaussians, saved, "here.h5"); }), "classes"));
   Checkpoint lacking = saved;
   lacking.state.tensors["weights"].erase("first.bias");
-  CHECK(contains(error_of([&] { ConfiguredTrainer(small(), moons, lacking, "here.h5"); }), "`weights` lacks first.bias"));
+  CHECK(
+      contains(error_of([&] { ConfiguredTrainer(small(), moons, lacking, "here.h5"); }), "`weights` lacks first.bias"));
 }
 
 TEST_CASE("training learns: the validation loss on two moons falls well below that of a network that says nothing") {
