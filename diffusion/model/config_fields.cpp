@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-// The keys of a configuration, with pointers to their values and their meanings.
-=======
 // The keys of a configuration: the variable behind each key, and its meaning.
->>>>>>> alang
 #include "diffusion/formulations/flow.h"
 #include "diffusion/formulations/loss_weights.h"
 #include "diffusion/model/config.h"
