@@ -52,7 +52,7 @@ Var EdmFormulation::losses(const NetworkFunction& network, const Var& x0, const 
   return prediction_error(to_units_of_F * x0, to_units_of_F * D, options_.huber);
 }
 
-// Above edm_sigma_max the network is not trained, and x holds almost nothing of x_0: clamps sigma.
+// Above edm_sigma_max the network is not trained, and x holds almost nothing of x_0: clamps sigma, scaling x to match.
 Var EdmFormulation::denoise(const NetworkFunction& network, const Var& x, double sigma) const {
   const double trained = std::min(sigma, edm_sigma_max);
   const std::vector<double> sigmas(x.extent(0), trained);
