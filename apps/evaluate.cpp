@@ -169,7 +169,7 @@ void evaluate(const Options& options) {
 void add_evaluate(CLI::App& program) {
   auto options = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
-      "evaluate", "Measure a model's likelihood in bits per dimension, and its samples' distance from data");
+      "evaluate", "Measure a model in bits per dimension, and samples by their distance from data");
   command->add_option("--data", options->data, "Held-out data: an image set, a point set or toy:NAME")
       ->type_name("SET")
       ->required();

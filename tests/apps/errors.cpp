@@ -116,7 +116,7 @@ TEST_CASE("checkpoints that can't be used") {
   Checkpoint other = read_checkpoint(small_checkpoint());
   other.config.model.hidden *= 2;
   write_checkpoint(folder / "other.h5", other);
-  CHECK(failed_with(sample(folder / "other.h5"), 1, {"other.h5", "shape", "wants"}));
+  CHECK(failed_with(sample(folder / "other.h5"), 1, {"other.h5", "shape", "expects"}));
 
   CHECK(failed_with(sample(small_checkpoint(), {"--weights", "ema:0.5"}), 2, {"ema/0.5"}));
   CHECK(failed_with(sample(small_checkpoint(), {"--weights", "best"}), 2, {"best", "raw"}));

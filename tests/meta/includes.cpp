@@ -39,10 +39,11 @@ const std::vector<Part> in_diffusion{
 
 const std::vector<Part> in_kernels{
     {"scalar functions", "tensor/kernels/(functions|elementwise)\\.h", {}},
-    {"simd", "tensor/kernels/simd/.*", {"scalar functions"}},
-    {"packing", "tensor/kernels/packing/.*", {"scalar functions", "simd"}},
-    {"conv", "tensor/kernels/conv/.*", {"scalar functions", "simd", "packing"}},
-    {"other kernels", "tensor/kernels/[^/]*", {"scalar functions", "simd", "packing", "conv"}},
+    {"choice", "tensor/kernels/choice\\.(h|cpp)", {}},
+    {"simd", "tensor/kernels/simd/.*", {"scalar functions", "choice"}},
+    {"packing", "tensor/kernels/packing/.*", {"scalar functions", "choice", "simd"}},
+    {"conv", "tensor/kernels/conv/.*", {"scalar functions", "choice", "simd", "packing"}},
+    {"other kernels", "tensor/kernels/[^/]*", {"scalar functions", "choice", "simd", "packing", "conv"}},
 };
 
 /// The first part whose pattern a path matches; a null pointer for none.
