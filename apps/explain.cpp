@@ -78,7 +78,7 @@ void explain(const Options& options) {
             << " + " << ms(times.whole.backward) << " (median " << ms(times.median.total()) << "), "
             << rate(all.total(), times.whole.total()) << "\na whole step " << ms(step) << " (" << shards
             << (shards == 1 ? " shard, " : " shards, ") << config.train.accumulators
-            << " accumulators, optimizer, averages); " << rate(step_flops, step) << "\n";
+            << " accumulators, optimizer, EMA); " << rate(step_flops, step) << "\n";
 }
 
 }  // namespace
