@@ -24,7 +24,7 @@ using namespace winograd;
 
 namespace {
 
-// Computes the outputs of a Winograd tile for a block of channels, of which the last ones may not exist.
+// Computes the outputs of a Winograd tile for a block of channels; the last channels may not exist.
 void output(WinogradTransforms::Output function, const real* m, Index element_stride, const real* bias, bool accumulate,
             real* const* pixels, Index channel, Index channels) {
   if (channel + channel_block <= channels) return function(m, element_stride, bias, accumulate, pixels, channel);

@@ -24,7 +24,7 @@ using Vec = hn::Vec<Vector>;
 constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Vector()));
 constexpr Index vectors = std::max<Index>(2, channel_block / lanes), output_block = vectors * lanes;
 
-// Stores the rows of y from sums in memory, [pixels][output block], of which the last channels may not exist.
+// Stores the rows of y from sums in memory, [pixels][output block]; the last channels may not exist.
 template <class Operand>
 HWY_ATTR void store_partial(const Product<Operand>& t, const real* rows) {
   const Vector d;
