@@ -41,6 +41,10 @@ int run(int argc, char** argv) {
     program.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
     program.exit(request);
+  } catch (const CLI::ExtrasError&) {  // its own text lists the arguments backwards
+    const std::string command = program.get_subcommands().empty() ? "" : program.get_subcommands()[0]->get_name() + " ";
+    return fail(
+        2, concat("unexpected argument `", program.remaining(true).front(), "` (see reverie ", command, "--help)"));
   } catch (const CLI::ParseError& error) {
     return fail(2, std::string(error.what()) + " (see reverie --help)");
   } catch (const UsageError& error) {

@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   try {
     const Index count = argc == 5 ? std::atoll(argv[4]) : 512;
     if (argc < 4 || argc > 5 || count < 2) {
-      throw UsageError("sampler_quality CHECKPOINT CLASSIFIER DATA [COUNT]: wants three files and a number from 2");
+      throw UsageError("sampler_quality CHECKPOINT CLASSIFIER DATA [COUNT]: expects three files and a number from 2");
     }
     table(argv[1], argv[2], argv[3], count);
   } catch (const std::exception& error) {

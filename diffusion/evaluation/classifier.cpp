@@ -26,10 +26,10 @@ Index pooled(Index extent) { return extent >> widths.size(); }
 const DataFacts& checked(const DataFacts& data) {
   const Shape& shape = data.sample_shape;
   if (data.class_names.size() < 2) {
-    throw UsageError("classifier: the data has ", data.class_names.size(), " classes; wants labels of at least two");
+    throw UsageError("classifier: the data has ", data.class_names.size(), " classes; expects labels of at least two");
   }
   if (shape.rank() != 3 || pooled(shape[0]) == 0 || pooled(shape[1]) == 0) {
-    throw UsageError("classifier: samples have shape ", shape, "; wants images of at least 8x8");
+    throw UsageError("classifier: samples have shape ", shape, "; expects images of at least 8x8");
   }
   return data;
 }
@@ -80,11 +80,11 @@ Classifier::Classifier(const DataFacts& facts, bool noisy, std::uint64_t seed)
 
 Var Classifier::features(const Var& x_t, std::span<const double> sigmas) const {
   if (x_t.rank() != 4 || Shape({x_t.extent(1), x_t.extent(2), x_t.extent(3)}) != data.sample_shape) {
-    throw ShapeError("classifier: images of shape ", x_t.shape(), ", wants samples of ", data.sample_shape);
+    throw ShapeError("classifier: images of shape ", x_t.shape(), ", expects samples of ", data.sample_shape);
   }
   if (std::ssize(sigmas) != (noisy ? x_t.extent(0) : 0)) {
     throw ShapeError("classifier: ", sigmas.size(), " noise levels for ", x_t.extent(0), " images; a ",
-                     noisy ? "noisy one wants one for each" : "clean one wants none");
+                     noisy ? "noisy one expects one for each" : "clean one expects none");
   }
   std::vector<double> levels;  // ln sigma, scaled to the range of time steps
   for (const double sigma : sigmas) {
@@ -119,7 +119,7 @@ Tensor Classifier::log_probability_gradient(const Tensor& x_t, std::span<const d
 std::unique_ptr<Classifier> train_classifier(const Dataset& data, const ClassifierTraining& options,
                                              const std::function<bool(double)>& progress) {
   const kernels::WithKernels in_float({});
-  if (options.epochs < 1) throw UsageError("classifier: ", options.epochs, " epochs; wants at least 1");
+  if (options.epochs < 1) throw UsageError("classifier: ", options.epochs, " epochs; expects at least 1");
   auto classifier =
       std::make_unique<Classifier>(DataFacts{data.sample_shape(), data.class_names}, options.noisy, options.seed);
   const Loader loader(data, options.batch_size, options.seed);

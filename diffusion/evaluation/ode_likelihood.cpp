@@ -60,10 +60,10 @@ class Slope {
     for (const Tensor& probe : probes_) {
       Tape tape;
       tape.freeze_parameters();
-      const Var on_tape = tape.variable(x), answer = denoise_(on_tape, std::exp(s));
+      const Var on_tape = tape.variable(x), output = denoise_(on_tape, std::exp(s));
       ++evaluations;
-      D = answer.value();
-      tape.backward(answer, probe, {});  // probe^T dD/dx
+      D = output.value();
+      tape.backward(output, probe, {});  // probe^T dD/dx
       const Tensor row = tape.gradient(on_tape);
       for (Index i = 0; i < row.size(); ++i) {
         trace[i / width] += static_cast<double>(row[i]) * static_cast<double>(probe[i]);
@@ -120,7 +120,7 @@ OdeLikelihood ode_log_likelihood(const Denoiser& denoise, const Tensor& x, const
                                  const std::function<bool(double)>& progress) {
   if (!(options.sigma_min > 0 && options.sigma_min < options.sigma_max && options.tolerance > 0)) {
     throw UsageError("ode likelihood: from sigma ", options.sigma_min, " to ", options.sigma_max, " with tolerance ",
-                     options.tolerance, "; wants 0 < sigma_min < sigma_max and a positive tolerance");
+                     options.tolerance, "; expects 0 < sigma_min < sigma_max and a positive tolerance");
   }
   const Index N = x.extent(0), width = x.size() / N;
   const double begin = std::log(options.sigma_min), end = std::log(options.sigma_max);
@@ -149,7 +149,7 @@ OdeLikelihood ode_log_likelihood(const Denoiser& denoise, const Tensor& x, const
     const State none{Tensor::zeros(x.shape()), std::vector<double>(static_cast<std::size_t>(N))};
     const double error = error_size(combined(none, c, k), next, options.tolerance);
     if (!std::isfinite(error))
-      throw Error("ode likelihood: the denoiser's answer near sigma ", std::exp(s), " is not finite");
+      throw Error("ode likelihood: the denoiser's output near sigma ", std::exp(s), " is not finite");
     if (error <= 1) {
       s = last ? end : s + h;
       state = next;

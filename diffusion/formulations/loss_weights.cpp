@@ -60,7 +60,7 @@ std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedu
   if (!(weights.back() > 0 && std::isfinite(weights.back()))) {
     throw UsageError("loss weight ", name, ": at the last step, where the signal-to-noise ratio is ",
                      schedule.snr.back(), ", the weight of ", reverie::name(mean_type), " is ", weights.back(),
-                     "; a zero-terminal-SNR schedule wants truncated_snr, or none");
+                     "; a zero-terminal-SNR schedule requires truncated_snr, or none");
   }
   return weights;
 }

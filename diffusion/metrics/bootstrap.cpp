@@ -41,7 +41,7 @@ std::vector<double> resample_counts(Index n, std::uint64_t seed, Index replicate
 }
 
 Interval bootstrap_interval(double estimate, Index replicates, const std::function<double(Index)>& statistic) {
-  if (replicates < 1) throw UsageError("bootstrap: ", replicates, " replicates; wants at least 1");
+  if (replicates < 1) throw UsageError("bootstrap: ", replicates, " replicates; expects at least 1");
   std::vector<double> values(static_cast<std::size_t>(replicates));
   parallel_tasks(replicates, [&](Index i) { values[i] = statistic(i); });
   const double shift = estimate - mean_of(values);

@@ -42,8 +42,8 @@ Moments moments(const Tensor& features) {
 }
 
 Moments moments(const Tensor& features, std::span<const Index> rows) {
-  if (features.rank() != 2) throw ShapeError("moments: features have shape ", features.shape(), ", want [N,D]");
-  if (rows.size() < 2) throw ShapeError("moments: a covariance wants at least two rows, not ", rows.size());
+  if (features.rank() != 2) throw ShapeError("moments: features have shape ", features.shape(), ", expected [N,D]");
+  if (rows.size() < 2) throw ShapeError("moments: a covariance needs at least two rows, not ", rows.size());
   const std::size_t n = static_cast<std::size_t>(features.extent(1));
   Moments result{std::vector<double>(n), std::vector<double>(n * n)};
   const auto row = [&](Index i) { return features.data() + i * features.extent(1); };

@@ -47,7 +47,7 @@ double mean_kernel(const std::vector<double>& k, std::span<const double> x, std:
 KernelDistance::KernelDistance(const Tensor& a, const Tensor& b) {
   if (a.rank() != 2 || b.rank() != 2 || a.extent(1) != b.extent(1) || a.extent(0) < 2 || b.extent(0) < 2) {
     throw ShapeError("kernel distance: features of shapes ", a.shape(), " and ", b.shape(),
-                     " can't be compared; wants [N,D] and [M,D] of at least two rows");
+                     " can't be compared; expects [N,D] and [M,D] of at least two rows");
   }
   aa_ = kernel(a, a);
   bb_ = kernel(b, b);

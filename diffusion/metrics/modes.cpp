@@ -30,7 +30,7 @@ Clusters clusters(const Tensor& points, std::span<const Index> labels, Index cla
     ++counts[labels[i]];
   }
   for (std::size_t k = 0; k < K; ++k) {
-    if (counts[k] < 2) throw UsageError("clusters: class ", k, " has ", counts[k], " points, wants at least 2");
+    if (counts[k] < 2) throw UsageError("clusters: class ", k, " has ", counts[k], " points, expects at least 2");
     for (double& x : result.centres[k]) x /= static_cast<double>(counts[k]);
   }
   for (std::size_t i = 0; i < labels.size(); ++i) {

@@ -25,7 +25,7 @@ std::vector<double> radii(const Tensor& features, Index k) {
 Prdc prdc(const Tensor& real_features, const Tensor& generated_features, Index k) {
   const Index smaller = std::min(real_features.extent(0), generated_features.extent(0));
   if (k < 1 || smaller <= k) {
-    throw UsageError("precision and recall: k = ", k, " neighbours want sets of more than k rows, not ", smaller);
+    throw UsageError("precision and recall: k = ", k, " neighbours need sets of more than k rows, not ", smaller);
   }
   const std::vector<double> between = squared_distances(real_features, generated_features);
   const std::vector<double> real_radii = radii(real_features, k), generated_radii = radii(generated_features, k);

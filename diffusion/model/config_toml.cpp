@@ -2,6 +2,8 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -117,11 +119,10 @@ toml::table parse_toml(const std::string& text, const std::string& origin) {
   }
 }
 
-// The shortest decimal that reads back as the same double, with a point so that TOML reads it as a float.
+// The shortest decimal that reads back as the same double.
 std::string decimal(double value) {
-  std::ostringstream out;
-  out << toml::value<double>(value);
-  return out.str();
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
 template <class T>

@@ -6,9 +6,9 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 const DitOptions& checked(const DitOptions& o) {
-  if (o.patch_size < 1) throw ShapeError("dit: the patch size is ", o.patch_size, ", wants 1 or more");
+  if (o.patch_size < 1) throw ShapeError("dit: the patch size is ", o.patch_size, "; expects 1 or more");
   if (o.hidden < 4 || o.hidden % 4 != 0)
-    throw ShapeError("dit: ", o.hidden, " channels; the embedding of rows and columns wants a multiple of 4");
+    throw ShapeError("dit: ", o.hidden, " channels; the embedding of rows and columns requires a multiple of 4");
   if (o.mlp_ratio * static_cast<double>(o.hidden) < 1)
     throw ShapeError("dit: mlp_ratio ", o.mlp_ratio, " leaves no channels of ", o.hidden);
   return o;
@@ -66,7 +66,7 @@ std::map<std::string, Tensor> Dit::constants(const Shape& sample_shape) const {
 Var Dit::operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode&) const {
   const Index patch = options_.patch_size, hidden = options_.hidden;
   if (x.rank() != 4 || x.extent(3) != options_.in_channels) {
-    throw ShapeError("dit: input ", x.shape(), ", wants [N,H,W,", options_.in_channels, "]");
+    throw ShapeError("dit: input ", x.shape(), ", expects [N,H,W,", options_.in_channels, "]");
   }
   if (x.extent(1) % patch != 0 || x.extent(2) % patch != 0) {
     throw ShapeError("dit: images of ", x.extent(1), "x", x.extent(2), " can't be cut into patches of ", patch, "x",

@@ -25,7 +25,7 @@ Mlp::Mlp(const MlpOptions& o, std::uint64_t seed)
 
 Var Mlp::operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode&) const {
   if (x.rank() != 2 || x.extent(1) != options_.in_channels) {
-    throw ShapeError("mlp: input ", x.shape(), ", wants [N,", options_.in_channels, "]");
+    throw ShapeError("mlp: input ", x.shape(), ", expects [N,", options_.in_channels, "]");
   }
   const Var embedding = silu(embedding_(t, labels, x));
   Var h = first_(x);

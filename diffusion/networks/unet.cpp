@@ -9,7 +9,7 @@ Index UNetOptions::width(Index level) const {
   const Index whole = static_cast<Index>(channels);
   if (channels < 32 || static_cast<double>(whole) != channels || whole % 32 != 0) {
     throw ShapeError("unet: ", model_channels, " channels times ", channel_mult[level], " are ", channels,
-                     "; the norms want a multiple of 32");
+                     "; group norm requires a multiple of 32");
   }
   return whole;
 }
@@ -112,7 +112,7 @@ Var UNet::run(const Stage& stage, Var h, const Var& embedding, const Mode& mode)
 Var UNet::operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode& mode) const {
   const Index multiple = Index{1} << (options_.channel_mult.size() - 1);
   if (x.rank() != 4 || x.extent(3) != options_.in_channels) {
-    throw ShapeError("unet: input ", x.shape(), ", wants [N,H,W,", options_.in_channels, "]");
+    throw ShapeError("unet: input ", x.shape(), ", expects [N,H,W,", options_.in_channels, "]");
   }
   if (x.extent(1) % multiple != 0 || x.extent(2) % multiple != 0) {
     throw ShapeError("unet: images of ", x.extent(1), "x", x.extent(2), " can't be halved ",

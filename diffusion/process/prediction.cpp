@@ -81,8 +81,8 @@ NetworkOutput split_output(const Var& output, const Shape& x_t, VarianceType typ
   const Index channels = x_t[-1];
   const Shape wanted = x_t.with(-1, output_channels(channels, type));
   if (output.shape() != wanted) {
-    throw ShapeError("model output: ", output.shape(), " at x of ", x_t, ", wants ", wanted, " (variance ", name(type),
-                     ")");
+    throw ShapeError("model output: ", output.shape(), " at x of ", x_t, ", expects ", wanted, " (variance ",
+                     name(type), ")");
   }
   if (!kind(type).learned) return {output, {}};
   return {slice(output, -1, 0, channels), slice(output, -1, channels, 2 * channels)};

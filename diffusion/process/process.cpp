@@ -105,7 +105,7 @@ std::vector<double> Process::original_steps(Timesteps t) const {
 void Process::check(const char* function, const Var& x, Timesteps t) const {
   if (x.rank() < 2 || x.extent(0) != static_cast<Index>(t.size())) {
     throw ShapeError(function, ": x is ", x.shape(), " and there are ", t.size(),
-                     " steps; wants x [N,...,C] and N steps");
+                     " steps; expects x [N,...,C] and N steps");
   }
   for (const Index step : t) {
     if (step < 0 || step >= schedule.steps()) {

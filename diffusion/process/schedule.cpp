@@ -239,7 +239,7 @@ std::vector<Index> spaced_steps(Index T, const std::string& sections) {
   const std::vector<Index> counts = comma_separated(sections);
   if (counts.empty()) {
     throw UsageError("respacing \"", sections,
-                     "\": wants a number of steps \"25\", one for each section \"10,15,20\", or \"ddim50\"");
+                     "\": expects a number of steps \"25\", one for each section \"10,15,20\", or \"ddim50\"");
   }
   std::vector<Index> steps;
   const Index k = static_cast<Index>(counts.size());

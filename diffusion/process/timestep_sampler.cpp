@@ -107,7 +107,7 @@ void LossSecondMoment::restore(const std::map<std::string, Tensor>& state, const
   const auto T = static_cast<Index>(histories_.size()), K = static_cast<Index>(history_);
   if (!state.contains("losses") || state.at("losses").shape() != Shape{T, K} || !state.contains("counts") ||
       state.at("counts").shape() != Shape{T}) {
-    throw Error(origin, ": `timestep_sampler` hasn't got the losses [", T, ",", K, "] and counts [", T,
+    throw Error(origin, ": `timestep_sampler` lacks the losses [", T, ",", K, "] and counts [", T,
                 "] that loss_second_moment keeps");
   }
   const Tensor losses = state.at("losses"), counts = state.at("counts");

@@ -18,8 +18,8 @@ Var sample_ddim(const Sampling& sampling, Var x) {
     const auto [x0, eps] = predict_x0_and_eps(sampling, x, t);
     const double eps_variance = 1 - ab_prev - sigma * sigma;
     if (eps_variance < -1e-9) {
-      throw UsageError("ddim: eta = ", sampling.options.eta, " wants more noise than step ", t,
-                       " has room for; 0 to 1 is safe");
+      throw UsageError("ddim: eta = ", sampling.options.eta, " needs more noise than there is at step ", t,
+                       "; 0 to 1 is safe");
     }
     const Var mean = std::sqrt(ab_prev) * x0 + std::sqrt(std::max(eps_variance, 0.0)) * eps;
     x = add_noise(mean, sigma, sampling.noise, step);  // sigma = 0 at t = 0

@@ -111,7 +111,7 @@ TEST_CASE("a classifier's file gives the same classifier back; another file is n
 TEST_CASE("what a classifier can't learn or guide is named") {
   ImageSet unlabelled = halves(10, 1);
   unlabelled.labels.clear(), unlabelled.class_names.clear();
-  CHECK(contains(error_of([&] { train_classifier(unlabelled, {}); }), "wants labels of at least two"));
+  CHECK(contains(error_of([&] { train_classifier(unlabelled, {}); }), "expects labels of at least two"));
   CHECK(contains(error_of([&] { train_classifier(halves(10, 1, 4), {}); }), "at least 8x8"));
   CHECK(contains(error_of([&] { train_classifier(toy("two_moons", 10, 1), {}); }), "at least 8x8"));
   CHECK(contains(error_of([&] { train_classifier(halves(10, 1), {.epochs = 0}); }), "at least 1"));

@@ -171,7 +171,7 @@ TEST_CASE("what a network can't take, it says") {
   const double t[] = {3};
   const std::vector<Index> good = {2}, bad = {3};
   CHECK(contains(error_of([&] { plain(noise({1, 5, 4, 1}), t, {}, {}); }), "can't be halved"));
-  CHECK(contains(error_of([&] { plain(noise({1, 4, 4, 3}), t, {}, {}); }), "wants [N,H,W,1]"));
+  CHECK(contains(error_of([&] { plain(noise({1, 4, 4, 3}), t, {}, {}); }), "expects [N,H,W,1]"));
   CHECK(contains(error_of([&] { plain(noise({1, 4, 4, 1}), t, good, {}); }), "without classes"));
   CHECK(contains(error_of([&] { classes(noise({1, 4, 4, 1}), t, {}, {}); }), "class labels"));
   CHECK(error_of([&] { classes(noise({1, 4, 4, 1}), t, good, {}); }) == "nothing");
@@ -186,7 +186,7 @@ TEST_CASE("what a network can't take, it says") {
 
   const Dit dit(small_dit, 1);
   CHECK(contains(error_of([&] { dit(noise({1, 4, 5, 1}), t, good, {}); }), "patches of 2x2"));
-  CHECK(contains(error_of([&] { dit(noise({1, 4, 4, 3}), t, good, {}); }), "wants [N,H,W,1]"));
+  CHECK(contains(error_of([&] { dit(noise({1, 4, 4, 3}), t, good, {}); }), "expects [N,H,W,1]"));
   CHECK(contains(error_of([&] { dit(noise({1, 4, 4, 1}), t, {}, {}); }), "class labels"));
   DitOptions odd = small_dit;
   odd.hidden = 6;

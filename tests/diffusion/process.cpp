@@ -102,7 +102,7 @@ TEST_CASE("inputs that don't fit the process are told so") {
   const Process process = process_of(MeanType::eps, VarianceType::learned_range);
   const Tensor x = noise(points);
   CHECK(contains(error_of([&] { process.p_mean_variance(x, steps, Var(x), false); }),
-                 "wants [4,4] (variance learned_range)"));
+                 "expects [4,4] (variance learned_range)"));
   CHECK_THROWS_AS(process.q_sample(x, all_at(3, 0), x), ShapeError);
   CHECK_THROWS_AS(process.q_sample(x, all_at(4, 40), x), Error);
   CHECK_THROWS_AS(process.q_sample(x, all_at(4, -1), x), Error);
