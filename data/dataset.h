@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor/tensor.h"
+#include "data/tokenizer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -16,6 +16,7 @@ struct Dataset {
   std::string name;
   std::vector<Index> labels;             ///< one per sample, an index into class_names; empty if there are no classes
   std::vector<std::string> class_names;  ///< empty if there are no classes
+  std::vector<std::string> captions;     ///< one per sample; empty if there are none
 
   virtual ~Dataset() = default;
   virtual Index size() const = 0;          ///< the number of samples, at least 1
@@ -28,7 +29,10 @@ struct Dataset {
 struct DataFacts {
   Shape sample_shape;                    ///< [H,W,C] or [C]
   std::vector<std::string> class_names;  ///< empty if there are no classes
+  Tokenizer tokenizer = {};              ///< of the captions; empty if there are none
 };
-inline DataFacts facts_of(const Dataset& data) { return {data.sample_shape(), data.class_names}; }
+inline DataFacts facts_of(const Dataset& data) {
+  return {data.sample_shape(), data.class_names, Tokenizer(data.captions)};
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION

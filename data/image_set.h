@@ -15,9 +15,8 @@ std::uint8_t to_pixel(real value);
 /// `labels`, `captions` (UTF-8 strings, N) and `masks` (uint8, N,H,W).
 struct ImageSet : StoredSet {
   Index count = 0, height = 0, width = 0, channels = 0;
-  std::vector<std::uint8_t> images;   ///< N,H,W,C
-  std::vector<std::string> captions;  ///< one per image; empty if there are none
-  std::vector<std::uint8_t> masks;    ///< N,H,W; empty if there are none
+  std::vector<std::uint8_t> images;  ///< N,H,W,C
+  std::vector<std::uint8_t> masks;   ///< N,H,W; empty if there are none
 
   /// Throws Error if the file is not an image set: wrong rank or type, wrong number of labels or captions, ...
   static ImageSet load(const std::string& path, Index first = all_samples);

@@ -1,7 +1,8 @@
 #pragma once
+#include <optional>
 #include <vector>
 
-#include "nn/layers.h"
+#include "nn/cross_attention.h"
 
 /// Transformer blocks with norms that are modulated by a condition (the time, the class).
 /// [Peebles23]
@@ -22,25 +23,21 @@ class Modulation {
 Var modulated_norm(const Var& z, const Var& shift, const Var& scale);
 
 /// A transformer block with adaLN-zero: z += gate attention(LN(z) (1 + scale) + shift), then the same with a two-layer
-/// perceptron instead of attention. The gates start at zero, so the block starts as the identity.
-/// z: [N,T,D], condition: [N,D] -> [N,T,D].
+/// perceptron instead of attention. The gates start at zero, so the block starts as the identity. With `text_width`, z
+/// attends to the tokens of a caption in between.
+/// z: [N,T,D], condition: [N,D], text: [N,L,text_width] or none -> [N,T,D].
 /// [Peebles23] sec. 3.2
 class TransformerBlock {
  public:
   /// Throws ShapeError if `width` does not divide into `heads`.
-  TransformerBlock(const Scope& scope, Index width, Index heads, Index mlp_width);
-  Var operator()(const Var& z, const Var& condition) const;
+  TransformerBlock(const Scope& scope, Index width, Index heads, Index mlp_width, Index text_width = 0);
+  Var operator()(const Var& z, const Var& condition, const Var& text = {}) const;
 
  private:
   Index heads_;
   Linear qkv_, projection_, first_, second_;
   Modulation modulation_;
+  std::optional<CrossAttention> cross_attention_;
 };
-
-/// A linear layer with a transformer's initialisation: weights Xavier-uniform, bias zero.
-/// [Glorot10]
-inline Linear xavier_linear(const Scope& scope, Index in, Index out) {
-  return Linear(scope, in, out, xavier_uniform(in, out));
-}
 
 }  // namespace reverie::inline REVERIE_PRECISION

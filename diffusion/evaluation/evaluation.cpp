@@ -43,11 +43,6 @@ Tensor dequantisation(std::uint64_t seed, const Shape& shape, Index first_sample
   return noise;
 }
 
-std::vector<Index> labels_of(const Dataset& data, Index first, Index last) {
-  if (data.labels.empty()) return {};
-  return {data.labels.begin() + first, data.labels.begin() + last};
-}
-
 // Means over the samples, for each column of [N,T].
 std::vector<MeanWithError> column_means(const Tensor& table) {
   const Index N = table.extent(0), T = table.extent(1);
@@ -77,7 +72,7 @@ void require_fits(const DiffusionModel& model, const Dataset& data, const std::s
     throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model expects ",
                      model.facts().sample_shape);
   }
-  if (model.conditional() && data.class_names != model.facts().class_names) {
+  if (model.class_conditional() && data.class_names != model.facts().class_names) {
     throw UsageError(where, ": has ", data.class_names.size(), " classes that are not the model's ",
                      model.facts().class_names.size());
   }
@@ -112,7 +107,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
       return normal_rows({.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)},
                          x0.shape(), first);
     };
-    const NetworkFunction network = model.formulation().in_chain(model.with_labels(labels_of(data, first, last)));
+    const NetworkFunction network = model.formulation().in_chain(model.with_labels(model.labels_of(data, indices)));
     const VariationalBound part = variational_bound(model.process(), network, x0, noise, clip);
     all.total.rows(first, last).copy_from(part.total);
     all.prior.rows(first, last).copy_from(part.prior);
@@ -181,7 +176,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
     };
     const OdeLikelihood ode = ode_log_likelihood(
-        model.formulation().denoiser(model.with_labels(labels_of(data, first, last))), x, of_shard, report);
+        model.formulation().denoiser(model.with_labels(model.labels_of(data, indices))), x, of_shard, report);
     std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
     evaluations[here] = ode.evaluations;
   });

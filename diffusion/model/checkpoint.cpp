@@ -60,6 +60,10 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     const Shape& shape = checkpoint.data.sample_shape;
     file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
     file.write_attribute("/", "class_names", checkpoint.data.class_names);
+    if (!checkpoint.data.tokenizer.empty()) {
+      file.write_strings("words", checkpoint.data.tokenizer.words());
+      file.write_attribute("words", "caption_length", checkpoint.data.tokenizer.length());
+    }
     for (const auto& [group, tensors] : checkpoint.state.tensors) {
       for (const auto& [name, tensor] : tensors) file.write_tensor(group + "/" + name, tensor);
     }
@@ -82,6 +86,10 @@ Checkpoint read_checkpoint(const std::string& path) {
   checkpoint.config = parse_config(file.read_string_attribute("/", "config"), path);
   checkpoint.data.sample_shape = Shape(file.read_int64("sample_shape"));
   checkpoint.data.class_names = file.read_strings_attribute("/", "class_names");
+  if (file.has("words")) {
+    checkpoint.data.tokenizer =
+        Tokenizer(file.read_strings("words"), file.read_int_attribute("words", "caption_length"));
+  }
   const auto read_group = [&](const std::string& group) {
     TensorMap& tensors = checkpoint.state.tensors[group];
     for (const std::string& name : file.datasets(group)) tensors[name] = file.read_tensor(group + "/" + name);

@@ -23,7 +23,8 @@ struct TrainingState {
 };
 
 /// A snapshot from which a run continues as if it had never stopped. One HDF5 file with the attributes `format`,
-/// `version`, `step`, `updates`, `config` (TOML), `sample_shape`, `class_names`, and the groups of tensors. A model
+/// `version`, `step`, `updates`, `config` (TOML), `sample_shape`, `class_names`, the dataset `words` if there
+/// are captions, and the groups of tensors. A model
 /// built from parts of your own has no configuration: leave `config` as it is, and continue with
 /// `trainer.restore(read_checkpoint(path).state, path)`.
 struct Checkpoint {

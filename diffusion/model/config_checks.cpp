@@ -64,8 +64,16 @@ void check_config(const Config& c) {
       std::all_of(c.train.ema_rates.begin(), c.train.ema_rates.end(), [](double r) { return r >= 0 && r < 1; }),
       "train.ema_rates", "must be in [0, 1)");
   require_option(c.train.label_dropout >= 0 && c.train.label_dropout < 1, "train.label_dropout", "must be in [0, 1)");
-  require_option(c.train.label_dropout == 0 || c.model.class_conditional, "train.label_dropout",
-                 "needs model.class_conditional = true");
+  require_option(c.train.label_dropout == 0 || c.model.class_conditional || c.model.text_conditional,
+                 "train.label_dropout", "needs model.class_conditional = true or model.text_conditional = true");
+  require_option(!c.model.text_conditional || !c.model.class_conditional, "model.text_conditional",
+                 "and `model.class_conditional` can't both be true");
+  require_option(!c.model.text_conditional || find_network(c.model.network).sample_rank == 3, "model.text_conditional",
+                 "needs a network for images: unet or dit");
+  require_range("model.text_width", c.model.text_width, 4, 4096);
+  require_range("model.text_depth", c.model.text_depth, 0, 64);
+  require_option(c.model.text_heads >= 1 && c.model.text_width % c.model.text_heads == 0, "model.text_heads",
+                 concat("must divide `model.text_width`, ", c.model.text_width));
   require_option(c.train.log_every > 0, "train.log_every", "must be at least 1");
   require_option(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
   require_option(c.train.validate_every >= 0 && c.train.preview_every >= 0, "train.validate_every",

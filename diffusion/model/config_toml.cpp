@@ -8,8 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <numeric>
 
+#include "data/edit_distance.h"
 #include "diffusion/model/config.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -28,21 +28,6 @@ const std::map<std::string, std::string> renamed_keys = {{"train.lanes", "train.
 std::string current_key(const std::string& key) {
   const auto renamed = renamed_keys.find(key);
   return renamed == renamed_keys.end() ? key : renamed->second;
-}
-
-// The edit distance: the number of letters to insert, delete or replace to turn a into b.
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
 }
 
 [[noreturn]] void unknown_key(const std::string& origin, const std::string& key,

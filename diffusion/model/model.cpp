@@ -9,7 +9,12 @@ DiffusionModel::DiffusionModel(DataFacts facts, std::unique_ptr<Network> network
     : facts_(std::move(facts)), network_(std::move(network)), formulation_(std::move(formulation)), kernels_(kernels) {
   if (!network_ || !formulation_) throw UsageError("model: a network and a formulation are required");
   if (conditional() && network_->num_classes() < null_class()) {
-    throw UsageError("model: the network has ", network_->num_classes(), " classes, the data has ", null_class());
+    throw UsageError("model: the network has ", network_->num_classes(), text_conditional() ? " tokens" : " classes",
+                     ", the data has ", null_class());
+  }
+  if (text_conditional() && network_->caption_length() != facts_.tokenizer.length()) {
+    throw UsageError("model: the network reads captions of ", network_->caption_length(), " tokens, the data's have ",
+                     facts_.tokenizer.length());
   }
 }
 
@@ -17,6 +22,28 @@ Var DiffusionModel::operator()(const Var& x, std::span<const double> t, std::spa
                                const Mode& mode) const {
   const kernels::WithKernels scope(kernels_);
   return (*network_)(x, t, labels, mode);
+}
+
+std::vector<Index> DiffusionModel::labels_of(const Dataset& data, std::span<const Index> indices) const {
+  std::vector<Index> labels;
+  if (text_conditional()) {
+    std::vector<std::string> captions;
+    for (const Index i : indices) captions.push_back(data.captions.at(static_cast<std::size_t>(i)));
+    labels = tokens_of(captions);
+  } else if (conditional()) {
+    for (const Index i : indices) labels.push_back(data.labels.at(static_cast<std::size_t>(i)));
+  }
+  return labels;
+}
+
+std::vector<Index> DiffusionModel::tokens_of(std::span<const std::string> captions) const {
+  std::vector<Index> tokens;
+  for (const std::string& caption : captions) {
+    std::vector<Index> own = facts_.tokenizer.encode(caption);
+    if (words_of(caption).empty() && has_null_class()) std::fill(own.begin(), own.end(), null_class());
+    tokens.insert(tokens.end(), own.begin(), own.end());
+  }
+  return tokens;
 }
 
 NetworkFunction DiffusionModel::with_labels(std::vector<Index> labels) const {

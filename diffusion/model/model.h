@@ -25,13 +25,21 @@ class DiffusionModel {
   const kernels::KernelChoice& kernels() const { return kernels_; }
   void set_kernels(const kernels::KernelChoice& kernels) { kernels_ = kernels; }
 
-  bool conditional() const { return network_->num_classes() > 0; }
-  /// The label for "no class"; the network accepts it if `has_null_class`.
-  Index null_class() const { return std::ssize(facts_.class_names); }
+  /// Whether the network is given classes or captions.
+  bool conditional() const { return network_->labels_per_sample() > 0; }
+  bool text_conditional() const { return network_->caption_length() > 0; }
+  bool class_conditional() const { return conditional() && !text_conditional(); }
+  /// The label for "no class", the token for "no caption"; the network accepts it if `has_null_class`.
+  Index null_class() const { return text_conditional() ? facts_.tokenizer.size() : std::ssize(facts_.class_names); }
   bool has_null_class() const { return network_->num_classes() > null_class(); }
 
   /// The network's output, see Network; by default in inference mode.
   Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode& mode = {}) const;
+  /// The labels of these samples of a set, as the network takes them: none, classes, or tokens of captions. Throws
+  /// UsageError for a caption with a word that the model doesn't know.
+  std::vector<Index> labels_of(const Dataset& data, std::span<const Index> indices) const;
+  /// The tokens of captions, or, where a caption is empty, of "no caption" if the model was trained with it.
+  std::vector<Index> tokens_of(std::span<const std::string> captions) const;
   /// The network with the samples' labels bound, not guided; a model without classes ignores `labels`. The model must
   /// outlive the result.
   NetworkFunction with_labels(std::vector<Index> labels) const;

@@ -74,6 +74,20 @@ std::vector<Index> labels_of(const DiffusionModel& model, const SampleRequest& r
   return labels;
 }
 
+// What the network is given for all samples: classes or the tokens of captions.
+std::vector<Index> conditions_of(const DiffusionModel& model, const SampleRequest& request) {
+  if (model.text_conditional()) return model.tokens_of(request.captions);
+  return model.conditional() ? labels_of(model, request) : std::vector<Index>{};
+}
+
+// What guidance leads away from, for as many samples.
+std::vector<Index> away_from(const DiffusionModel& model, const SampleRequest& request, Index samples) {
+  const Index each = model.network().labels_per_sample();
+  if (request.negative_caption.empty())
+    return std::vector<Index>(static_cast<std::size_t>(samples * each), model.null_class());
+  return model.tokens_of(std::vector<std::string>(static_cast<std::size_t>(samples), request.negative_caption));
+}
+
 std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
 }
@@ -98,7 +112,7 @@ class ShardProgress {
 }  // namespace
 
 const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request) {
-  return model.conditional() ? model.facts().class_names : request.classifier.class_names;
+  return model.class_conditional() ? model.facts().class_names : request.classifier.class_names;
 }
 
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
@@ -119,10 +133,24 @@ void check_request(const DiffusionModel& model, const Sampler& sampler, const Sa
     throw UsageError("sampling: ", request.labels.size(), " labels for ", request.count, " samples");
   }
   if (request.guidance != 1 && !(model.conditional() && model.has_null_class())) {
-    throw UsageError("sampling: guidance requires a model trained with classes and `train.label_dropout` > 0");
+    throw UsageError(
+        "sampling: guidance requires a model trained with classes or captions and "
+        "`train.label_dropout` > 0");
   }
+  if (model.text_conditional() && std::ssize(request.captions) != request.count) {
+    throw UsageError("sampling: this model is given captions; ", request.captions.size(), " were given for ",
+                     request.count, " samples");
+  }
+  if (!model.text_conditional() && !(request.captions.empty() && request.negative_caption.empty())) {
+    throw UsageError("sampling: a caption was given, but this model was trained without captions");
+  }
+  if (!request.negative_caption.empty() && request.guidance == 1) {
+    throw UsageError("sampling: a negative caption has no effect without guidance; give a scale other than 1");
+  }
+  model.tokens_of(request.captions);  // unknown words
+  if (!request.negative_caption.empty()) model.tokens_of(std::vector{request.negative_caption});
   const std::vector<std::string>& guiding = request.classifier.class_names;
-  if (model.conditional() && !guiding.empty() && guiding != model.facts().class_names) {
+  if (model.class_conditional() && !guiding.empty() && guiding != model.facts().class_names) {
     throw UsageError("sampling: the classifier's ", guiding.size(), " classes are not the model's ",
                      model.null_class());
   }
@@ -142,16 +170,18 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
   check_request(model, request);
   require_shape("encoding", "the samples", x0.shape(), samples_shape(model, request.count));
   const Plan plan = plan_of(model, find_sampler("ddim"), encoding_of(request));
-  const std::vector<Index> labels = model.conditional() ? labels_of(model, request) : std::vector<Index>{};
+  const std::vector<Index> conditions = conditions_of(model, request);
+  const Index each = model.network().labels_per_sample();
   Tensor x_T = Tensor::uninitialized(x0.shape());
   ShardProgress report(progress, (plan.steps - 1) * x0.extent(0));
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
   parallel_for(x0.extent(0), samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first, Index last) {
-    const Sampling sampling{.process = plan.process,
-                            .network = model.formulation().in_chain(model.with_labels(part(labels, first, last))),
-                            .options = plan.options,
-                            .observe = [&](Index, const Var&, const Var&) { report(last - first); }};
+    const Sampling sampling{
+        .process = plan.process,
+        .network = model.formulation().in_chain(model.with_labels(part(conditions, first * each, last * each))),
+        .options = plan.options,
+        .observe = [&](Index, const Var&, const Var&) { report(last - first); }};
     x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)).value());
   });
   return x_T;
@@ -163,7 +193,12 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
   const Plan plan = plan_of(model, sampler, request);
   const Shape all = samples_shape(model, request.count);
   if (request.start.defined()) require_shape("sampling", "the start", request.start.shape(), all);
-  Samples samples{.x = Tensor::uninitialized(all), .labels = labels_of(model, request), .class_names = {}};
+  Samples samples{.x = Tensor::uninitialized(all),
+                  .labels = labels_of(model, request),
+                  .class_names = {},
+                  .captions = request.captions};
+  const std::vector<Index> conditions = conditions_of(model, request);
+  const Index each = model.network().labels_per_sample();
   if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
   ShardProgress report(progress, plan.steps * request.count);
   const kernels::WithKernels scope(model.kernels());
@@ -175,7 +210,8 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
         const ConditionalNetwork network = [&](const Var& x, std::span<const double> t,
                                                std::span<const Index> classes) { return model(x, t, classes); };
         const NetworkFunction guided = model.conditional()
-                                           ? with_guidance(network, labels, model.null_class(), request.guidance,
+                                           ? with_guidance(network, part(conditions, first * each, last * each),
+                                                           away_from(model, request, last - first), request.guidance,
                                                            plan.process.variance_type, request.guidance_rescale)
                                            : model.with_labels({});
         Index evaluations = 0;
@@ -214,6 +250,7 @@ std::unique_ptr<StoredSet> Samples::as_dataset() const {
   }
   set->labels = labels;
   set->class_names = class_names;
+  set->captions = captions;
   return set;
 }
 

@@ -36,7 +36,9 @@ struct SampleRequest : SampleOptions {
   std::uint64_t seed = 0;
   Index label = -1;                ///< class of all samples; -1: all classes in turn (none if there are no classes)
   std::vector<Index> labels = {};  ///< if not empty, the class of each sample instead
-  Tensor start = {};               ///< if defined, x_T of each sample, [count, sample_shape], instead of random noise
+  std::vector<std::string> captions = {};  ///< of each sample, for a model with captions
+  std::string negative_caption = {};       ///< guidance leads away from it; empty for "no caption"
+  Tensor start = {};  ///< if defined, x_T of each sample, [count, sample_shape], instead of random noise
   LabelGuidance classifier = {};
 };
 
@@ -53,6 +55,7 @@ struct Samples {
   Tensor x;                              ///< [count, sample_shape]
   std::vector<Index> labels;             ///< empty if there are no classes
   std::vector<std::string> class_names;  ///< likewise
+  std::vector<std::string> captions;     ///< likewise
   Index evaluations = 0;                 ///< function evaluations (NFE) per sample; a guided one counts twice
 
   /// Converts to an image set (rounded to 8 bits) or a point set.

@@ -40,18 +40,25 @@ Tensor grid_embedding(Index rows, Index columns, Index dim) {
 // linear layer), time and class N(0, 0.02^2), modulations and the last layer zero.
 // [Peebles23] sec. 4, app. A
 Dit::Dit(const DitOptions& options, std::uint64_t seed)
-    : Network(seed, options.num_classes),
+    : Network(seed, options.text.tokens > 0 ? options.text.tokens : options.num_classes, options.text.length),
       options_(checked(options)),
       patches_(parameters.root() / "x_embedder" / "proj", options.in_channels, options.hidden, options.patch_size,
                {.stride = options.patch_size},
                xavier_uniform(options.in_channels * options.patch_size * options.patch_size, options.hidden)),
       embedding_(parameters.root() / "t_embedder" / "mlp", parameters.root() / "y_embedder" / "embedding_table",
                  options.frequency_dim, options.hidden, options.num_classes, gaussian(0.02)),
+      text_([&]() -> std::optional<TextEncoder> {
+        TextEncoderOptions text = options.text;
+        text.pooled = options.hidden;
+        if (text.tokens == 0) return std::nullopt;
+        return TextEncoder(parameters.root() / "text", text);
+      }()),
       blocks_([&] {
         const Index mlp_width = static_cast<Index>(options.mlp_ratio * static_cast<double>(options.hidden));
         std::vector<TransformerBlock> blocks;
         for (Index i = 0; i < options.depth; ++i)
-          blocks.emplace_back(parameters.root() / "blocks" / i, options.hidden, options.num_heads, mlp_width);
+          blocks.emplace_back(parameters.root() / "blocks" / i, options.hidden, options.num_heads, mlp_width,
+                              text_ ? options.text.width : 0);
         return blocks;
       }()),
       last_modulation_(parameters.root() / "final_layer" / "adaLN_modulation", options.hidden, 2),
@@ -73,9 +80,14 @@ Var Dit::operator()(const Var& x, std::span<const double> t, std::span<const Ind
                      patch, "; height and width must be multiples of ", patch);
   }
   const Index N = x.extent(0), rows = x.extent(1) / patch, columns = x.extent(2) / patch;
-  const Var condition = silu(embedding_(t, labels, x));
+  Var embedding = embedding_(t, text_ ? std::span<const Index>{} : labels, x), text;
+  if (text_) {
+    text = (*text_)(labels, x);
+    embedding = embedding + text_->summary(text);
+  }
+  const Var condition = silu(embedding);
   Var z = reshape(patches_(x), {N, rows * columns, hidden}) + Var(grid_embedding(rows, columns, hidden));
-  for (const TransformerBlock& block : blocks_) z = block(z, condition);
+  for (const TransformerBlock& block : blocks_) z = block(z, condition, text);
   const std::vector<Var> m = last_modulation_(condition);  // shift, scale
   const Var values = reshape(last_(modulated_norm(z, m[0], m[1])), {N, rows, columns, patch, patch, -1});
   return reshape(permute(values, {0, 1, 3, 2, 4, 5}), {N, x.extent(1), x.extent(2), -1});

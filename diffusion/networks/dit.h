@@ -2,19 +2,21 @@
 #include <vector>
 
 #include "diffusion/networks/network.h"
+#include "nn/text_encoder.h"
 #include "nn/transformer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
 struct DitOptions {
   Index in_channels = 1, out_channels = 1;
-  Index patch_size = 2;       ///< a token is a patch of patch_size x patch_size pixels
-  Index hidden = 128;         ///< channels of a token, a multiple of 4
-  Index depth = 6;            ///< number of blocks
-  Index num_heads = 4;        ///< must divide `hidden`
-  double mlp_ratio = 4;       ///< width of a block's perceptron over `hidden`; the product is rounded down
-  Index num_classes = 0;      ///< rows of the class embedding, 0 for none
-  Index frequency_dim = 256;  ///< channels of the sinusoids of time
+  Index patch_size = 2;          ///< a token is a patch of patch_size x patch_size pixels
+  Index hidden = 128;            ///< channels of a token, a multiple of 4
+  Index depth = 6;               ///< number of blocks
+  Index num_heads = 4;           ///< must divide `hidden`
+  double mlp_ratio = 4;          ///< width of a block's perceptron over `hidden`; the product is rounded down
+  Index num_classes = 0;         ///< rows of the class embedding, 0 for none
+  TextEncoderOptions text = {};  ///< reads captions, by cross-attention in each block, if it has tokens
+  Index frequency_dim = 256;     ///< channels of the sinusoids of time
 };
 
 /// The diffusion transformer (DiT) with adaLN-zero [Peebles23], under the paper's parameter names. Patches become
@@ -34,6 +36,7 @@ class Dit : public Network {
   DitOptions options_;
   Conv2d patches_;
   TimeEmbedding embedding_;
+  std::optional<TextEncoder> text_;
   std::vector<TransformerBlock> blocks_;
   Modulation last_modulation_;
   Linear last_;

@@ -12,24 +12,29 @@ namespace reverie::inline REVERIE_PRECISION {
 class Network {
  public:
   /// `num_classes`: rows of the class table, 0 for a network without classes. One row more than the data has classes
-  /// stands for "no class".
-  explicit Network(std::uint64_t seed, Index num_classes = 0) : parameters(seed), num_classes_(num_classes) {}
+  /// stands for "no class". With `caption_length`, the network reads captions of that many tokens instead, and
+  /// `num_classes` counts its tokens; one more than the data has stands for "no caption".
+  explicit Network(std::uint64_t seed, Index num_classes = 0, Index caption_length = 0)
+      : parameters(seed), num_classes_(num_classes), caption_length_(caption_length) {}
   virtual ~Network() = default;
 
   /// x: N samples, channels last; t: N time steps of the original chain (real numbers, because samplers in the sigma
-  /// form evaluate between time steps); labels: N class numbers, empty if the network has no classes. May be called
-  /// from several threads at once.
+  /// form evaluate between time steps); labels: N class numbers, or N captions of `caption_length` tokens; empty if
+  /// the network has neither. May be called from several threads at once.
   virtual Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
                          const Mode& mode) const = 0;
 
   /// The fixed tensors in published state dicts of such a network, besides its parameters, for samples of this shape.
   virtual std::map<std::string, Tensor> constants(const Shape& /*sample_shape*/) const { return {}; }
   Index num_classes() const { return num_classes_; }
+  Index caption_length() const { return caption_length_; }
+  /// The number of labels of one sample: 1, `caption_length`, or 0.
+  Index labels_per_sample() const { return caption_length_ > 0 ? caption_length_ : num_classes_ > 0 ? 1 : 0; }
 
   ParameterStore parameters;
 
  private:
-  Index num_classes_;
+  Index num_classes_, caption_length_;
 };
 
 /// The embedding of time (and class) that conditions every block: Linear(silu(Linear(sinusoids(t)))) + class row.

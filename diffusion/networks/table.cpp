@@ -57,6 +57,7 @@ NetworkPtr make_unet(const NetworkRequest& request) {
                 .resblock_updown = m.resblock_updown,
                 .qkv_order = m.new_attention_order ? QkvOrder::q_then_k_then_v : QkvOrder::head_by_head,
                 .num_classes = request.num_classes,
+                .text = request.text,
                 .dropout = m.dropout};
   for (const Index resolution : m.attention_resolutions) {
     Index rate = 1;
@@ -97,6 +98,7 @@ NetworkPtr make_dit(const NetworkRequest& request) {
                                           .num_heads = m.num_heads,
                                           .mlp_ratio = m.mlp_ratio,
                                           .num_classes = request.num_classes,
+                                          .text = request.text,
                                           .frequency_dim = m.frequency_dim},
                                request.seed);
 }
@@ -146,6 +148,9 @@ NetworkPtr make_network(const NetworkOptions& options, const DataFacts& facts, V
   if (options.class_conditional && facts.class_names.empty()) {
     throw UsageError("config: `model.class_conditional` is true, but the data has no labels");
   }
+  if (options.text_conditional && facts.tokenizer.empty()) {
+    throw UsageError("config: `model.text_conditional` is true, but the data has no captions");
+  }
   if (facts.sample_shape.rank() != kind.sample_rank) {
     std::string others;
     for (const NetworkKind& other : networks())
@@ -154,11 +159,20 @@ NetworkPtr make_network(const NetworkOptions& options, const DataFacts& facts, V
     throw UsageError("config: `model.network` is ", kind.name, ", which learns ", learns(kind.sample_rank),
                      "; samples of shape ", facts.sample_shape, " need ", others);
   }
-  const Index rows = std::ssize(facts.class_names) + (null_class ? 1 : 0);
+  const Index none = null_class ? 1 : 0;
+  TextEncoderOptions text;
+  if (options.text_conditional) {
+    text = {.tokens = facts.tokenizer.size() + none,
+            .length = facts.tokenizer.length(),
+            .width = options.text_width,
+            .depth = options.text_depth,
+            .heads = options.text_heads};
+  }
   return kind.make({.options = options,
                     .sample_shape = facts.sample_shape,
                     .out_channels = output_channels(facts.sample_shape[-1], variance),
-                    .num_classes = options.class_conditional ? rows : 0,
+                    .num_classes = options.class_conditional ? std::ssize(facts.class_names) + none : 0,
+                    .text = text,
                     .seed = seed});
 }
 

@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 #include "diffusion/networks/network.h"
 #include "diffusion/process/prediction.h"
+#include "nn/text_encoder.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -24,7 +25,8 @@ struct NetworkOptions {
   Index hidden = 128, depth = 3;
   Index patch_size = 2, frequency_dim = 256;
   double mlp_ratio = 4;
-  bool class_conditional = false;
+  bool class_conditional = false, text_conditional = false;
+  Index text_width = 64, text_depth = 2, text_heads = 4;
 };
 
 /// The options of a network, and the sizes that the data and the process require.
@@ -33,6 +35,7 @@ struct NetworkRequest {
   Shape sample_shape;
   Index out_channels;  ///< twice those of the samples if the variance is learned
   Index num_classes;   ///< rows of the class table, 0 for none
+  TextEncoderOptions text;
   std::uint64_t seed;
 
   Index channels() const { return sample_shape[-1]; }
@@ -53,8 +56,8 @@ std::span<const NetworkKind> networks();
 const NetworkKind& find_network(const std::string& name);
 
 /// Builds the network that the options describe, for data of this shape. `null_class` adds a last row for "none" to its
-/// class table, which training with label dropout requires. Throws UsageError if options and data don't go together: a
-/// U-Net for points, classes without labels, an image size that can't be halved, ...
+/// class table (or of its table of tokens), which training with label dropout requires. Throws UsageError if options
+/// and data don't go together: a U-Net for points, classes without labels, an image size that can't be halved, ...
 std::unique_ptr<Network> make_network(const NetworkOptions& options, const DataFacts& facts, VarianceType variance,
                                       bool null_class, std::uint64_t seed);
 

@@ -15,12 +15,14 @@ Index UNetOptions::width(Index level) const {
 }
 
 UNet::UNet(const UNetOptions& options, std::uint64_t seed)
-    : Network(seed, options.num_classes),
+    : Network(seed, options.text.tokens > 0 ? options.text.tokens : options.num_classes, options.text.length),
       options_(options),
       embedding_(parameters.root() / "time_embed", parameters.root() / "label_emb", options.model_channels,
                  4 * options.model_channels, options.num_classes),
       first_(parameters.root() / "input_blocks" / 0 / 0, options.in_channels, options.width(0), 3, {.padding = 1}) {
   const Scope root = parameters.root();
+  options_.text.pooled = 4 * options.model_channels;
+  if (options.text.tokens > 0) text_.emplace(root / "text", options_.text);
   const auto attends = [&](Index rate) {
     return std::find(options.attention_rates.begin(), options.attention_rates.end(), rate) !=
            options.attention_rates.end();
@@ -45,7 +47,7 @@ UNet::UNet(const UNetOptions& options, std::uint64_t seed)
   }
 
   middle_first_.emplace(root / "middle_block" / 0, residual(channels, channels));
-  middle_attention_.emplace(stage(root / "middle_block", 0, channels, true).attention.value());
+  middle_attention_.emplace(stage(root / "middle_block", 0, channels, true));
   middle_last_.emplace(root / "middle_block" / 2, residual(channels, channels));
 
   for (Index level = levels - 1; level >= 0; --level) {
@@ -75,7 +77,7 @@ ResidualBlockOptions UNet::residual(Index in, Index out, Resample how) {
           .dropout_id = dropout_layers_++};
 }
 
-// A residual block (none for in = 0), followed by attention if `attend`.
+// A residual block (none for in = 0), followed by attention if `attend`: to the other pixels, then to the caption.
 UNet::Stage UNet::stage(const Scope& scope, Index in, Index out, bool attend) {
   Stage stage;
   if (in > 0) stage.residual.emplace(scope / 0, residual(in, out));
@@ -83,7 +85,9 @@ UNet::Stage UNet::stage(const Scope& scope, Index in, Index out, bool attend) {
     const Index head = options_.num_head_channels;
     if (head > 0 && out % head != 0)
       throw ShapeError("unet: ", out, " channels do not divide into heads of ", head, " channels");
-    stage.attention.emplace(scope / 1, out, head > 0 ? out / head : options_.num_heads, options_.qkv_order);
+    const Index heads = head > 0 ? out / head : options_.num_heads;
+    stage.attention.emplace(scope / 1, out, heads, options_.qkv_order);
+    if (text_) stage.cross_attention.emplace(scope / "cross_attn", out, options_.text.width, heads);
   }
   return stage;
 }
@@ -100,9 +104,10 @@ void UNet::add_resample(Stage& stage, const Scope& scope, Index channels, Resamp
                               Conv2dOptions{.stride = stride, .padding = 1});
 }
 
-Var UNet::run(const Stage& stage, Var h, const Var& embedding, const Mode& mode) const {
+Var UNet::run(const Stage& stage, Var h, const Var& embedding, const Var& text, const Mode& mode) const {
   if (stage.residual) h = (*stage.residual)(h, embedding, mode);
   if (stage.attention) h = (*stage.attention)(h);
+  if (stage.cross_attention) h = (*stage.cross_attention)(h, text);
   if (stage.resample_residual) return (*stage.resample_residual)(h, embedding, mode);
   if (stage.resample == Resample::down && stage.resample_conv) return (*stage.resample_conv)(h);  // strided
   h = resample(h, stage.resample);
@@ -118,15 +123,19 @@ Var UNet::operator()(const Var& x, std::span<const double> t, std::span<const In
     throw ShapeError("unet: images of ", x.extent(1), "x", x.extent(2), " can't be halved ",
                      options_.channel_mult.size() - 1, " times; height and width must be multiples of ", multiple);
   }
-  const Var embedding = embedding_(t, labels, x);
+  Var embedding = embedding_(t, text_ ? std::span<const Index>{} : labels, x), text;
+  if (text_) {
+    text = (*text_)(labels, x);
+    embedding = embedding + text_->summary(text);
+  }
   Var h = first_(x);
   std::vector<Var> skips = {h};
-  for (const Stage& stage : down_) skips.push_back(h = run(stage, h, embedding, mode));
+  for (const Stage& stage : down_) skips.push_back(h = run(stage, h, embedding, text, mode));
   h = (*middle_first_)(h, embedding, mode);
-  h = (*middle_attention_)(h);
+  h = run(*middle_attention_, h, embedding, text, mode);
   h = (*middle_last_)(h, embedding, mode);
   for (const Stage& stage : up_) {
-    h = run(stage, concat({h, skips.back()}, -1), embedding, mode);
+    h = run(stage, concat({h, skips.back()}, -1), embedding, text, mode);
     skips.pop_back();
   }
   return (*out_)(out_norm_->then_silu(h));

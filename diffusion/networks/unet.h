@@ -3,6 +3,7 @@
 
 #include "diffusion/networks/network.h"
 #include "nn/blocks.h"
+#include "nn/text_encoder.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -19,6 +20,8 @@ struct UNetOptions {
   bool resblock_updown = false;  ///< resample inside residual blocks [Dhariwal21]
   QkvOrder qkv_order = QkvOrder::head_by_head;
   Index num_classes = 0;  ///< rows of the class embedding, 0 for none
+  /// Reads captions if it has tokens: each attention block is followed by cross-attention to the caption.
+  TextEncoderOptions text = {};
   double dropout = 0;
 
   /// Channels at a level. Throws ShapeError unless they are a multiple of 32.
@@ -41,6 +44,7 @@ class UNet : public Network {
   struct Stage {
     std::optional<ResidualBlock> residual;
     std::optional<AttentionBlock> attention;
+    std::optional<CrossAttention> cross_attention;
     Resample resample = Resample::none;
     std::optional<Conv2d> resample_conv;
     std::optional<ResidualBlock> resample_residual;
@@ -48,15 +52,16 @@ class UNet : public Network {
   Stage stage(const Scope& scope, Index in, Index out, bool attend);
   void add_resample(Stage& stage, const Scope& scope, Index channels, Resample how);
   ResidualBlockOptions residual(Index in, Index out, Resample how = Resample::none);
-  Var run(const Stage& stage, Var h, const Var& embedding, const Mode& mode) const;
+  Var run(const Stage& stage, Var h, const Var& embedding, const Var& text, const Mode& mode) const;
 
   UNetOptions options_;
   Index dropout_layers_ = 0;
   TimeEmbedding embedding_;
+  std::optional<TextEncoder> text_;
   Conv2d first_;
   std::vector<Stage> down_, up_;
   std::optional<ResidualBlock> middle_first_, middle_last_;
-  std::optional<AttentionBlock> middle_attention_;
+  std::optional<Stage> middle_attention_;
   std::optional<GroupNorm> out_norm_;
   std::optional<Conv2d> out_;
 };

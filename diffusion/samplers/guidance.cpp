@@ -34,13 +34,17 @@ Var classifier_free_guidance(const Var& cond, const Var& uncond, double scale, d
   return per_sample(factors, g.rank(), [](double factor) { return factor; }) * g;
 }
 
-NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, Index null_label, double scale,
-                              VarianceType variance_type, double rescale) {
+NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, std::span<const Index> away,
+                              double scale, VarianceType variance_type, double rescale) {
   if (scale == 1) return [=](const Var& x_t, std::span<const double> t) { return network(x_t, t, labels); };
-  const std::size_t n = labels.size();
-  labels.resize(2 * n, null_label);
+  if (labels.size() != away.size()) {
+    throw ShapeError("guidance: ", labels.size(), " labels, and ", away.size(), " to guide away from");
+  }
+  labels.insert(labels.end(), away.begin(), away.end());
   return [=](const Var& x_t, std::span<const double> t) {
-    if (t.size() != n) throw ShapeError("guidance: ", n, " labels were given for a batch of ", t.size());
+    if (t.empty() || labels.size() % (2 * t.size()) != 0) {
+      throw ShapeError("guidance: ", labels.size() / 2, " labels were given for a batch of ", t.size());
+    }
     std::vector<double> twice(t.begin(), t.end());
     twice.insert(twice.end(), t.begin(), t.end());
     const Var both = network(concat({x_t, x_t}, 0), twice, labels);

@@ -5,7 +5,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// A network that is also given a class label for each of the N samples; the label after the last class means "none".
+/// A network that is also given the labels of each of the N samples: a class or the tokens of a caption. The label
+/// after the last one means "none".
 using ConditionalNetwork = std::function<Var(const Var& x_t, std::span<const double> t, std::span<const Index> labels)>;
 
 /// g = uncond + scale (cond - uncond). scale = 1 is no guidance, 0 ignores the class, above 1 exaggerates it, which
@@ -14,11 +15,11 @@ using ConditionalNetwork = std::function<Var(const Var& x_t, std::span<const dou
 /// [Ho22] eq. 6, [Lin23] eqs. 15, 16
 Var classifier_free_guidance(const Var& cond, const Var& uncond, double scale, double rescale = 0);
 
-/// Binds the samples' labels (one per row of x_t) to a class-conditional network and guides it: one evaluation on 2N
-/// samples gives both the conditional and the unconditional output. Only the prediction is guided; a learned variance
-/// is the conditional one. `null_label`: the label for "none" in training.
-NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, Index null_label, double scale,
-                              VarianceType variance_type, double rescale = 0);
+/// Binds the samples' labels (as many for each row of x_t) to a conditional network and guides it away from other
+/// labels: one evaluation on 2N samples gives both outputs. Only the prediction is guided; a learned variance is the
+/// conditional one. `away`: as many labels, of "none" for classifier-free guidance, or of a negative prompt.
+NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, std::span<const Index> away,
+                              double scale, VarianceType variance_type, double rescale = 0);
 
 /// Clamps each sample to [-s, s] and divides by s, the larger of 1 and the `share` quantile of |x_0|. Brings values
 /// that strong guidance pushes out of the data's range back without saturating them. share in (0, 1].

@@ -49,11 +49,14 @@ Trainer::Batch Trainer::draw_batch() const {
               .times = timestep_sampler_->draw(seed, steps_done_, drawn.x0.extent(0)),
               .labels = {}};
   if (!model_.conditional()) return batch;
-  batch.labels = std::move(drawn.labels);
-  for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] Alg. 1: sometimes drops the class
+  batch.labels = model_.labels_of(data_, drawn.indices);
+  const Index each = model_.network().labels_per_sample();
+  for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] Alg. 1: sometimes drops the class or the caption
     const RandomKey key{
         .seed = seed, .stream = Stream::label_drop, .step = step, .sample = static_cast<std::uint32_t>(i)};
-    if (uniform(key) < options_.label_dropout) batch.labels[i] = model_.null_class();
+    if (uniform(key) < options_.label_dropout) {
+      std::fill_n(batch.labels.begin() + i * each, each, model_.null_class());
+    }
   }
   return batch;
 }
@@ -63,7 +66,8 @@ Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index las
   const auto data = [&](const Tensor& x) { return tape ? tape->constant(x) : Var(x); };
   const Tensor x0 = batch.x0.rows(first, last), noise = normal_rows(batch.noise, x0.shape(), first);
   const NetworkFunction network = [&](const Var& x, std::span<const double> t) {
-    return model_(x, t, part(batch.labels, first, last), mode);
+    const Index each = model_.network().labels_per_sample();
+    return model_(x, t, part(batch.labels, first * each, last * each), mode);
   };
   return model_.formulation().losses(network, data(x0), data(noise), part(batch.times.u, first, last));
 }
@@ -125,6 +129,7 @@ TrainOptions complete(TrainOptions options, const Shape& sample) {
 Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& options)
     : options_(complete(options, data.sample_shape())),
       model_(std::move(model)),
+      data_(data),
       loader_(data, options_.batch_size, static_cast<std::uint64_t>(options_.seed), options_.flip),
       timestep_sampler_(make_timestep_sampler(options_.timestep_sampler, model_.process().schedule.steps(),
                                               options_.timestep_sampler_parameters)),
@@ -135,13 +140,13 @@ Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& 
     throw UsageError("training: the data has samples of shape ", data.sample_shape(), ", the model expects ",
                      model_.facts().sample_shape);
   }
-  if (model_.conditional() && data.class_names != model_.facts().class_names) {
+  if (model_.class_conditional() && data.class_names != model_.facts().class_names) {
     throw UsageError("training: the data's ", data.class_names.size(), " classes are not the model's ",
                      model_.null_class());
   }
   if (options_.label_dropout > 0 && !(model_.conditional() && model_.has_null_class())) {
-    throw UsageError("training: label dropout requires a network with a class for \"none\" after the data's ",
-                     model_.null_class(), " classes");
+    throw UsageError("training: label dropout requires a network with a label for \"none\" after the data's ",
+                     model_.null_class(), " classes or tokens");
   }
   for (const double rate : options_.ema_rates) {
     emas_.emplace_back(rate, options_.ema_warmup, model_.network().parameters);
@@ -159,7 +164,7 @@ double Trainer::validation_loss(const Dataset& held_out) {
   }
   batch.x0 = held_out.batch(indices);
   batch.noise = key;
-  if (model_.conditional()) batch.labels.assign(held_out.labels.begin(), held_out.labels.begin() + count);
+  batch.labels = model_.labels_of(held_out, indices);
 
   const WithValues averaged(model_.network().parameters, sampling_weights());
   const kernels::WithKernels scope(model_.kernels());

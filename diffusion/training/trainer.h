@@ -79,7 +79,7 @@ class Trainer {
     Tensor x0;
     RandomKey noise;  // determines the noise of each sample
     Times times;
-    std::vector<Index> labels;
+    std::vector<Index> labels;  // as many for each sample as the network takes
     Index size() const { return x0.extent(0); }
   };
   Batch draw_batch() const;
@@ -90,6 +90,7 @@ class Trainer {
 
   TrainOptions options_;
   DiffusionModel model_;
+  const Dataset& data_;
   Loader loader_;
   std::unique_ptr<TimestepSampler> timestep_sampler_;
   ShardedGradient gradient_;
