@@ -34,7 +34,7 @@ Var classifier_free_guidance(const Var& cond, const Var& uncond, double scale, d
   return per_sample(factors, g.rank(), [](double factor) { return factor; }) * g;
 }
 
-NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, std::span<const Index> away,
+NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, const std::vector<Index>& away,
                               double scale, VarianceType variance_type, double rescale) {
   if (scale == 1) return [=](const Var& x_t, std::span<const double> t) { return network(x_t, t, labels); };
   if (labels.size() != away.size()) {

@@ -18,7 +18,7 @@ Var classifier_free_guidance(const Var& cond, const Var& uncond, double scale, d
 /// Binds the samples' labels (as many for each row of x_t) to a conditional network and guides it away from other
 /// labels: one evaluation on 2N samples gives both outputs. Only the prediction is guided; a learned variance is the
 /// conditional one. `away`: as many labels, of "none" for classifier-free guidance, or of a negative prompt.
-NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, std::span<const Index> away,
+NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> labels, const std::vector<Index>& away,
                               double scale, VarianceType variance_type, double rescale = 0);
 
 /// Clamps each sample to [-s, s] and divides by s, the larger of 1 and the `share` quantile of |x_0|. Brings values

@@ -23,7 +23,7 @@ TEST_CASE("classifier-free guidance: one evaluation of both, the variance that o
   };
   const std::vector<double> t{5, 5};
   const auto answer = [&](double scale) {
-    return with_guidance(network, {1, 4}, 7, scale, VarianceType::learned)(x, t).value();
+    return with_guidance(network, {1, 4}, {7, 7}, scale, VarianceType::learned)(x, t).value();
   };
   const Tensor guided = answer(3);
   CHECK(evaluations == 1);
@@ -36,7 +36,8 @@ TEST_CASE("classifier-free guidance: one evaluation of both, the variance that o
   CHECK(answer(1)[0] == 11);
   CHECK(rows == 2);
   CHECK(answer(0)[0] == 17);
-  CHECK_THROWS_AS(with_guidance(network, {1}, 7, 2, VarianceType::learned)(x, t), ShapeError);
+  CHECK_THROWS_AS(with_guidance(network, {1}, {7}, 2, VarianceType::learned)(x, t), ShapeError);
+  CHECK_THROWS_AS(with_guidance(network, {1, 4}, {7}, 2, VarianceType::learned), ShapeError);
 }
 
 TEST_CASE("rescaled guidance has the contrast of the conditional answer; 0 leaves it alone [Lin23] eqs. 15, 16") {

@@ -29,7 +29,9 @@ std::vector<UNetOptions> unets() {
   additive.use_scale_shift_norm = false, additive.num_classes = 3;
   pooled.conv_resample = false, pooled.num_head_channels = 16, pooled.dropout = 0.1;
   blocks.resblock_updown = true, blocks.qkv_order = QkvOrder::q_then_k_then_v, blocks.channel_mult = {1, 2};
-  return {plain, additive, pooled, blocks};
+  UNetOptions captions = plain;
+  captions.text = {.tokens = 5, .length = 3, .width = 8, .depth = 1, .heads = 2};
+  return {plain, additive, pooled, blocks, captions};
 }
 
 constexpr DitOptions small_dit{.in_channels = 1,
@@ -41,6 +43,13 @@ constexpr DitOptions small_dit{.in_channels = 1,
                                .mlp_ratio = 1.5,
                                .num_classes = 3,
                                .frequency_dim = 6};
+
+DitOptions captioned_dit() {
+  DitOptions options = small_dit;
+  options.num_classes = 0;
+  options.text = {.tokens = 5, .length = 3, .width = 8, .depth = 1, .heads = 2};
+  return options;
+}
 
 }  // namespace
 
@@ -57,20 +66,20 @@ TEST_CASE("every operation that a training step of any network records has a che
   };
   const double t[] = {1, 8};
   const std::vector<Index> steps = {0, 8}, labels = {2, 0};
-  const auto check_steps = [&](const Network& network, bool classes) {
+  const auto check_steps = [&](const Network& network) {
     for (const Loss& loss : losses()) {
       const Process process(make_schedule("cosine", 10), MeanType::v, VarianceType::learned_range);
       Tape tape;
       const Var x0 = tape.constant(noise({2, 4, 4, 1}, 0)), e = tape.constant(noise({2, 4, 4, 1}, 1));
       const Var x_t = process.q_sample(x0, steps, e);
-      const Var y =
-          network(x_t, t, classes ? std::span<const Index>(labels) : std::span<const Index>{}, {.training = true});
+      const Var y = network(x_t, t, std::span(labels).first(2 * network.labels_per_sample()), {.training = true});
       sum(loss.terms({process, steps, x0, x_t, e, y}, {}).loss);
       require_checked(tape);
     }
   };
-  for (const UNetOptions& options : unets()) check_steps(UNet(options, 1), options.num_classes > 0);
-  check_steps(Dit(small_dit, 1), true);
+  for (const UNetOptions& options : unets()) check_steps(UNet(options, 1));
+  check_steps(Dit(small_dit, 1));
+  check_steps(Dit(captioned_dit(), 1));
   Tape tape;
   const Mlp mlp({.num_classes = 3}, 1);
   mse(mlp(tape.constant(noise({2, 2})), t, labels, {}), tape.constant(noise({2, 2}, 1)));
@@ -80,20 +89,22 @@ TEST_CASE("every operation that a training step of any network records has a che
 #ifdef REVERIE_DOUBLE
 TEST_CASE("the networks' gradients, in the input and in the parameters, are those of central differences") {
   const double t[] = {3};
-  const std::vector<Index> label = {1};
+  const std::vector<Index> labels = {1, 2, 0}, label = {1};
   for (const UNetOptions& options : unets()) {
     UNet network(options, 1);
     stir(network.parameters, 0.2);
     const auto run = [&](std::span<const Var> in) {
-      return network(in[0], t, options.num_classes > 0 ? std::span<const Index>(label) : std::span<const Index>{},
-                     {.training = true});
+      return network(in[0], t, std::span(labels).first(network.labels_per_sample()), {.training = true});
     };
     CHECK(layer_gradient_error(network.parameters, {noise({1, 4, 8, 1})}, run, 1999) < 1e-6);
   }
-  Dit dit(small_dit, 1);
-  stir(dit.parameters, 0.3);
-  CHECK(layer_gradient_error(dit.parameters, {noise({1, 4, 6, 1})},
-                             [&](std::span<const Var> in) { return dit(in[0], t, label, {}); }) < 1e-6);
+  for (const DitOptions& options : {small_dit, captioned_dit()}) {
+    Dit dit(options, 1);
+    stir(dit.parameters, 0.3);
+    CHECK(layer_gradient_error(dit.parameters, {noise({1, 4, 6, 1})}, [&](std::span<const Var> in) {
+            return dit(in[0], t, std::span(labels).first(dit.labels_per_sample()), {});
+          }) < 1e-6);
+  }
   Mlp mlp({.hidden = 6, .depth = 2, .num_classes = 2}, 1);
   stir(mlp.parameters);
   CHECK(layer_gradient_error(
@@ -137,7 +148,7 @@ TEST_CASE("a patch of a DiT's answer is where the patch of the image was") {
   Dit dit(small_dit, 1);
   stir(dit.parameters, 0.3);
   const double t[] = {3};
-  const std::vector<Index> label = {1};
+  const std::vector<Index> labels = {1, 2, 0}, label = {1};
   const auto stamped = [&](Index row, Index column) {  // the answer's change where one patch of the image changes
     Tensor x = noise({1, 4, 6, 1});
     x[row * 6 + column] += real(0.5);
