@@ -31,6 +31,7 @@ Cdf cdf_called(const std::string& name) {
   throw UsageError("config: `diffusion.decoder_cdf` is \"", name, "\"; there are: tanh, exact");
 }
 
+// KL(N(m1, v1) || N(m2, v2)) = (log(v2 / v1) + v1 / v2 + (m1 - m2)^2 / v2 - 1) / 2, elementwise
 Var normal_kl(const Var& mean1, const Var& log_variance1, const Var& mean2, const Var& log_variance2) {
   return (log_variance2 - log_variance1 + exp(log_variance1 - log_variance2) +
           square(mean1 - mean2) * exp(-log_variance2) - 1) /

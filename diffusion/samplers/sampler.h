@@ -53,7 +53,8 @@ using SigmaSampler = Var(const Denoiser& denoise, Var x, std::span<const double>
                          const NoiseSource& noise, const Observer& observe);
 
 /// A sampler: a function in one of the two forms, and the options that it uses. The table lists the built-in ones;
-/// `generate` also takes your own.
+/// `generate` also takes your own (examples/own_sampler.cpp). To add one to the table: a file with its function, listed
+/// in meson.build and declared below, and a row in table.cpp; the program, its help and the tests then know it.
 struct Sampler {
   const char* name;
   const char* summary;
