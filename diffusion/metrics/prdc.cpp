@@ -36,11 +36,12 @@ Prdc prdc(const Tensor& real_features, const Tensor& generated_features, Index k
       const double distance = between[i * M + j];
       if (distance <= real_radii[i]) {
         result.precision[j] = result.coverage[i] = 1;
-        result.density[j] += 1 / static_cast<double>(k);
+        ++result.density[j];
       }
       if (distance <= generated_radii[j]) result.recall[i] = 1;
     }
   }
+  for (double& balls : result.density) balls /= static_cast<double>(k);
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "data/classes.h"
+#include "data/image_set.h"
 #include "data/toy.h"
 #include "diffusion/evaluation/comparison.h"
 #include "diffusion/evaluation/evaluation.h"

@@ -2,6 +2,7 @@
 // data had the brightness of its darkest class, and a set compared with itself had one class of two.
 #include <algorithm>
 
+#include "data/image_set.h"
 #include "data/subset.h"
 #include "data/toy.h"
 #include "diffusion/evaluation/comparison.h"
@@ -68,6 +69,7 @@ TEST_CASE("validation, bound and likelihood use more than the first class of a s
   const PointSet all = sorted(800), first_class = sorted(800, 1);
   REQUIRE(first_class.size() > 60);
   ConfiguredTrainer trainer(small(), all);
+  for (int i = 0; i < 20; ++i) trainer.step();
   CHECK(trainer.validation_loss(all) != trainer.validation_loss(first_class));
   const auto nats = [&](const PointSet& set) {
     return evaluate_likelihood(trainer.model(), set, 60, {.tolerance = 0.1, .probes = 0}).nats.value;
