@@ -71,7 +71,7 @@ TEST_CASE("classes in another order: accuracy, bound, training and encoding are 
         run({"classifier", "--data", unet_images(), "--test", test, "--epochs", "20", "--out", folder / "c.h5"});
     INFO(outcome.err);
     CHECK(outcome.code == 0);
-    return after(outcome.out, test + ": ");
+    return after(outcome.out, "images of " + test + ": ");
   };
   CHECK(accuracy(unet_images()) == "100%");
   CHECK(accuracy(folder / "other.h5") == "100%");
@@ -92,6 +92,33 @@ TEST_CASE("classes in another order: accuracy, bound, training and encoding are 
   const Outcome compared = run({"evaluate", "--samples", folder / "other.h5", "--data", unet_images(), "--classifier",
                                 folder / "c.h5", "--training", folder / "other.h5"});
   CHECK(contains(after(compared.out, "class accuracy"), " 1  1 to 1                       1  "));
+}
+
+TEST_CASE("a run is resumed with its classes in another order, to the same bits, but not with other classes") {
+  const TemporaryFolder folder;
+  const std::string set = folder / "set.h5",
+                    config = std::filesystem::path(unet_checkpoint()).parent_path() / "config.toml";
+  const auto train = [&](const std::string& run_folder, std::vector<std::string> more) {
+    std::vector<std::string> arguments{"train", "--out", run_folder};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  const ImageSet images = ImageSet::load(unet_images());
+  images.save(set);
+  for (const char* name : {"a", "b"}) {
+    const Outcome outcome = train(folder / name, {"--config", config, "--set", "data.train=" + set});
+    INFO(outcome.err);
+    REQUIRE(outcome.code == 0);
+  }
+  REQUIRE(train(folder / "a", {"--resume", "--set", "train.steps=6"}).code == 0);
+  relisted().save(set);
+  REQUIRE(train(folder / "b", {"--resume", "--set", "train.steps=6"}).code == 0);
+  CHECK(same_checkpoints(folder / "a/checkpoint.h5", folder / "b/checkpoint.h5"));
+  ImageSet other = images;
+  other.class_names = {"dark", "bright"};
+  other.save(set);
+  CHECK(failed_with(train(folder / "b", {"--resume", "--set", "train.steps=9"}), 2,
+                    {"missing \"light\"; unexpected \"bright\""}));
 }
 
 TEST_CASE("another set of classes is refused, and the names that are missing or unexpected are listed") {
