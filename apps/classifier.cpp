@@ -8,6 +8,7 @@
 #include "apps/files.h"
 #include "apps/interrupt.h"
 #include "apps/progress.h"
+#include "data/classes.h"
 #include "diffusion/metrics/bootstrap.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -18,14 +19,18 @@ struct Options {
   ClassifierTraining training;
 };
 
-double accuracy(const Classifier& classifier, const Dataset& data, double sigma = 0) {
-  return mean_of(hits(recognise(classifier, data, all_samples, sigma).classes, data.labels));
-}
-
 void classifier(const Options& options) {
   require_writable(options.out);
   const auto data = load_dataset(options.data);
   const auto test = options.test.empty() ? nullptr : load_dataset(options.test);
+  std::vector<Index> labels;
+  if (test && !data->labels.empty()) {
+    if (test->sample_shape() != data->sample_shape()) {
+      throw UsageError(options.test, ": has samples of shape ", test->sample_shape(), ", ", options.data, " has ",
+                       data->sample_shape());
+    }
+    labels = labels_among(*test, options.test, data->class_names, options.data);
+  }
   note_interrupts();
   Progress progress;
   std::unique_ptr<Classifier> classifier;
@@ -42,11 +47,14 @@ void classifier(const Options& options) {
             << classifier->parameters.element_count() << " parameters, trained on " << options.data << ": "
             << classifier->source << "; " << progress.elapsed() << "\n";
   if (!test) return;
+  const auto accuracy = [&](double sigma) {
+    return 100 * mean_of(hits(recognise(*classifier, *test, sigma).classes, labels));
+  };
   std::cout << "  accuracy on " << test->size() << " images of " << options.test << ": " << std::setprecision(4)
-            << 100 * accuracy(*classifier, *test) << "%";
+            << accuracy(0) << "%";
   if (classifier->noisy) {
     for (const double sigma : {0.5, 1.0, 2.0, 5.0})
-      std::cout << ", with noise of sigma " << sigma << " " << 100 * accuracy(*classifier, *test, sigma) << "%";
+      std::cout << ", with noise of sigma " << sigma << " " << accuracy(sigma) << "%";
   }
   std::cout << std::endl;
 }

@@ -6,6 +6,7 @@
 #include "apps/files.h"
 #include "data/idx.h"
 #include "data/png_folder.h"
+#include "data/subset.h"
 #include "data/toy.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -121,7 +122,7 @@ void add_info(CLI::App* data) {
   auto options = std::make_shared<Options>();
   CLI::App* command = data->add_subcommand("info", "Describe a data set");
   command->add_option("file", options->file, "Image set or point set")->type_name("FILE")->required();
-  command->add_option("--grid", options->grid, "Draw the first 64 images (or all points) to this PNG")
+  command->add_option("--grid", options->grid, "Draw 64 of the images, in random order, or all points, to this PNG")
       ->type_name("FILE");
   add_threads(command);
   command->footer("example: reverie data info data/sets/digits-train.h5 --grid digits.png");
@@ -130,10 +131,8 @@ void add_info(CLI::App* data) {
     const auto set = load_dataset(options->file);
     if (!options->grid.empty()) {
       require_picture(set->sample_shape());
-      const Index count = set->sample_shape().rank() == 3 ? std::min<Index>(64, set->size()) : set->size();
-      std::vector<Index> first(static_cast<std::size_t>(count));
-      std::iota(first.begin(), first.end(), Index{0});
-      write_png(options->grid, picture_of(set->batch(first)));
+      const Index count = set->sample_shape().rank() == 3 ? 64 : all_samples;
+      write_png(options->grid, picture_of(samples_of(Subset(*set, count))));
     }
     std::cout << options->file << "\n" << describe(*set);
   });

@@ -1,4 +1,5 @@
 // reverie evaluate: measures a model's likelihood of held-out data and compares samples with data.
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -96,17 +97,20 @@ void likelihood(const Options& options, const LoadedModel& loaded, const Dataset
 // The samples to compare, and a description of them.
 struct Compared {
   std::unique_ptr<Dataset> set;
-  std::string words;
+  std::string name, words;
 };
 
 Compared samples_of(const Options& options, const std::optional<LoadedModel>& loaded, Index draw) {
-  if (!options.samples.empty()) return {open_dataset(options.samples, toy_held_out), "samples of " + options.samples};
+  if (!options.samples.empty()) {
+    return {open_dataset(options.samples, toy_held_out), options.samples, "samples of " + options.samples};
+  }
   SampleRequest request = default_request(loaded->config);
   request.count = draw;
   request.seed = options.seed;
   Progress progress;
   Samples samples = generate(loaded->model, request, progress.reporter(concat("sampling ", draw)));
-  return {samples.as_dataset(), concat("samples by ", in_words(loaded->model, request))};
+  return {samples.as_dataset(), "the samples of " + options.checkpoint,
+          concat("samples by ", in_words(loaded->model, request))};
 }
 
 // Opens the training set; null if it is unknown or can't be read.
@@ -123,10 +127,14 @@ std::unique_ptr<Dataset> training_of(const Options& options, const std::optional
 
 void compare(const Options& options, const std::optional<LoadedModel>& loaded, const Dataset& data, Index draw) {
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
-  const Judge judge(data, classifier.get());
-  const Compared compared = samples_of(options, loaded, draw);
-  const FeatureSet samples = judge.look_at(*compared.set, options.compare), real = judge.look_at(data, options.compare);
+  const Judge judge(data, classifier.get(), options.data);
   const auto training = training_of(options, loaded);
+  if (training) {
+    judge.require_fits(*training, options.training.empty() ? loaded->config.data.train : options.training);
+  }
+  const Compared compared = samples_of(options, loaded, draw);
+  const FeatureSet samples = judge.look_at(*compared.set, options.compare, compared.name),
+                   real = judge.look_at(data, options.compare, options.data);
   const Index N = samples.x.extent(0);
   std::cout << "\n"
             << N << " " << compared.words << "\nagainst " << real.x.extent(0) << " of " << options.data << ",\n";
@@ -137,8 +145,12 @@ void compare(const Options& options, const std::optional<LoadedModel>& loaded, c
   } else {
     std::cout << "on the points themselves. Distances depend on the number of samples.\n";
   }
+  if (N <= samples.features.extent(1)) {
+    std::cout << "With no more samples than features, the Frechet distance is mostly bias.\n";
+  }
   if (training) {
-    std::cout << "\"training\": the first " << N << " training samples, measured in the same way\n";
+    std::cout << "\"training\": " << std::min(N, training->size())
+              << " of the training samples, measured in the same way\n";
   }
   std::cout << std::flush;
   std::cout << report(compare(judge, samples, real, training.get(), {.seed = options.seed}), judge);
@@ -176,14 +188,14 @@ void add_evaluate(CLI::App& program) {
   add_model(command, options->checkpoint, options->weights);
   command
       ->add_option("--count", options->count,
-                   "Compute the variational bound of the first N images, over all time steps; 0 for none [64]")
+                   "Compute the variational bound of N of the images, over all time steps; 0 for none [64]")
       ->type_name("N")
       ->check(not_negative);
   command->add_option("--out", options->out, "Write the bound's terms at all time steps as CSV: t,vb,vb_error,mse,...")
       ->type_name("FILE");
   command
       ->add_option("--ode", options->ode,
-                   "Compute the likelihood of the first N samples by the probability-flow ODE [images 0, points 1000]")
+                   "Compute the likelihood of N of the samples by the probability-flow ODE [images 0, points 1000]")
       ->type_name("N")
       ->check(not_negative);
   command

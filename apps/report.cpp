@@ -63,13 +63,15 @@ std::string report(const Comparison& comparison, const Judge& judge) {
     text += "  " + m.meaning + "\n";
   }
   if (!comparison.in_classes.empty()) text += classes(comparison.in_classes, judge.class_names());
-  if (const auto& m = comparison.memorisation; m && m->held_out_median == 0) {
-    text += "  can't look for copies of training data: the data are among them\n";
-  } else if (m) {
-    text += print("  median distance to the training set: %.3g, of the data: %.3g\n", m->sample_median,
-                  m->held_out_median) +
-            print("  (below %.3g is nearly copied; the nearest is sample %d, at %.3g)\n", m->threshold,
-                  static_cast<int>(m->nearest_sample), m->nearest);
+  if (const auto& m = comparison.memorisation) {
+    text += concat("  in the training set: ", m->sample_copies, " of ", m->samples.size(), " samples, ",
+                   m->held_out_copies, " of ", m->held_out_copies + std::ssize(m->held_out), " of the data",
+                   m->held_out_copies > 0 && !m->held_out.empty() ? " (left out)\n" : "\n");
+    text += m->held_out.empty() ? "  can't look for near copies of training data: the data are among them\n"
+                                : print("  median distance to the training set: %.3g, of the data: %.3g\n",
+                                        m->sample_median, m->held_out_median) +
+                                      print("  (below %.3g is nearly copied; the nearest is sample %lld, at %.3g)\n",
+                                            m->threshold, static_cast<long long>(m->nearest_sample), m->nearest);
   }
   return text;
 }

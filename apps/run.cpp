@@ -1,9 +1,8 @@
 #include "apps/run.h"
 
-#include <algorithm>
 #include <iomanip>
-#include <numeric>
 
+#include "data/subset.h"
 #include "diffusion/evaluation/comparison.h"
 #include "diffusion/training/resume.h"
 
@@ -74,10 +73,9 @@ void Run::finish() {
   progress_.note(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
                         folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics()));
   if (held_out_ == nullptr || samples.rank() != 4) return;
-  std::vector<Index> first(static_cast<std::size_t>(std::min(config_.train.validation_count, held_out_->size())));
-  std::iota(first.begin(), first.end(), Index{0});
+  const Tensor held_out = samples_of(Subset(*held_out_, config_.train.validation_count));
   progress_.note(concat("mean brightness of the samples ", std::setprecision(3), mean_of(brightness(samples)),
-                        ", of held-out data ", mean_of(brightness(held_out_->batch(first)))));
+                        ", of held-out data ", mean_of(brightness(held_out))));
 }
 
 // Always starts from the same noise, so that images of different training steps can be compared.

@@ -10,8 +10,8 @@
 #include "apps/request.h"
 #include "data/atomic_file.h"
 #include "data/grid.h"
+#include "data/subset.h"
 #include "diffusion/evaluation/comparison.h"
-#include "diffusion/evaluation/evaluation.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -30,14 +30,12 @@ struct Encoded {
 
 Encoded encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
   const auto set = open_dataset(options.encode, toy_held_out);
-  require_fits(model, *set, options.encode);
-  request.count = std::min(options.count, set->size());
-  std::vector<Index> first(static_cast<std::size_t>(request.count));
-  for (Index i = 0; i < request.count; ++i) first[i] = i;
-  Encoded encoded{set->batch(first), {}};
+  const Subset subset(*set, options.count);
+  request.count = subset.size();
+  Encoded encoded{samples_of(subset), {}};
   SampleRequest own = request;  // encode each sample with its own class
   own.label = -1;
-  if (model.conditional()) own.labels.assign(set->labels.begin(), set->labels.begin() + request.count);
+  own.labels = require_fits(model, subset, options.encode);
   if (request.label < 0) request.labels = own.labels;
   Progress progress;
   encoded.x_T = encode(model, encoded.x0, own, progress.reporter(concat("encoding ", request.count)));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "data/atomic_file.h"
 #include "data/loader.h"
@@ -154,19 +153,19 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& data, const Classifi
   return classifier;
 }
 
-Recognition recognise(const Classifier& classifier, const Dataset& data, Index count, double sigma) {
+Recognition recognise(const Classifier& classifier, const Dataset& data, double sigma) {
   if (data.sample_shape() != classifier.data.sample_shape) {
     throw UsageError("classifier: learned images of shape ", classifier.data.sample_shape, ", these have ",
                      data.sample_shape());
   }
-  const Index N = std::min(count, data.size());
+  const Index N = data.size();
   Recognition result{Tensor::uninitialized({N, Classifier::feature_count}),
                      std::vector<Index>(static_cast<std::size_t>(N))};
   const kernels::WithKernels in_float({});
   const auto packed = classifier.parameters.keep_packed();
   parallel_for(N, recognition_shard, [&](Index first, Index last) {
-    std::vector<Index> indices(static_cast<std::size_t>(last - first));
-    std::iota(indices.begin(), indices.end(), first);
+    std::vector<Index> indices;  // always a full shard: rounding depends on its size, and equal images must stay equal
+    for (Index i = 0; i < recognition_shard; ++i) indices.push_back(std::min(first + i, N - 1));
     Tensor x = data.batch(indices);
     std::vector<double> sigmas;
     if (classifier.noisy) {
@@ -174,7 +173,7 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, Index c
       x = with_noise(x, sigmas, normal_rows({.stream = Stream::validation}, x.shape(), first)).value();
     }
     const Tensor features = classifier.features(x, sigmas).value(), logits = classifier.logits(features).value();
-    result.features.rows(first, last).copy_from(features);
+    result.features.rows(first, last).copy_from(features.rows(0, last - first));
     for (Index i = first; i < last; ++i) {
       const Tensor row = logits.rows(i - first, i - first + 1);
       result.classes[i] = std::max_element(row.values().begin(), row.values().end()) - row.values().begin();

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "data/subset.h"
 #include "diffusion/evaluation/bound.h"
 #include "tensor/parallel.h"
 
@@ -43,9 +44,8 @@ Tensor dequantisation(std::uint64_t seed, const Shape& shape, Index first_sample
   return noise;
 }
 
-std::vector<Index> labels_of(const Dataset& data, Index first, Index last) {
-  if (data.labels.empty()) return {};
-  return {data.labels.begin() + first, data.labels.begin() + last};
+std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
+  return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
 }
 
 // Means over the samples, for each column of [N,T].
@@ -72,25 +72,15 @@ MeanWithError mean_of_rest(const Tensor& table) {
 
 }  // namespace
 
-void require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where) {
-  if (data.sample_shape() != model.facts().sample_shape) {
-    throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model expects ",
-                     model.facts().sample_shape);
-  }
-  if (model.conditional() && data.class_names != model.facts().class_names) {
-    throw UsageError(where, ": has ", data.class_names.size(), " classes that are not the model's ",
-                     model.facts().class_names.size());
-  }
-}
-
 BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
                                bool clip, const std::function<bool(double)>& progress) {
-  require_fits(model, data, data.name.empty() ? "evaluation: the set" : "evaluation: " + data.name);
   if (model.facts().sample_shape.rank() != 3) {
     throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
   }
   if (count < 1) throw UsageError("evaluation: ", count, " samples; at least 1 is required");
-  const Index N = std::min(count, data.size()), T = model.process().schedule.steps();
+  const Subset set(data, count);
+  const auto labels = require_fits(model, set, set.name.empty() ? "evaluation: the set" : "evaluation: " + set.name);
+  const Index N = set.size(), T = model.process().schedule.steps();
   VariationalBound all;
   for (Tensor* list : {&all.total, &all.prior, &all.exact_decoder}) *list = Tensor::uninitialized({N});
   for (Tensor* table : {&all.vb, &all.mse, &all.x0_mse}) *table = Tensor::uninitialized({N, T});
@@ -100,9 +90,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
   std::mutex mutex;
   Index done = 0;
   parallel_for(N, samples_at_once(model.facts().sample_shape, evaluation_shard), [&](Index first, Index last) {
-    std::vector<Index> indices(last - first);
-    std::iota(indices.begin(), indices.end(), first);
-    const Tensor x0 = data.batch(indices);
+    const Tensor x0 = samples_of(set, first, last);
     const auto noise = [&](Index t) {  // called once per time step
       if (progress) {
         const std::scoped_lock lock(mutex);
@@ -112,7 +100,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
       return normal_rows({.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)},
                          x0.shape(), first);
     };
-    const NetworkFunction network = model.formulation().in_chain(model.with_labels(labels_of(data, first, last)));
+    const NetworkFunction network = model.formulation().in_chain(model.with_labels(part(labels, first, last)));
     const VariationalBound part = variational_bound(model.process(), network, x0, noise, clip);
     all.total.rows(first, last).copy_from(part.total);
     all.prior.rows(first, last).copy_from(part.prior);
@@ -152,11 +140,11 @@ std::string step_table(const BoundEvaluation& bound) {
 
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress) {
-  require_fits(model, data, data.name.empty() ? "likelihood: the set" : "likelihood: " + data.name);
   if (count < 1) throw UsageError("likelihood: ", count, " samples; at least 1 is required");
   const bool images = model.facts().sample_shape.rank() == 3;
-  const Index N = std::min(count, data.size()),
-              shard = samples_at_once(model.facts().sample_shape, images ? evaluation_shard : 16),
+  const Subset set(data, count);
+  const auto labels = require_fits(model, set, set.name.empty() ? "likelihood: the set" : "likelihood: " + set.name);
+  const Index N = set.size(), shard = samples_at_once(model.facts().sample_shape, images ? evaluation_shard : 16),
               shards = (N + shard - 1) / shard;
   const auto [sigma_min, sigma_max] = model.formulation().sigma_range();
   options.sigma_min = sigma_min;
@@ -167,9 +155,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
   parallel_for(N, shard, [&](Index first, Index last) {
-    std::vector<Index> indices(last - first);
-    std::iota(indices.begin(), indices.end(), first);
-    Tensor x = data.batch(indices);
+    Tensor x = samples_of(set, first, last);
     if (images) x = (Var(x) + dequantisation(options.seed, x.shape(), first)).value();
     OdeOptions of_shard = options;
     of_shard.first_sample = first;
@@ -181,7 +167,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
     };
     const OdeLikelihood ode = ode_log_likelihood(
-        model.formulation().denoiser(model.with_labels(labels_of(data, first, last))), x, of_shard, report);
+        model.formulation().denoiser(model.with_labels(part(labels, first, last))), x, of_shard, report);
     std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
     evaluations[here] = ode.evaluations;
   });

@@ -8,10 +8,6 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Throws UsageError, naming `where`, unless the model can be evaluated on the set: the sample shapes must match, and
-/// the classes too if the model is class-conditional.
-void require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where);
-
 /// A mean over samples and its standard error (0 for a single sample).
 struct MeanWithError {
   double value = 0, error = 0;
@@ -27,7 +23,7 @@ struct BoundEvaluation {
   std::vector<MeanWithError> vb, mse, x0_mse;   ///< for each time step, as in BoundTerm
 };
 
-/// Computes the bound on the first `count` samples, in parallel shards; the noise is a function of (seed, t, sample).
+/// Computes the bound on `count` samples (a Subset), in parallel shards; the noise is a function of (seed, t, sample).
 /// `clip` clamps the predicted x_0 to [-1, 1]. `progress` is called with the fraction done, one call at a time, perhaps
 /// from several threads; if it returns false, the evaluation stops with an Error. Throws UsageError for a set that
 /// doesn't match, and for points, because the decoder term is for 8-bit values.
@@ -51,7 +47,7 @@ struct LikelihoodEvaluation {
          sigma_max = 0;  ///< integration range of the ODE; p is the density at sigma_min
 };
 
-/// Evaluates the first `count` samples, in parallel shards. Uses tolerance, probes and seed of the options; the noise
+/// Evaluates `count` samples (a Subset), in parallel shards. Uses tolerance, probes and seed of the options; the noise
 /// levels are those the model was trained on. `progress` as above. Throws UsageError for a set that doesn't match.
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress = nullptr);

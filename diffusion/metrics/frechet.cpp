@@ -77,7 +77,7 @@ double frechet_distance(const Moments& a, const Moments& b) {
     distance += std::pow(a.mean[i] - b.mean[i], 2) + a.covariance[i * n + i] + b.covariance[i * n + i] -
                 2 * std::sqrt(std::max(0.0, eigen.values[i]));
   }
-  return distance;
+  return distance < 0 ? 0 : distance;  // rounding; NaN stays
 }
 
 double frechet_distance(const Tensor& features_a, const Tensor& features_b) {

@@ -23,7 +23,8 @@ std::vector<double> kernel(const Tensor& a, const Tensor& b) {
   return result;
 }
 
-// The mean of k_ij over pairs with weights x_i y_j; if x and y are the same set, without pairs of a row with itself.
+// The mean of k_ij over pairs with weights x_i y_j; if x and y are the same set, without pairs of a row with itself,
+// unless a resample has no other pairs.
 double mean_kernel(const std::vector<double>& k, std::span<const double> x, std::span<const double> y, bool one_set) {
   double sum = 0, x_weight = 0, y_weight = 0, diagonal = 0;
   for (const double w : y) y_weight += w;
@@ -32,7 +33,7 @@ double mean_kernel(const std::vector<double>& k, std::span<const double> x, std:
     double of_row = 0;
 #pragma omp simd reduction(+ : of_row)
     for (std::size_t j = 0; j < y.size(); ++j) of_row += y[j] * row[j];
-    if (one_set) {
+    if (one_set && y[i] < y_weight) {
       of_row -= y[i] * row[i];
       diagonal += x[i] * y[i];
     }

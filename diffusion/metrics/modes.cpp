@@ -49,9 +49,9 @@ std::vector<Index> nearest_modes(const Tensor& points, const Clusters& clusters,
     Index mode = -1;
     double smallest = reach * reach;  // squared, in standard deviations
     for (std::size_t k = 0; k < clusters.centres.size(); ++k) {
-      const double distance = squared_distance(points.data() + i * points.extent(1), clusters.centres[k]) /
-                              std::pow(clusters.deviations[k], 2);
-      if (distance > smallest) continue;
+      double distance = squared_distance(points.data() + i * points.extent(1), clusters.centres[k]);
+      if (distance > 0) distance /= std::pow(clusters.deviations[k], 2);  // a class of equal points has deviation 0
+      if (!(distance <= smallest)) continue;
       smallest = distance;
       mode = static_cast<Index>(k);
     }

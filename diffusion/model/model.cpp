@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "data/classes.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 
 DiffusionModel::DiffusionModel(DataFacts facts, std::unique_ptr<Network> network,
@@ -22,6 +24,15 @@ Var DiffusionModel::operator()(const Var& x, std::span<const double> t, std::spa
 NetworkFunction DiffusionModel::with_labels(std::vector<Index> labels) const {
   if (!conditional()) labels.clear();
   return [this, labels = std::move(labels)](const Var& x, std::span<const double> t) { return (*this)(x, t, labels); };
+}
+
+std::vector<Index> require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where) {
+  if (data.sample_shape() != model.facts().sample_shape) {
+    throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model expects ",
+                     model.facts().sample_shape);
+  }
+  if (!model.conditional()) return {};
+  return labels_among(data, where, model.facts().class_names, "the model");
 }
 
 Index samples_at_once(const Shape& sample, Index images) {

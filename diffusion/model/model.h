@@ -43,6 +43,11 @@ class DiffusionModel {
   kernels::KernelChoice kernels_;
 };
 
+/// Checks that a set suits the model and returns its labels as the model's classes, matched by name as in
+/// `match_classes`; empty if the model isn't class-conditional. Throws UsageError, naming `where`, for samples of
+/// another shape and for other classes.
+std::vector<Index> require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where);
+
 /// The number of samples [H,W,C] or [2] per task: enough that each packed weight is reused, few enough that the
 /// activations stay in cache. At most `images`; for images larger than 32x32, as many as have the same number of
 /// pixels; for points, 16 * `images`.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "data/classes.h"
 #include "data/image_set.h"
 #include "data/point_set.h"
 #include "diffusion/samplers/sigmas.h"
@@ -95,6 +96,13 @@ class ShardProgress {
   std::mutex mutex_;
 };
 
+// The classifier's number of each class of the samples; empty if it has no names to match.
+std::vector<Index> guiding_classes(const DiffusionModel& model, const SampleRequest& request) {
+  const std::vector<std::string>& guiding = request.classifier.class_names;
+  if (guiding.empty()) return {};
+  return match_classes(sample_classes(model, request), "sampling: the model", guiding, "the guiding classifier");
+}
+
 }  // namespace
 
 const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request) {
@@ -121,11 +129,7 @@ void check_request(const DiffusionModel& model, const Sampler& sampler, const Sa
   if (request.guidance != 1 && !(model.conditional() && model.has_null_class())) {
     throw UsageError("sampling: guidance requires a model trained with classes and `train.label_dropout` > 0");
   }
-  const std::vector<std::string>& guiding = request.classifier.class_names;
-  if (model.conditional() && !guiding.empty() && guiding != model.facts().class_names) {
-    throw UsageError("sampling: the classifier's ", guiding.size(), " classes are not the model's ",
-                     model.null_class());
-  }
+  guiding_classes(model, request);
   if (!std::isfinite(request.classifier.scale)) {
     throw UsageError("sampling: the classifier's scale is ", request.classifier.scale, "; it must be a number");
   }
@@ -165,6 +169,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
   if (request.start.defined()) require_shape("sampling", "the start", request.start.shape(), all);
   Samples samples{.x = Tensor::uninitialized(all), .labels = labels_of(model, request), .class_names = {}};
   if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
+  const std::vector<Index> guiding = guiding_classes(model, request);
   ShardProgress report(progress, plan.steps * request.count);
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
@@ -191,8 +196,11 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
                           .denoise = model.formulation().denoiser(counted),
                           .sigmas = plan.sigmas};
         if (request.classifier.gradient) {
-          sampling.classifier = [&](const Var& x_t, std::span<const double> t) {
-            return request.classifier.scale * request.classifier.gradient(x_t, t, labels);
+          std::vector<Index> towards = labels;
+          if (!guiding.empty())
+            for (Index& label : towards) label = guiding[label];
+          sampling.classifier = [&, towards](const Var& x_t, std::span<const double> t) {
+            return request.classifier.scale * request.classifier.gradient(x_t, t, towards);
           };
         }
         const Tensor start = request.start.defined() ? request.start.rows(first, last).clone()

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <numeric>
 
+#include "data/subset.h"
 #include "tensor/kernels/simd/operands.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -18,9 +18,7 @@ struct Values {
 };
 
 Values values_of(const Dataset& data) {
-  std::vector<Index> first(std::min<Index>(data.size(), 1000));
-  std::iota(first.begin(), first.end(), Index{0});
-  const Tensor x = data.batch(first);
+  const Tensor x = samples_of(Subset(data, 1000));
   const auto [low, high] = std::minmax_element(x.values().begin(), x.values().end());
   double sum = 0, squares = 0;
   for (const real value : x.values()) {

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "data/classes.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -37,10 +39,13 @@ void resume(Trainer& trainer, const Config& config, const Checkpoint& checkpoint
   const DataFacts& facts = trainer.model().facts();
   then.train = complete(then.train, facts.sample_shape);
   require_same(completed(config, trainer), then, origin);
-  if (checkpoint.data.sample_shape != facts.sample_shape || checkpoint.data.class_names != facts.class_names) {
+  if (checkpoint.data.sample_shape != facts.sample_shape) {
     throw UsageError("resume: the run in ", origin, " was trained on samples of shape ", checkpoint.data.sample_shape,
-                     " in ", checkpoint.data.class_names.size(), " classes, the data has shape ", facts.sample_shape,
-                     " and ", facts.class_names.size(), " classes");
+                     ", the data has shape ", facts.sample_shape);
+  }
+  match_classes(facts.class_names, "resume: the data", checkpoint.data.class_names, "the run in " + origin);
+  if (checkpoint.data.class_names != facts.class_names) {
+    throw UsageError("resume: the model was built with its classes in another order than that of ", origin);
   }
   trainer.restore(checkpoint.state, origin);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/subset.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -49,7 +50,7 @@ Trainer::Batch Trainer::draw_batch() const {
               .times = timestep_sampler_->draw(seed, steps_done_, drawn.x0.extent(0)),
               .labels = {}};
   if (!model_.conditional()) return batch;
-  batch.labels = std::move(drawn.labels);
+  for (const Index index : drawn.indices) batch.labels.push_back(labels_[index]);
   for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] Alg. 1: sometimes drops the class
     const RandomKey key{
         .seed = seed, .stream = Stream::label_drop, .step = step, .sample = static_cast<std::uint32_t>(i)};
@@ -125,20 +126,13 @@ TrainOptions complete(TrainOptions options, const Shape& sample) {
 Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& options)
     : options_(complete(options, data.sample_shape())),
       model_(std::move(model)),
+      labels_(require_fits(model_, data, "training: the data")),
       loader_(data, options_.batch_size, static_cast<std::uint64_t>(options_.seed), options_.flip),
       timestep_sampler_(make_timestep_sampler(options_.timestep_sampler, model_.process().schedule.steps(),
                                               options_.timestep_sampler_parameters)),
       gradient_(model_.network().parameters, options_.shard_size, options_.accumulators),
       optimizer_(options_.optimizer, model_.network().parameters),
       raw_(model_.network().parameters.values()) {
-  if (data.sample_shape() != model_.facts().sample_shape) {
-    throw UsageError("training: the data has samples of shape ", data.sample_shape(), ", the model expects ",
-                     model_.facts().sample_shape);
-  }
-  if (model_.conditional() && data.class_names != model_.facts().class_names) {
-    throw UsageError("training: the data's ", data.class_names.size(), " classes are not the model's ",
-                     model_.null_class());
-  }
   if (options_.label_dropout > 0 && !(model_.conditional() && model_.has_null_class())) {
     throw UsageError("training: label dropout requires a network with a class for \"none\" after the data's ",
                      model_.null_class(), " classes");
@@ -149,17 +143,16 @@ Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& 
 }
 
 double Trainer::validation_loss(const Dataset& held_out) {
-  const Index count = std::min(options_.validation_count, held_out.size());
+  const Subset set(held_out, options_.validation_count);
+  const Index count = set.size();
   const RandomKey key{.seed = 0, .stream = Stream::validation};
-  std::vector<Index> indices;
   Batch batch;
   for (const Index i : permutation(key, count)) {  // avoids a correlation of data and u
-    indices.push_back(std::ssize(indices));
     batch.times.u.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(count));  // spread evenly
   }
-  batch.x0 = held_out.batch(indices);
+  batch.x0 = samples_of(set);
   batch.noise = key;
-  if (model_.conditional()) batch.labels.assign(held_out.labels.begin(), held_out.labels.begin() + count);
+  batch.labels = require_fits(model_, set, "validation: the held-out data");
 
   const WithValues averaged(model_.network().parameters, sampling_weights());
   const kernels::WithKernels scope(model_.kernels());

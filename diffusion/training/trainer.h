@@ -56,7 +56,7 @@ class Trainer {
   /// timed. The caller must activate the model's kernels.
   RecordedLoss first_shard() const;
 
-  /// The loss on the first `validation_count` samples of a held-out set, with the sampling weights. Noise and noise
+  /// The loss on `validation_count` samples (a Subset) of a held-out set, with the sampling weights. Noise and noise
   /// levels are the same at every call, so it falls smoothly, unlike the training loss, which varies with the random t.
   double validation_loss(const Dataset& held_out);
 
@@ -90,6 +90,7 @@ class Trainer {
 
   TrainOptions options_;
   DiffusionModel model_;
+  std::vector<Index> labels_;  // of the whole training set, as the model's classes
   Loader loader_;
   std::unique_ptr<TimestepSampler> timestep_sampler_;
   ShardedGradient gradient_;

@@ -72,10 +72,10 @@ TEST_CASE("points: likelihood and samples with no flags but the data; eight mode
   CHECK(contains(outcome.out, "nearly copied"));
   CHECK(!contains(outcome.out, "FID"));
 
-  // What the data are, and two moons instead of them.
+  // What the data are, and a spiral instead of them.
   CHECK(run({"data", "toy", "eight_gaussians", "--count", "600", "--seed", "7", "--out", folder / "good.h5"}).code ==
         0);
-  CHECK(run({"data", "toy", "two_moons", "--count", "600", "--out", folder / "bad.h5"}).code == 0);
+  CHECK(run({"data", "toy", "swiss_roll", "--count", "600", "--out", folder / "bad.h5"}).code == 0);
   const auto compare = [&](const std::string& samples) {
     return run({"evaluate", "--samples", folder / samples, "--data", "toy:eight_gaussians", "--training",
                 "toy:eight_gaussians", "--compare", "600"});
@@ -85,7 +85,7 @@ TEST_CASE("points: likelihood and samples with no flags but the data; eight mode
   CHECK(number(good.out, "modes found") == 8);
   CHECK(number(good.out, "share in modes") > 0.99);
   CHECK(number(good.out, "Frechet distance") < 0.05);
-  CHECK(number(bad.out, "modes found") < 8);
+  CHECK(number(bad.out, "share in modes") < 0.5);
   CHECK(number(bad.out, "precision") < 0.5);
   CHECK(number(bad.out, "recall") < number(good.out, "recall"));
 }
