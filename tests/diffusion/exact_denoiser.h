@@ -1,4 +1,7 @@
 #pragma once
+#include <cmath>
+
+#include "autograd/ops.h"
 #include "diffusion/evaluation/gaussian_oracle.h"
 
 namespace reverie::inline REVERIE_PRECISION {

@@ -1,6 +1,7 @@
 // With a learned variance the terms of the bound that a sample doesn't have were multiplied by 0; where they were
 // infinite, the loss was NaN. And of the weights of a squared error only the last was checked, and none was too large.
 #include "data/toy.h"
+#include "diffusion/formulations/loss_weights.h"
 #include "diffusion/formulations/losses.h"
 #include "diffusion/training/lint.h"
 #include "tests/diffusion/helpers.h"
