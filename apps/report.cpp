@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <numbers>
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -46,6 +47,9 @@ std::string report(const LikelihoodEvaluation& likelihood, const Shape& sample) 
   const bool images = sample.rank() == 3;
   return line("bits/dim", likelihood.bits, images ? "-log2 p of 8-bit values, dequantised" : "-log2 p / 2") +
          line("nats", likelihood.nats, "ln p, the density of a whole sample") +
+         print("  +- is statistical; the numerical error is about %.2g bits/dim, %.2g nats\n",
+               likelihood.numerical_error / (std::numbers::ln2 * static_cast<double>(sample.size())),
+               likelihood.numerical_error) +
          print("  from sigma %.3g to %.3g; %.0f network evaluations with gradients\n", likelihood.sigma_min,
                likelihood.sigma_max, likelihood.evaluations);
 }

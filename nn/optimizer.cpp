@@ -115,8 +115,9 @@ double LearningRate::operator()(Index step) const {
   }
   if (step < warmup_steps) return base * (step + 1) / warmup_steps;
   if (decay == "constant" || total_steps <= warmup_steps) return base;
-  const double done = double(step - warmup_steps) / (total_steps - warmup_steps);
-  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(done, 1.0)));
+  const Index last = total_steps - 1;
+  const double done = step < last ? double(step - warmup_steps) / (last - warmup_steps) : 1;
+  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * done));
   return base * (final_fraction + (1 - final_fraction) * cosine);
 }
 

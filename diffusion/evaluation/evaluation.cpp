@@ -144,18 +144,26 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
   const bool images = model.facts().sample_shape.rank() == 3;
   const Subset set(data, count);
   const auto labels = require_fits(model, set, set.name.empty() ? "likelihood: the set" : "likelihood: " + set.name);
-  const Index N = set.size(), shard = samples_at_once(model.facts().sample_shape, images ? evaluation_shard : 16),
+  // Images are solved one by one. Batches of points are filled up with copies, because the rounding of a matrix product
+  // may depend on the size of the batch.
+  const Index N = set.size(), shard = samples_at_once(model.facts().sample_shape, images ? 1 : 16),
               shards = (N + shard - 1) / shard;
   const auto [sigma_min, sigma_max] = model.formulation().sigma_range();
   options.sigma_min = sigma_min;
   options.sigma_max = sigma_max;
-  std::vector<double> log_densities(static_cast<std::size_t>(N)), shares(static_cast<std::size_t>(shards));
+  std::vector<double> log_densities(static_cast<std::size_t>(N)), errors(log_densities),
+      shares(static_cast<std::size_t>(shards));
   std::vector<Index> evaluations(static_cast<std::size_t>(shards));
   std::mutex mutex;
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
   parallel_for(N, shard, [&](Index first, Index last) {
-    Tensor x = samples_of(set, first, last);
+    std::vector<Index> indices, own;
+    for (Index i = first; i < first + shard; ++i) {
+      indices.push_back(std::min(i, N - 1));
+      if (!labels.empty()) own.push_back(labels[indices.back()]);
+    }
+    Tensor x = set.batch(indices);
     if (images) x = (Var(x) + dequantisation(options.seed, x.shape(), first)).value();
     OdeOptions of_shard = options;
     of_shard.first_sample = first;
@@ -166,9 +174,10 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       shares[here] = share;
       return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
     };
-    const OdeLikelihood ode = ode_log_likelihood(
-        model.formulation().denoiser(model.with_labels(part(labels, first, last))), x, of_shard, report);
-    std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
+    const OdeLikelihood ode =
+        ode_log_likelihood(model.formulation().denoiser(model.with_labels(own)), x, of_shard, report);
+    std::copy_n(ode.log_density.begin(), last - first, log_densities.begin() + first);
+    std::copy_n(ode.numerical_error.begin(), last - first, errors.begin() + first);
     evaluations[here] = ode.evaluations;
   });
 
@@ -177,8 +186,17 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
   result.sigma_min = sigma_min;
   result.sigma_max = sigma_max;
   result.nats = mean_with_error(log_densities);
+  result.numerical_error = mean_with_error(errors).value;
   const double to_bits = 1 / (std::numbers::ln2 * static_cast<double>(model.facts().sample_shape.size()));
   result.bits = {-result.nats.value * to_bits - (images ? std::log2(bin) : 0), result.nats.error * to_bits};
+  if (images && result.bits.value < 0) {
+    throw Error(
+        "likelihood: ", result.bits.value,
+        " bits per dimension, but 8-bit values take at least 0, because no "
+        "probability is above 1; a smaller tolerance, more probes or more samples may help (the numerical error "
+        "is about ",
+        result.numerical_error * to_bits, ", the statistical one ", result.bits.error, ")");
+  }
   for (const Index n : evaluations) result.evaluations += static_cast<double>(n) / static_cast<double>(shards);
   return result;
 }

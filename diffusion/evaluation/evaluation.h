@@ -42,13 +42,18 @@ struct LikelihoodEvaluation {
   /// uniform in a value's bin of width 2/255.
   /// [Theis16] sec. 3.1
   MeanWithError bits;
+  /// The numerical error of the log density in nats, as OdeLikelihood has it: the mean over samples. The errors above
+  /// are statistical.
+  double numerical_error = 0;
   double evaluations = 0;  ///< function evaluations per sample, each with a backward pass
   double sigma_min = 0,
          sigma_max = 0;  ///< integration range of the ODE; p is the density at sigma_min
 };
 
 /// Evaluates `count` samples (a Subset), in parallel shards. Uses tolerance, probes and seed of the options; the noise
-/// levels are those the model was trained on. `progress` as above. Throws UsageError for a set that doesn't match.
+/// levels are those the model was trained on. A sample's log density doesn't depend on the other samples. `progress` as
+/// above. Throws UsageError for a set that doesn't match, and Error for a value that no model can have: P(x_0) <= 1, so
+/// 8-bit images take at least 0 bits.
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress = nullptr);
 

@@ -40,7 +40,13 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
   options.dynamic_threshold = request.dynamic_threshold;
   Plan plan{options, model.process(), {}, 0};
   const std::string grid = request.sigmas.empty() ? sampler.sigmas : request.sigmas;
+  const Index T = model.process().schedule.steps();
+  if (request.steps < 0) throw UsageError("sampling: ", request.steps, " steps; expects at least 1, or 0 for all ", T);
   if (sampler.chain || grid == chain_grid) {
+    if (request.steps > T) {
+      throw UsageError("sampling: ", request.steps, " steps; the model's chain has ", T, ", so ",
+                       sampler.chain ? sampler.name : "the grid chain", " takes from 1 to ", T, " (0 for all)");
+    }
     if (request.steps > 0) plan.process.schedule = respace(model.process().schedule, std::to_string(request.steps));
     plan.steps = plan.process.schedule.steps();
   }

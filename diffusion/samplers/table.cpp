@@ -138,7 +138,8 @@ std::vector<double> chain_grid_sigmas(const NoiseSchedule& schedule) {
   return sigmas;
 }
 
-Tensor Sampler::sample(const Sampling& sampling, const Tensor& x_T) const {
+Tensor Sampler::sample(const Sampling& unchecked, const Tensor& x_T) const {
+  const Sampling sampling = with_finite_checks(unchecked, name);
   if (chain) return chain(sampling, x_T).value();
   const std::vector<double> sigmas =
       sampling.sigmas.empty() ? chain_grid_sigmas(sampling.process.schedule) : sampling.sigmas;

@@ -73,6 +73,17 @@ void end_of_noise(const Config& config, Warnings& warnings) {
 
 void losses(const Config& config, Warnings& warnings) {
   const DiffusionOptions& d = config.diffusion;
+  if (d.loss_weight != "none") {
+    const std::vector<double> weights = loss_weights_of(d);
+    const double largest = *std::max_element(weights.begin(), weights.end());
+    if (largest > 1e6) {
+      const bool noisiest = largest == weights.back();
+      warnings.push_back(concat("diffusion.loss_weight = \"", d.loss_weight, "\" multiplies the squared error of ",
+                                d.prediction, " by up to ", std::setprecision(2), largest, ", where there is ",
+                                noisiest ? "most" : "least", " noise, so the network will learn hardly anything else (",
+                                "min_snr, or diffusion.prediction = \"v\", doesn't have it)"));
+    }
+  }
   if (d.formulation == "chain" && kind(variance_type(d.variance)).learned && d.loss == "mse") {
     warnings.emplace_back(
         "diffusion.loss = \"mse\" with a learned variance gives the bound's term its full weight, which "
