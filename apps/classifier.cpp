@@ -38,12 +38,12 @@ void classifier(const Options& options) {
   }
   write_classifier(options.out, *classifier);
   progress.clear();
-  std::cout << options.out << ": a classifier of " << classifier->data.class_names.size() << " classes, "
+  std::cout << printable(options.out) << ": a classifier of " << classifier->data.class_names.size() << " classes, "
             << classifier->parameters.element_count() << " parameters, trained on " << options.data << ": "
             << classifier->source << "; " << progress.elapsed() << "\n";
   if (!test) return;
-  std::cout << "  accuracy on " << test->size() << " images of " << options.test << ": " << std::setprecision(4)
-            << 100 * accuracy(*classifier, *test) << "%";
+  std::cout << "  accuracy on " << test->size() << " images of " << printable(options.test) << ": "
+            << std::setprecision(4) << 100 * accuracy(*classifier, *test) << "%";
   if (classifier->noisy) {
     for (const double sigma : {0.5, 1.0, 2.0, 5.0})
       std::cout << ", with noise of sigma " << sigma << " " << 100 * accuracy(*classifier, *test, sigma) << "%";

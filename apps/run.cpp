@@ -71,8 +71,8 @@ void Run::preview() {
 void Run::finish() {
   write_svg(folder_.loss_curve(), loss_curve(folder_.metrics()));
   const Tensor samples = draw_samples(folder_.samples());
-  progress_.note(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
-                        folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics()));
+  progress_.note(printable(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
+                                  folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics())));
   if (held_out_ == nullptr || samples.rank() != 4) return;
   std::vector<Index> first(static_cast<std::size_t>(std::min(config_.train.validation_count, held_out_->size())));
   std::iota(first.begin(), first.end(), Index{0});
@@ -96,7 +96,7 @@ Tensor Run::draw_samples(const std::string& path) {
 void Run::stop(const std::string& command) {
   if (saved_step_ != trainer_.steps_done()) save();
   progress_.note(concat("stopped after step ", saved_step_, " of ", config_.train.steps, ", saved in ",
-                        folder_.checkpoint(), "\nto resume: ", command));
+                        printable(folder_.checkpoint()), "\nto resume: ", command));
 }
 
 std::string Run::last_checkpoint() const {

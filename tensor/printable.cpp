@@ -29,9 +29,7 @@ Character decode(std::string_view text) {
   return {bytes, code, code >= least[bytes] && code < 0x110000 && !surrogate};
 }
 
-bool is_control(char32_t code) {
-  return code < 0x20 || (code >= 0x7f && code < 0xa0);
-}
+bool is_control(char32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
 
 // Separators of lines, and marks that change the direction of text.
 bool reorders(char32_t code) {
