@@ -71,6 +71,9 @@ struct Objects {
   Handle walk(hid_t from, const std::string& path, const std::string& name, int links_followed) const;
 };
 
+/// Throws Error if strings of variable length can't be read safely. Call it before reading any.
+void require_sound_heaps(const Objects& objects);
+
 inline bool any_type(H5T_class_t) { return true; }
 inline bool is_integer(H5T_class_t type) { return type == H5T_INTEGER; }
 inline bool is_number(H5T_class_t type) { return type == H5T_INTEGER || type == H5T_FLOAT; }

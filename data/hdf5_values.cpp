@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iomanip>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -47,8 +48,8 @@ void require_readable(const Objects& objects, hid_t dataset, const std::string& 
         return a * static_cast<double>(b);
       });
   if (!believable(bytes, stored) || !believable(chunk_bytes, stored)) {
-    objects.fail(name, "is damaged: it would have ", std::max(bytes, chunk_bytes), " bytes, but the file holds only ",
-                 stored, " for it");
+    objects.fail(name, "would have ", std::fixed, std::setprecision(0), std::max(bytes, chunk_bytes),
+                 " bytes, but the file has only ", stored, " for it: damaged, or never written?");
   }
 }
 
@@ -102,7 +103,8 @@ Values Values::of_attribute(const Objects& objects, const std::string& object, c
   Values values(objects, object + "@" + name, objects.attribute(object, name), H5Aget_type, H5Aget_space, accepts,
                 expected);
   if (values.bytes() > objects.file_bytes()) {
-    objects.fail(values.name_, "is damaged: it would have ", values.bytes(), " bytes, more than the file");
+    objects.fail(values.name_, "is damaged: it would have ", std::fixed, std::setprecision(0), values.bytes(),
+                 " bytes, more than the file");
   }
   if (H5Tis_variable_str(values.type_) > 0 && values.shape().size() > max_strings) {
     objects.fail(values.name_, "has ", values.shape().size(), " strings of variable length, the maximum is ",
@@ -187,6 +189,7 @@ std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {
 }
 
 std::vector<std::string> Values::variable_strings() const {
+  require_sound_heaps(objects_);
   std::vector<char*> texts(shape_.size(), nullptr);
   const bool attribute = H5Iget_type(object_) == H5I_ATTR;
   TextMemory memory{static_cast<std::size_t>(objects_.file_bytes())};
