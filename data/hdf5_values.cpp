@@ -14,7 +14,7 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Throws Error for a dataset whose values are not in this file, or packed by a filter that HDF5 lacks.
+// Throws Error for a dataset whose values are not in this file, or are more than it can hold.
 void require_readable(const Objects& objects, hid_t dataset, const std::string& name) {
   const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
   if (creation < 0) objects.fail(name, "can't be opened: ", cause_of_failure());
@@ -25,16 +25,6 @@ void require_readable(const Objects& objects, hid_t dataset, const std::string& 
     std::array<char, 256> file{};
     H5Pget_external(creation, 0, file.size() - 1, file.data(), nullptr, nullptr);
     objects.fail(name, "has its values in another file, ", file.data(), "; expected values in this file");
-  }
-  for (int i = 0; i < H5Pget_nfilters(creation); ++i) {
-    std::array<char, 64> filter{};
-    unsigned flags = 0;
-    std::size_t parameters = 0;
-    const H5Z_filter_t number =
-        H5Pget_filter2(creation, i, &flags, &parameters, nullptr, filter.size() - 1, filter.data(), nullptr);
-    if (H5Zfilter_avail(number) > 0) continue;
-    objects.fail(name, "is compressed by the filter ", filter.data(), " (number ", static_cast<int>(number),
-                 "), which this HDF5 library lacks; expected gzip or none");
   }
   const double stored = std::min(static_cast<double>(H5Dget_storage_size(dataset)), objects.file_bytes());
   std::array<hsize_t, H5S_MAX_RANK> chunk{};
@@ -51,6 +41,20 @@ void require_readable(const Objects& objects, hid_t dataset, const std::string& 
     objects.fail(name, "would have ", std::fixed, std::setprecision(0), std::max(bytes, chunk_bytes),
                  " bytes, but the file has only ", stored, " for it: damaged, or never written?");
   }
+}
+
+// Names the first filter of a dataset that HDF5 lacks; empty if it has all.
+std::string missing_filter(hid_t dataset) {
+  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
+  for (int i = 0; i < H5Pget_nfilters(creation); ++i) {
+    std::array<char, 64> name{};
+    unsigned flags = 0;
+    std::size_t parameters = 0;
+    const H5Z_filter_t number =
+        H5Pget_filter2(creation, i, &flags, &parameters, nullptr, name.size() - 1, name.data(), nullptr);
+    if (H5Zfilter_avail(number) <= 0) return concat(name.data(), " (filter ", static_cast<int>(number), ")");
+  }
+  return "";
 }
 
 /// The memory for the text of strings of variable length. Damaged strings may all claim the same bytes of the file, so
@@ -166,10 +170,13 @@ std::string Values::type_name() const {
 
 void Values::read(hid_t memory_type, void* out, hid_t memory_space, hid_t file_space, hid_t transfer) const {
   if (shape_.size() == 0) return;
-  const herr_t status = H5Iget_type(object_) == H5I_ATTR
-                            ? H5Aread(object_, memory_type, out)
-                            : H5Dread(object_, memory_type, memory_space, file_space, transfer, out);
-  if (status < 0) objects_.fail(name_, "can't be read: ", cause_of_failure());
+  const bool attribute = H5Iget_type(object_) == H5I_ATTR;
+  const herr_t status = attribute ? H5Aread(object_, memory_type, out)
+                                  : H5Dread(object_, memory_type, memory_space, file_space, transfer, out);
+  if (status >= 0) return;
+  const std::string cause = cause_of_failure(), filter = attribute ? "" : missing_filter(object_);
+  if (filter.empty()) objects_.fail(name_, "can't be read: ", cause);
+  objects_.fail(name_, "is compressed by ", filter, ", which this HDF5 library can't read; expected gzip or none");
 }
 
 std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {

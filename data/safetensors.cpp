@@ -127,7 +127,8 @@ class HeaderParser {
     constexpr int max_depth = 3;  // the header, an entry, a list
     constexpr Index max_parts = 100'000;
     const bool begins = event == Event::object_start || event == Event::array_start;
-    if (depth == 0 && event == Event::array_start) reader_.fail("the header is a JSON list, expected an object");
+    if (depth == 0 && event == Event::array_start)
+      reader_.fail("is not a safetensors file: its header is not a JSON object");
     if (begins && depth >= max_depth) reader_.fail("the header has values nested more than ", max_depth, " deep");
     if (depth == 1 && event == Event::key) {
       name_ = parsed.get<std::string>();
