@@ -68,8 +68,7 @@ void StoredSet::validate_labels(const std::string& where) const {
   if (std::ssize(labels) != size()) throw Error(where, ": has ", labels.size(), " labels for ", size(), " samples");
   for (Index i = 0; i < std::ssize(labels); ++i) {
     if (labels[i] >= 0 && labels[i] < std::ssize(class_names)) continue;
-    throw Error(where, ": sample ", i, " has label ", labels[i], ", expected 0 to ", std::ssize(class_names) - 1,
-                " for ", class_names.size(), " class names");
+    throw Error(where, ": sample ", i, " has label ", labels[i], ", but there are ", class_names.size(), " classes");
   }
 }
 

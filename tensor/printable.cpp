@@ -26,7 +26,8 @@ Character decode(std::string_view text) {
     code = code << 6 | (byte(i) & 0x3f);
   }
   const bool surrogate = code >= 0xd800 && code < 0xe000;
-  return {bytes, code, code >= least[bytes] && code < 0x110000 && !surrogate};
+  if (code < least[bytes] || code > 0x10ffff || surrogate) return {};
+  return {bytes, code, true};
 }
 
 bool is_control(char32_t code) { return code < 0x20 || (code >= 0x7f && code < 0xa0); }
