@@ -43,14 +43,14 @@ void classifier(const Options& options) {
   }
   write_classifier(options.out, *classifier);
   progress.clear();
-  std::cout << options.out << ": a classifier of " << classifier->data.class_names.size() << " classes, "
+  std::cout << printable(options.out) << ": a classifier of " << classifier->data.class_names.size() << " classes, "
             << classifier->parameters.element_count() << " parameters, trained on " << options.data << ": "
             << classifier->source << "; " << progress.elapsed() << "\n";
   if (!test) return;
   const auto accuracy = [&](double sigma) {
     return 100 * mean_of(hits(recognise(*classifier, *test, sigma).classes, labels));
   };
-  std::cout << "  accuracy on " << test->size() << " images of " << options.test << ": " << std::setprecision(4)
+  std::cout << "  accuracy on " << test->size() << " images of " << printable(options.test) << ": " << std::setprecision(4)
             << accuracy(0) << "%";
   if (classifier->noisy) {
     for (const double sigma : {0.5, 1.0, 2.0, 5.0})

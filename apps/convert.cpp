@@ -59,11 +59,12 @@ void convert(const Options& options) {
   if (to_checkpoint) {
     const Checkpoint checkpoint = make_checkpoint(dict, options);
     write_checkpoint(options.out, checkpoint);
-    std::cout << options.out << ": " << checkpoint.config.model.network << " checkpoint with the weights of "
-              << options.from << ": " << in_words(dict) << "\n";
+    std::cout << printable(options.out) << ": " << checkpoint.config.model.network << " checkpoint with the weights of "
+              << printable(options.from) << ": " << in_words(dict) << "\n";
   } else {
     write_state_dict(options.out, dict);
-    std::cout << options.out << ": " << in_words(dict) << ", bitwise equal to " << options.from << "\n";
+    std::cout << printable(options.out) << ": " << in_words(dict) << ", bitwise equal to " << printable(options.from)
+              << "\n";
   }
 }
 

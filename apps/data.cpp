@@ -21,7 +21,7 @@ struct Output {
     if (!source.empty()) set.source = source;
     if (!licence.empty()) set.licence = licence;
     set.save(out);
-    std::cout << out << "\n" << describe(set);
+    std::cout << printable(out) << "\n" << describe(set);
   }
 };
 
@@ -64,6 +64,7 @@ void add_import_idx(CLI::App* import) {
 void add_import_png(CLI::App* import) {
   struct Options : Output {
     std::string folder, size;
+    std::vector<Index> range;
     PngFolderOptions png;
   };
   auto options = std::make_shared<Options>();
@@ -73,6 +74,12 @@ void add_import_png(CLI::App* import) {
   command->add_option("--channels", options->png.channels, "1 for grey, 3 for colour [channels of the files]")
       ->type_name("1|3")
       ->check(CLI::IsMember({1, 3}).description(""));
+  command
+      ->add_option("--range", options->range,
+                   "For 16-bit files: the samples that become black and white, e.g. 0 4095 for 12 bits [0 65535]")
+      ->type_name("LOW HIGH")
+      ->expected(2)
+      ->check(CLI::Range(0, 65535).description(""));
   add_output(command, *options);
   command->footer("example: reverie data import png --folder emoji/ --size 32x32 --out emoji.h5");
   command->callback([options] {
@@ -85,7 +92,9 @@ void add_import_png(CLI::App* import) {
       options->png.height = height;
       options->png.width = width;
     }
+    if (!options->range.empty()) options->png.range = {options->range[0], options->range[1]};
     require_writable(options->out);
+    options->png.note = [](const std::string& text) { std::cerr << "warning: " << printable(text) << "\n"; };
     ImageSet set = read_png_folder(options->folder, options->png);
     options->save(set);
   });
@@ -134,7 +143,7 @@ void add_info(CLI::App* data) {
       const Index count = set->sample_shape().rank() == 3 ? 64 : all_samples;
       write_png(options->grid, picture_of(samples_of(Subset(*set, count))));
     }
-    std::cout << options->file << "\n" << describe(*set);
+    std::cout << printable(options->file) << "\n" << describe(*set);
   });
 }
 

@@ -80,7 +80,8 @@ void bound(const Options& options, const LoadedModel& loaded, const Dataset& dat
   if (!options.out.empty()) write_text(options.out, step_table(bound));
   say(progress, concat("\nthe variational bound of ", bound.count, " images, +- its standard error (seed ",
                        options.seed, "; ", progress.elapsed(), "):\n", report(bound)));
-  if (!options.out.empty()) std::cout << options.out << ": the terms of all " << bound.vb.size() << " time steps\n";
+  if (!options.out.empty())
+    std::cout << printable(options.out) << ": the terms of all " << bound.vb.size() << " time steps\n";
 }
 
 void likelihood(const Options& options, const LoadedModel& loaded, const Dataset& data, Index count) {
@@ -139,7 +140,7 @@ void compare(const Options& options, const std::optional<LoadedModel>& loaded, c
   std::cout << "\n"
             << N << " " << compared.words << "\nagainst " << real.x.extent(0) << " of " << options.data << ",\n";
   if (classifier) {
-    std::cout << "on the " << Classifier::feature_count << " features of " << options.classifier
+    std::cout << "on the " << Classifier::feature_count << " features of " << printable(options.classifier)
               << ", a small classifier that reverie trained\n(" << classifier->source
               << "). This is not FID, which uses\nInception features. Distances depend on the number of samples.\n";
   } else {
@@ -165,7 +166,7 @@ void evaluate(const Options& options) {
   const Plan plan = plan_of(options, loaded.has_value(), data->sample_shape().rank() == 3);
 
   note_interrupts();
-  if (loaded) std::cout << loaded->origin << " on " << options.data << std::endl;
+  if (loaded) std::cout << printable(loaded->origin) << " on " << printable(options.data) << std::endl;
   try {
     if (plan.bound > 0) bound(options, *loaded, *data, plan.bound);
     if (plan.ode > 0) likelihood(options, *loaded, *data, plan.ode);

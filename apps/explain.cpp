@@ -52,8 +52,8 @@ void explain(const Options& options) {
   Flops all;
   for (const Flops& flops : plan.flops) all += flops;
   const double step_flops = all.total() * static_cast<double>(batch) / static_cast<double>(size);
-  std::cout << options.config_file << ": " << config.model.network << " for samples of shape " << data->sample_shape()
-            << "\n"
+  std::cout << printable(options.config_file) << ": " << config.model.network << " for samples of shape "
+            << data->sample_shape() << "\n"
             << parameters.element_count() << " parameters in " << parameters.size() << " tensors\none shard: " << size
             << " of the " << batch << " samples of a batch, "
             << (options.time ? concat(threads(), threads() == 1 ? " thread" : " threads", ", fastest of ", options.runs)
@@ -63,7 +63,7 @@ void explain(const Options& options) {
     std::cout << plan_text(plan, parameters) << "\npeak memory of the shard, gradients included: "
               << short_number(static_cast<double>(plan.peak_bytes), "B") << "\na step of " << shards
               << (shards == 1 ? " shard: " : " shards: ") << short_number(step_flops, "FLOP") << "\n";
-    if (!options.dot.empty()) std::cout << options.dot << ": the graph, for `dot -Tsvg`\n";
+    if (!options.dot.empty()) std::cout << printable(options.dot) << ": the graph, for `dot -Tsvg`\n";
     return;
   }
   const TapeTimes times = time_tape(shard, gradients, options.runs);

@@ -30,7 +30,7 @@ void add_subcommands(CLI::App& program) {
 
 int fail(int code, const std::string& message) {
   std::cout << std::flush;
-  std::cerr << "reverie: " << message << std::endl;
+  std::cerr << "reverie: " << printable(message) << std::endl;
   return code;
 }
 

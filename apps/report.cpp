@@ -26,7 +26,7 @@ std::string line(const char* name, const MeanWithError& mean, const std::string&
 std::string classes(const std::vector<Index>& counts, const std::vector<std::string>& names) {
   std::string text = "  samples per class:", row;
   for (std::size_t k = 0; k < counts.size(); ++k) {
-    const std::string word = concat(" ", names[k], ": ", counts[k], k + 1 < counts.size() ? "," : "");
+    const std::string word = concat(" ", printable(names[k]), ": ", counts[k], k + 1 < counts.size() ? "," : "");
     if (text.size() - text.rfind('\n') - 1 + word.size() > 80) text += "\n   ";
     text += word;
   }

@@ -70,8 +70,8 @@ void Run::preview() {
 void Run::finish() {
   write_svg(folder_.loss_curve(), loss_curve(folder_.metrics()));
   const Tensor samples = draw_samples(folder_.samples());
-  progress_.note(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
-                        folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics()));
+  progress_.note(printable(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
+                                  folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics())));
   if (held_out_ == nullptr || samples.rank() != 4) return;
   const Tensor held_out = samples_of(Subset(*held_out_, config_.train.validation_count));
   progress_.note(concat("mean brightness of the samples ", std::setprecision(3), mean_of(brightness(samples)),
@@ -94,7 +94,7 @@ Tensor Run::draw_samples(const std::string& path) {
 void Run::stop(const std::string& command) {
   if (saved_step_ != trainer_.steps_done()) save();
   progress_.note(concat("stopped after step ", saved_step_, " of ", config_.train.steps, ", saved in ",
-                        folder_.checkpoint(), "\nto resume: ", command));
+                        printable(folder_.checkpoint()), "\nto resume: ", command));
 }
 
 std::string Run::last_checkpoint() const {

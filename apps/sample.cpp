@@ -117,8 +117,9 @@ void sample(Options options) {
   }
   if (!options.noise.empty()) write_noise(options.noise, encoded.x_T);
   progress.clear();
-  std::cout << options.out << ": " << request.count << " samples of " << how << "; " << samples.evaluations
-            << " evaluations of the network each; " << progress.elapsed() << std::setprecision(3);
+  std::cout << printable(options.out) << ": " << request.count << " samples of " << printable(how) << "; "
+            << samples.evaluations << " evaluations of the network each; " << progress.elapsed()
+            << std::setprecision(3);
   if (samples.x.rank() == 4) std::cout << "; mean brightness " << mean_of(brightness(samples.x));
   std::cout << "\n";
   if (encoded.x0.defined()) {
@@ -126,7 +127,7 @@ void sample(Options options) {
               << " (the model expects 1); the decoded samples differ by "
               << root_mean_square((Var(samples.x) - encoded.x0).value()) << " (root mean square, data in [-1, 1])\n";
   }
-  if (!options.noise.empty()) std::cout << options.noise << ": x_T\n";
+  if (!options.noise.empty()) std::cout << printable(options.noise) << ": x_T\n";
 }
 
 }  // namespace

@@ -72,11 +72,11 @@ void train(const Options& options, const std::string& program) {
 
   make_folder(folder.path);
   write_text(folder.config(), config_text(config, true));
-  for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << warning << "\n";
-  std::cout << in_words(config, trainer.model(), *data) << std::endl;
+  for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << printable(warning) << "\n";
+  std::cout << printable(in_words(config, trainer.model(), *data)) << std::endl;
   if (options.resume) {
     std::cout << (checkpoint ? concat("resuming after step ", trainer.steps_done())
-                             : concat(folder.path, " has no checkpoint yet: starting from the beginning"))
+                             : concat(printable(folder.path), " has no checkpoint yet: starting from the beginning"))
               << std::endl;
   }
 
@@ -93,9 +93,7 @@ void train(const Options& options, const std::string& program) {
     }
     run.finish();
   } catch (const Interrupted&) {
-    const bool plain = options.folder.find(' ') == std::string::npos;
-    run.stop(
-        concat(program, " train --out ", plain ? options.folder : concat(std::quoted(options.folder)), " --resume"));
+    run.stop(concat(shell_word(program), " train --out ", shell_word(options.folder), " --resume"));
     throw;
   } catch (const Error& error) {
     throw Error(error.what(), "; ", run.last_checkpoint());

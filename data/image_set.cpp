@@ -21,8 +21,9 @@ ImageSet ImageSet::load(const std::string& path, Index first) {
   set.width = shape[2];
   set.channels = shape[3];
   set.images = file.read_uint8("images", 0, set.count);
-  set.read_labels(file, first);
+  set.read_labels(file, shape[0], first);
   if (file.has("captions")) {
+    require_list(file, "captions", shape[0]);
     set.captions = file.read_strings("captions");
     if (std::ssize(set.captions) > first) set.captions.resize(first);
   }

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "tensor/real.h"
+#include "tensor/printable.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -15,10 +15,11 @@ std::string concat(const Parts&... parts) {
   return out.str();
 }
 
-/// An error message in one line that a user can act on: what is wrong, where, and what would be right.
+/// An error message in one line that a user can act on: what is wrong, where, and what would be right. It is printable,
+/// whatever names it quotes.
 struct Error : std::runtime_error {
   template <class... Parts>
-  explicit Error(const Parts&... parts) : std::runtime_error(concat(parts...)) {}
+  explicit Error(const Parts&... parts) : std::runtime_error(printable(concat(parts...))) {}
 };
 
 /// Shapes that don't fit an operation; names both.

@@ -13,6 +13,18 @@ bool has_format(const Hdf5File& file) {
          file.read_string_attribute("/", "format") == format;
 }
 
+// The group that a tensor of this path belongs to: `weights`, `timestep_sampler`, or `ema/X` and `optimizer/X`. Empty
+// for other datasets.
+std::string group_of(const std::string& path) {
+  for (const char* group : {"weights/", "timestep_sampler/"})
+    if (path.starts_with(group)) return path.substr(0, path.find('/'));
+  for (const char* groups : {"ema/", "optimizer/"}) {
+    const auto end = path.find('/', std::string(groups).size());
+    if (path.starts_with(groups) && end != std::string::npos) return path.substr(0, end);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string ema_group(double rate) { return concat("ema/", rate); }
@@ -60,6 +72,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     const Shape& shape = checkpoint.data.sample_shape;
     file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
     file.write_attribute("/", "class_names", checkpoint.data.class_names);
+    file.write_checksum();
     for (const auto& [group, tensors] : checkpoint.state.tensors) {
       for (const auto& [name, tensor] : tensors) file.write_tensor(group + "/" + name, tensor);
     }
@@ -76,20 +89,17 @@ Checkpoint read_checkpoint(const std::string& path) {
   if (version != Checkpoint::version) {
     throw Error(path, ": is a checkpoint of version ", version, "; this program reads version ", Checkpoint::version);
   }
+  file.require_checksum();
   Checkpoint checkpoint;
   checkpoint.state.step = file.read_int_attribute("/", "step");
   checkpoint.state.updates = file.read_int_attribute("/", "updates");
   checkpoint.config = parse_config(file.read_string_attribute("/", "config"), path);
   checkpoint.data.sample_shape = Shape(file.read_int64("sample_shape"));
   checkpoint.data.class_names = file.read_strings_attribute("/", "class_names");
-  const auto read_group = [&](const std::string& group) {
-    TensorMap& tensors = checkpoint.state.tensors[group];
-    for (const std::string& name : file.datasets(group)) tensors[name] = file.read_tensor(group + "/" + name);
-  };
-  for (const std::string& name : file.list("/")) {
-    if (name == "weights" || name == "timestep_sampler") read_group(name);
-    if (name != "ema" && name != "optimizer") continue;
-    for (const std::string& part : file.list(name)) read_group(name + "/" + part);
+  for (const std::string& name : file.datasets("/")) {
+    const std::string group = group_of(name);
+    if (group.empty()) continue;
+    checkpoint.state.tensors[group][name.substr(group.size() + 1)] = file.read_tensor(name);
   }
   return checkpoint;
 }

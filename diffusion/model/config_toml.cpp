@@ -5,11 +5,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <numeric>
 
+#include "data/input_file.h"
 #include "diffusion/model/config.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -21,6 +20,8 @@ struct Overloaded : F... {
 };
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // Clang 14 requires the guide
+
+constexpr std::uint64_t max_text = 1 << 20;
 
 // Keys of older versions, still present in old checkpoints.
 const std::map<std::string, std::string> renamed_keys = {{"train.lanes", "train.accumulators"}};
@@ -111,12 +112,37 @@ void assign_all(const std::vector<ConfigField>& fields, const toml::table& table
   }
 }
 
+// Each dot of a key makes a table inside a table, and toml++ overflows the stack on ten thousands of them.
+void require_shallow(const std::string& text, const std::string& origin) {
+  constexpr Index max_dots = 1000;
+  Index line = 1, dots = 0;
+  for (const char c : text) {
+    if (c == '\n') ++line, dots = 0;
+    if (c == '.' && ++dots > max_dots) throw UsageError(origin, ":", line, ": has more than ", max_dots, " dots");
+  }
+}
+
 toml::table parse_toml(const std::string& text, const std::string& origin) {
+  require_shallow(text, origin);
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {
     throw UsageError(origin, ":", error.source().begin.line, ": ", error.description());
   }
+}
+
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  out << toml::value<std::string>(text);
+  return out.str();
+}
+
+// A key as TOML has it: in quotes unless it has only letters, digits, - and _.
+std::string key_text(const std::string& key) {
+  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_';
+  });
+  return bare ? key : quoted(key);
 }
 
 // The shortest decimal that reads back as the same double.
@@ -142,11 +168,7 @@ std::string listed(const std::vector<T>& list) {
 }  // namespace
 
 std::string field_text(const ConfigField& field) {
-  return std::visit(Overloaded{[](const std::string* text) {
-                                 std::ostringstream out;
-                                 out << toml::value<std::string>(*text);
-                                 return out.str();
-                               },
+  return std::visit(Overloaded{[](const std::string* text) { return quoted(*text); },
                                [](const bool* flag) { return std::string(*flag ? "true" : "false"); },
                                [](const Index* value) { return std::to_string(*value); },
                                [](const double* value) { return decimal(*value); },
@@ -155,7 +177,7 @@ std::string field_text(const ConfigField& field) {
                                [](const OptionValues* values) {
                                  std::string text;
                                  for (const auto& [name, value] : *values) {
-                                   text += (text.empty() ? " " : ", ") + name + " = " + decimal(value);
+                                   text += (text.empty() ? " " : ", ") + key_text(name) + " = " + decimal(value);
                                  }
                                  return text.empty() ? std::string("{}") : "{" + text + " }";
                                }},
@@ -169,12 +191,13 @@ Config parse_config(const std::string& text, const std::string& origin) {
 }
 
 Config load_config(const std::string& path) {
-  if (std::filesystem::is_directory(path)) throw UsageError(path, ": is a folder, expects a configuration file");
-  std::ifstream in(path);
-  if (!in) throw UsageError(path, ": can't be read; expects a configuration file, like configs/digits.toml");
-  std::ostringstream text;
-  text << in.rdbuf();
-  return parse_config(text.str(), path);
+  std::string text;
+  try {
+    text = InputFile(path).text(max_text);
+  } catch (const Error& error) {
+    throw UsageError(error.what(), "; expects a configuration file, like configs/digits.toml");
+  }
+  return parse_config(text, path);
 }
 
 void set_config(Config& config, const std::string& assignment) {
