@@ -23,7 +23,8 @@ double accuracy(const Classifier& classifier, const Dataset& data, double sigma 
 }
 
 void classifier(const Options& options) {
-  require_writable(options.out);
+  check_outputs({{"--out", options.out, {".h5"}, classifier_file}},
+                {{"--data", options.data}, {"--test", options.test}});
   const auto data = load_dataset(options.data);
   const auto test = options.test.empty() ? nullptr : load_dataset(options.test);
   note_interrupts();

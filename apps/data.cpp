@@ -15,6 +15,7 @@ namespace {
 struct Output {
   std::string out, name, source, licence;
 
+  void check(const std::vector<Input>& inputs) const { check_outputs({{"--out", out, {".h5"}, data_set}}, inputs); }
   void save(StoredSet& set) const {
     if (!name.empty()) set.name = name;
     if (!source.empty()) set.source = source;
@@ -54,7 +55,7 @@ void add_import_idx(CLI::App* import) {
       "example: reverie data import idx --images train-images-idx3-ubyte.gz \\\n"
       "           --labels train-labels-idx1-ubyte.gz --out mnist.h5");
   command->callback([options] {
-    require_writable(options->out);
+    options->check({{"--images", options->images}, {"--labels", options->labels}});
     ImageSet set = read_idx(options->images, options->labels, options->class_names, options->first);
     options->save(set);
   });
@@ -84,7 +85,7 @@ void add_import_png(CLI::App* import) {
       options->png.height = height;
       options->png.width = width;
     }
-    require_writable(options->out);
+    options->check({{"--folder", options->folder}});
     ImageSet set = read_png_folder(options->folder, options->png);
     options->save(set);
   });
@@ -108,7 +109,7 @@ void add_toy(CLI::App* data) {
   add_output(command, *options);
   command->footer("example: reverie data toy two_moons --count 10000 --seed 1 --out moons.h5");
   command->callback([options] {
-    require_writable(options->out);
+    options->check({});
     PointSet set = toy(options->distribution, options->count, options->seed);
     options->save(set);
   });
@@ -126,7 +127,7 @@ void add_info(CLI::App* data) {
   add_threads(command);
   command->footer("example: reverie data info data/sets/digits-train.h5 --grid digits.png");
   command->callback([options] {
-    if (!options->grid.empty()) require_writable(options->grid);
+    check_outputs({{"--grid", options->grid, {".png"}}}, {{"the command", options->file}});
     const auto set = load_dataset(options->file);
     if (!options->grid.empty()) {
       require_picture(set->sample_shape());

@@ -145,9 +145,14 @@ void compare(const Options& options, const std::optional<LoadedModel>& loaded, c
 }
 
 void evaluate(const Options& options) {
-  if (!options.out.empty()) require_writable(options.out);
   std::optional<LoadedModel> loaded;
   if (!options.checkpoint.empty()) loaded.emplace(load(options.checkpoint, options.weights));
+  check_outputs({{"--out", options.out, {".csv"}}}, {{"--checkpoint", options.checkpoint},
+                                                     {"--data", options.data},
+                                                     {"--classifier", options.classifier},
+                                                     {"--samples", options.samples},
+                                                     {"--training", options.training},
+                                                     {"training", loaded ? loaded->config.data.train : ""}});
   const auto data = open_dataset(options.data, toy_held_out);
   if (loaded) require_fits(loaded->model, *data, options.data);
   const Plan plan = plan_of(options, loaded.has_value(), data->sample_shape().rank() == 3);

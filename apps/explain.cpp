@@ -37,7 +37,8 @@ void explain(const Options& options) {
   Config config = load_config(options.config_file);
   for (const std::string& setting : options.settings) set_config(config, setting);
   check_config(config);
-  if (!options.dot.empty()) require_writable(options.dot);
+  check_outputs({{"--dot", options.dot, {".dot", ".gv"}}},
+                {{"--config", options.config_file}, {"the configuration", config.data.train}});
   const auto data = options.data.samples(config);
   Trainer trainer(build_model(config, facts_of(*data)), *data, config.train);
   const kernels::WithKernels scope(trainer.model().kernels());

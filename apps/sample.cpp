@@ -1,6 +1,5 @@
 // reverie sample: draws samples from a checkpoint, or encodes images to noise and decodes them.
 #include <cmath>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 
@@ -70,15 +69,15 @@ Picture pairs(const Tensor& a, const Tensor& b) {
 }
 
 void sample(Options options) {
-  const std::string suffix = std::filesystem::path(options.out).extension().string();
-  if (suffix != ".png" && suffix != ".h5")
-    throw UsageError("--out ", options.out, ": expects a name that ends in .png or .h5");
-  if (!options.noise.empty() && options.encode.empty()) throw UsageError("--noise requires --encode");
-  for (const std::string& path : {options.out, options.noise}) {
-    if (!path.empty()) require_writable(path);
-  }
+  const bool picture = options.out.ends_with(".png");
   LoadedModel loaded = load(options.checkpoint, options.weights);
-  if (suffix == ".png") require_picture(loaded.model.facts().sample_shape);
+  check_outputs({{"--out", options.out, {".png", ".h5"}, data_set}, {"--noise", options.noise, {".h5"}, other_hdf5}},
+                {{"--checkpoint", options.checkpoint},
+                 {"--classifier", options.classifier},
+                 {"--encode", options.encode},
+                 {"training", loaded.config.data.train},
+                 {"training", loaded.config.data.validation}});
+  if (picture) require_picture(loaded.model.facts().sample_shape);
   if (!options.products.empty()) loaded.config.kernels.products = options.products;
   loaded.model.set_kernels(kernel_choice_of(loaded.config));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
@@ -107,7 +106,7 @@ void sample(Options options) {
       concat(loaded.origin, ", ", in_words(loaded.model, request)) +
       (options.encode.empty() ? "" : ", from " + options.encode) +
       (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
-  if (suffix == ".png") {
+  if (picture) {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
     write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));
   } else {

@@ -65,7 +65,9 @@ void train(const Options& options, const std::string& program) {
   check_request(trainer.model(), default_request(config));
   require_picture(data->sample_shape());
 
-  make_folder(folder.path);
+  make_run_folder(folder, {{"--config", options.config_file},
+                           {"data.train", config.data.train},
+                           {"data.validation", config.data.validation}});
   write_text(folder.config(), config_text(config, true));
   for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << warning << "\n";
   std::cout << in_words(config, trainer.model(), *data) << std::endl;
