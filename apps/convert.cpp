@@ -35,7 +35,7 @@ StateDict read(const Options& options) {
 
 Checkpoint make_checkpoint(const StateDict& dict, const Options& options) {
   Config config = load_config(options.config_file);
-  for (const std::string& setting : options.settings) set_config(config, setting);
+  set_config(config, options.settings);
   check_config(config);
   return checkpoint_with(dict, config, options.data.facts(config), options.from,
                          options.round ? Rounding::allow : Rounding::refuse);

@@ -35,7 +35,7 @@ double step_seconds(Trainer& trainer, int runs) {
 
 void explain(const Options& options) {
   Config config = load_config(options.config_file);
-  for (const std::string& setting : options.settings) set_config(config, setting);
+  set_config(config, options.settings);
   check_config(config);
   check_outputs({{"--dot", options.dot, {".dot", ".gv"}}},
                 {{"--config", options.config_file}, {"the configuration", config.data.train}});

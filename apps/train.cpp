@@ -26,12 +26,13 @@ Config configuration(const Options& options, const RunFolder& folder, const std:
     config = load_config(options.config_file);
   } else if (checkpoint) {
     config = checkpoint->config;
+    config.sample = without_unused(config.sample);
   } else if (options.resume && std::filesystem::exists(folder.config())) {
     config = load_config(folder.config());
   } else if (!options.print_config) {
     throw UsageError("train: --config is missing; try --config configs/digits.toml");
   }
-  for (const std::string& setting : options.settings) set_config(config, setting);
+  set_config(config, options.settings);
   return config;
 }
 

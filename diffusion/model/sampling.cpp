@@ -22,6 +22,11 @@ struct Plan {
   Index steps;
 };
 
+// The name of the grid to follow; empty for samplers of the chain.
+std::string grid_name(const Sampler& sampler, const SampleOptions& options) {
+  return sampler.chain ? "" : options.sigmas.empty() ? sampler.sigmas : options.sigmas;
+}
+
 // The named grid, with its ends clamped to the noise levels of training unless the request sets them.
 std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& request, const std::string& name) {
   OptionValues values = request.sigma_parameters;
@@ -38,8 +43,13 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
   options.clip = request.clip;
   options.dynamic_threshold = request.dynamic_threshold;
   Plan plan{options, model.process(), {}, 0};
-  const std::string grid = request.sigmas.empty() ? sampler.sigmas : request.sigmas;
+  const std::string grid = grid_name(sampler, request);
   if (sampler.chain || grid == chain_grid) {
+    const Index all = model.process().schedule.steps();
+    if (request.steps > all) {
+      throw UsageError("sampling: ", request.steps, " steps (--steps, sample.steps) of a chain of ", all,
+                       "; expects 1 to ", all, ", or 0 for all");
+    }
     if (request.steps > 0) plan.process.schedule = respace(model.process().schedule, std::to_string(request.steps));
     plan.steps = plan.process.schedule.steps();
   }
@@ -52,10 +62,8 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
 
 // Changes the request to DDIM without noise.
 SampleRequest encoding_of(SampleRequest request) {
-  request.sampler = "ddim";
+  choose_sampler(request, "ddim");
   request.sampler_parameters.clear();
-  request.solver_type.clear();
-  request.sigmas.clear();
   return request;
 }
 
@@ -101,8 +109,54 @@ const std::vector<std::string>& sample_classes(const DiffusionModel& model, cons
   return model.conditional() ? model.facts().class_names : request.classifier.class_names;
 }
 
+void choose_sampler(SampleOptions& options, const std::string& name) {
+  find_sampler(name);
+  if (name == options.sampler) return;
+  options.sampler = name;
+  options.sampler_parameters.clear();
+  options.solver_type.clear();
+  options = without_unused(std::move(options));
+}
+
+SampleOptions without_unused(SampleOptions options) {
+  const Sampler& sampler = find_sampler(options.sampler);
+  if (sampler.chain) options.sigmas.clear();
+  const std::string grid = grid_name(sampler, options);
+  if (grid.empty() || grid == chain_grid) options.sigma_parameters.clear();
+  return options;
+}
+
+void check_options(const Sampler& sampler, const SampleOptions& options) {
+  sampler_options(sampler, options.sampler_parameters, options.solver_type);
+  const std::string grid = grid_name(sampler, options);
+  const bool parameters = !options.sigma_parameters.empty();
+  if (grid.empty() && (parameters || !options.sigmas.empty())) {
+    throw UsageError("sampler ", sampler.name, ": takes its steps from the chain and doesn't use ",
+                     options.sigmas.empty() ? options.sigma_parameters.begin()->first : "sigmas", "; its options are ",
+                     sampler.options.empty() ? "none" : names_in(std::span<const OptionInfo>(sampler.options)));
+  }
+  if (grid == chain_grid && parameters) {
+    throw UsageError("sigma grid chain: has no options; ", options.sigma_parameters.begin()->first,
+                     " was given, for one of ", names_in(sigma_grids()));
+  }
+  if (!grid.empty() && grid != chain_grid) {
+    complete("sigma grid " + grid, find_line("sigma grid", sigma_grids(), grid).options, options.sigma_parameters);
+  }
+  require_range("sample.steps", options.steps, 0, 1'000'000);
+  if (!(options.guidance_rescale >= 0 && options.guidance_rescale <= 1)) {
+    throw UsageError("sampling: guidance rescale is ", options.guidance_rescale, "; it must be from 0 to 1");
+  }
+  if (!(options.dynamic_threshold >= 0 && options.dynamic_threshold <= 1)) {
+    throw UsageError("sampling: dynamic threshold is ", options.dynamic_threshold, "; it must be from 0 to 1");
+  }
+}
+
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
-  if (request.count < 1) throw UsageError("sampling: ", request.count, " samples; at least 1 is required");
+  constexpr Index most = 100'000'000;
+  if (request.count < 1 || request.count > most) {
+    throw UsageError("sampling: ", request.count, " samples; expects from 1 to ", most);
+  }
+  check_options(sampler, request);
   plan_of(model, sampler, request);
   const Index classes = std::ssize(sample_classes(model, request));
   std::vector<Index> labels = request.labels;
@@ -128,12 +182,6 @@ void check_request(const DiffusionModel& model, const Sampler& sampler, const Sa
   }
   if (!std::isfinite(request.classifier.scale)) {
     throw UsageError("sampling: the classifier's scale is ", request.classifier.scale, "; it must be a number");
-  }
-  if (!(request.guidance_rescale >= 0 && request.guidance_rescale <= 1)) {
-    throw UsageError("sampling: guidance rescale is ", request.guidance_rescale, "; it must be from 0 to 1");
-  }
-  if (!(request.dynamic_threshold >= 0 && request.dynamic_threshold <= 1)) {
-    throw UsageError("sampling: dynamic threshold is ", request.dynamic_threshold, "; it must be from 0 to 1");
   }
 }
 

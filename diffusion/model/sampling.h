@@ -22,6 +22,15 @@ struct SampleOptions {
   bool clip = true;
 };
 
+/// Changes the sampler; the options of the previous one are dropped, the grid of sigmas only if the new one has none.
+void choose_sampler(SampleOptions& options, const std::string& name);
+/// Returns the options without the grid, and the grid's parameters, that the sampler doesn't use: configurations of
+/// older versions may hold some.
+SampleOptions without_unused(SampleOptions options);
+/// Throws UsageError for an option that the sampler or its grid of sigmas lacks, naming those it has, and for values
+/// out of range.
+void check_options(const Sampler& sampler, const SampleOptions& options);
+
 /// Classifier guidance: pulls samples towards their labels.
 struct LabelGuidance {
   /// Like ClassifierGradient, of log p(labels | x_t, t); empty for no guidance.
