@@ -27,6 +27,11 @@ void classifier(const Options& options) {
                 {{"--data", options.data}, {"--test", options.test}});
   const auto data = load_dataset(options.data);
   const auto test = options.test.empty() ? nullptr : load_dataset(options.test);
+  if (test && (test->sample_shape() != data->sample_shape() || test->class_names != data->class_names)) {
+    throw UsageError("--test ", options.test, ": has images of shape ", test->sample_shape(), " in ",
+                     test->class_names.size(), " classes; expects the shape ", data->sample_shape(), " and the ",
+                     data->class_names.size(), " classes of ", options.data);
+  }
   note_interrupts();
   Progress progress;
   std::unique_ptr<Classifier> classifier;

@@ -57,6 +57,9 @@ void add_import_idx(CLI::App* import) {
   command->callback([options] {
     options->check({{"--images", options->images}, {"--labels", options->labels}});
     ImageSet set = read_idx(options->images, options->labels, options->class_names, options->first);
+    if (options->first != all_samples && options->first > set.count) {
+      throw UsageError("--first ", options->first, ": ", options->images, " has ", set.count, " images");
+    }
     options->save(set);
   });
 }
@@ -81,7 +84,8 @@ void add_import_png(CLI::App* import) {
       long long height = 0, width = 0;
       const bool whole = std::sscanf(options->size.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
                          static_cast<std::size_t>(end) == options->size.size();
-      if (!whole || height < 1 || width < 1) throw UsageError("--size ", options->size, ": expects HxW, e.g. 32x32");
+      if (!whole || height < 1 || width < 1 || height * width > (1 << 28))
+        throw UsageError("--size ", options->size, ": expects HxW, e.g. 32x32");
       options->png.height = height;
       options->png.width = width;
     }
@@ -130,8 +134,8 @@ void add_info(CLI::App* data) {
     check_outputs({{"--grid", options->grid, {".png"}}}, {{"the command", options->file}});
     const auto set = load_dataset(options->file);
     if (!options->grid.empty()) {
-      require_picture(set->sample_shape());
       const Index count = set->sample_shape().rank() == 3 ? std::min<Index>(64, set->size()) : set->size();
+      require_picture(set->sample_shape(), count);
       std::vector<Index> first(static_cast<std::size_t>(count));
       std::iota(first.begin(), first.end(), Index{0});
       write_png(options->grid, picture_of(set->batch(first)));

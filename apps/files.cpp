@@ -30,7 +30,8 @@ void require_suffix(const Output& output) {
   std::string known;
   for (const std::string& suffix : output.suffixes) {
     if (output.path.ends_with(suffix)) return;
-    known += (known.empty() ? "" : " or ") + suffix;
+    const bool last = &suffix == &output.suffixes.back();
+    known += (known.empty() ? "" : last ? " or " : ", ") + suffix;
   }
   throw UsageError(output.option, " ", output.path, ": expects a name that ends in ", known);
 }
@@ -119,9 +120,14 @@ void write_text(const std::string& path, const std::string& text) {
   write_atomically(path, [&](const std::string& temporary) { write_bytes(temporary, text); });
 }
 
-void require_picture(const Shape& sample) {
+void require_picture(const Shape& sample, Index count) {
   if (sample.rank() == 3 && sample[2] != 1 && sample[2] != 3) {
     throw UsageError("images of ", sample[2], " channels can't be drawn; expects 1 or 3");
+  }
+  constexpr Index most = Index{1} << 30;
+  if (sample.rank() == 3 && count * grid_cell(sample[0], sample[1]) > most) {
+    throw UsageError("a picture of ", count, " images of ", sample[0], "x", sample[1], " would have more than ", most,
+                     " pixels; draw fewer, or write them to a .h5 file");
   }
 }
 

@@ -48,8 +48,9 @@ void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs);
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);
 
-/// Throws UsageError unless samples of this shape can be drawn: points, or images of 1 or 3 channels.
-void require_picture(const Shape& sample);
+/// Throws UsageError unless so many samples of this shape can be drawn in a picture: points, or images of 1 or 3
+/// channels.
+void require_picture(const Shape& sample, Index count);
 /// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2].
 Picture picture_of(const Tensor& samples);
 

@@ -18,7 +18,7 @@ namespace {
 struct Options {
   std::string checkpoint, weights, classifier, encode, noise, out, products;
   double classifier_scale = 1;
-  Index count = 64;
+  std::optional<Index> count;
   SamplingFlags flags;
 };
 
@@ -27,16 +27,13 @@ struct Encoded {
   Tensor x0, x_T;
 };
 
-Encoded encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
-  const auto set = open_dataset(options.encode, toy_held_out);
-  require_fits(model, *set, options.encode);
-  request.count = std::min(options.count, set->size());
+Encoded encode(const Dataset& set, const DiffusionModel& model, SampleRequest& request) {
   std::vector<Index> first(static_cast<std::size_t>(request.count));
   for (Index i = 0; i < request.count; ++i) first[i] = i;
-  Encoded encoded{set->batch(first), {}};
+  Encoded encoded{set.batch(first), {}};
   SampleRequest own = request;  // encode each sample with its own class
   own.label = -1;
-  if (model.conditional()) own.labels.assign(set->labels.begin(), set->labels.begin() + request.count);
+  if (model.conditional()) own.labels.assign(set.labels.begin(), set.labels.begin() + request.count);
   if (request.label < 0) request.labels = own.labels;
   Progress progress;
   encoded.x_T = encode(model, encoded.x0, own, progress.reporter(concat("encoding ", request.count)));
@@ -68,7 +65,21 @@ Picture pairs(const Tensor& a, const Tensor& b) {
   return grid(both, 2 * pairs_in_a_row);
 }
 
-void sample(Options options) {
+// Opens the set to encode, and chooses how many of its samples; null without --encode.
+std::unique_ptr<Dataset> set_to_encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
+  if (options.encode.empty()) return nullptr;
+  auto set = open_dataset(options.encode, toy_held_out);
+  require_fits(model, *set, options.encode);
+  if (options.count.value_or(0) > set->size()) {
+    throw UsageError("--count ", *options.count, ": ", options.encode, " has ", set->size(), " samples");
+  }
+  if (!options.count) request.count = std::min(request.count, set->size());
+  return set;
+}
+
+void sample(Options options, const CLI::App* command) {
+  require_used(command, "--classifier-scale", !options.classifier.empty(), "without --classifier");
+  require_used(command, "--noise", !options.encode.empty(), "without --encode");
   const bool picture = options.out.ends_with(".png");
   LoadedModel loaded = load(options.checkpoint, options.weights);
   check_outputs({{"--out", options.out, {".png", ".h5"}, data_set}, {"--noise", options.noise, {".h5"}, other_hdf5}},
@@ -77,7 +88,6 @@ void sample(Options options) {
                  {"--encode", options.encode},
                  {"training", loaded.config.data.train},
                  {"training", loaded.config.data.validation}});
-  if (picture) require_picture(loaded.model.facts().sample_shape);
   if (!options.products.empty()) loaded.config.kernels.products = options.products;
   loaded.model.set_kernels(kernel_choice_of(loaded.config));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
@@ -85,7 +95,9 @@ void sample(Options options) {
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
   if (!options.encode.empty() && !options.flags.sampler) options.flags.sampler = "ddim";
   SampleRequest request = request_of(options.flags, loaded, guidance);
-  request.count = options.count;
+  request.count = options.count.value_or(request.count);
+  const auto to_encode = set_to_encode(options, loaded.model, request);
+  if (picture) require_picture(loaded.model.facts().sample_shape, request.count * (to_encode ? 2 : 1));
   check_request(loaded.model, request);
 
   note_interrupts();
@@ -93,8 +105,8 @@ void sample(Options options) {
   Encoded encoded;
   Samples samples;
   try {
-    if (!options.encode.empty()) {
-      encoded = encode(options, loaded.model, request);
+    if (to_encode) {
+      encoded = encode(*to_encode, loaded.model, request);
       request.start = encoded.x_T;
     }
     samples = generate(loaded.model, request, progress.reporter(concat("sampling ", request.count)));
@@ -171,7 +183,7 @@ void add_sample(CLI::App& program) {
   command->footer(sampler_list() +
                   "\nexample: reverie sample --checkpoint runs/demo/checkpoint.h5 --sampler ddim \\\n"
                   "             --steps 50 --count 64 --out new.png");
-  command->callback([options] { sample(*options); });
+  command->callback([options, command] { sample(*options, command); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

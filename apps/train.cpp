@@ -64,7 +64,7 @@ void train(const Options& options, const std::string& program) {
   if (checkpoint) resume(trainer, config, *checkpoint, folder.checkpoint());
   if (held_out) require_fits(trainer.model(), *held_out, config.data.validation);
   check_request(trainer.model(), default_request(config));
-  require_picture(data->sample_shape());
+  require_picture(data->sample_shape(), config.train.preview_count);
 
   make_run_folder(folder, {{"--config", options.config_file},
                            {"data.train", config.data.train},

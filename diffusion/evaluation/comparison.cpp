@@ -126,6 +126,17 @@ Judge::Judge(const Dataset& data, const Classifier* classifier)
   }
 }
 
+void Judge::require_comparable(const Dataset& set, const std::string& name) const {
+  if (set.sample_shape() != sample_shape_) {
+    throw UsageError(name, ": has samples of shape ", set.sample_shape(),
+                     ", which can't be compared with data of shape ", sample_shape_);
+  }
+  const Index fewest = ComparisonOptions{}.neighbours + 1;  // each needs that many others
+  if (set.size() < fewest) {
+    throw UsageError(name, ": has ", set.size(), " samples; comparing sets requires at least ", fewest);
+  }
+}
+
 FeatureSet Judge::look_at(const Dataset& set, Index count) const {
   if (set.sample_shape() != sample_shape_) {
     throw UsageError("samples of shape ", set.sample_shape(), " can't be compared with data of shape ", sample_shape_);

@@ -24,6 +24,8 @@ class Judge {
   /// `classifier` may be null for points, and must outlive the judge. Throws UsageError if images lack a classifier, or
   /// it was trained on another image shape.
   Judge(const Dataset& data, const Classifier* classifier);
+  /// Throws UsageError that names the set unless its samples have the data's shape and are enough to be compared.
+  void require_comparable(const Dataset& set, const std::string& name) const;
   /// Computes them for the first `count` samples of a set of the data's shape (UsageError). Its labels are used only if
   /// it has the judge's classes.
   FeatureSet look_at(const Dataset& set, Index count) const;

@@ -7,6 +7,7 @@
 #include "data/image_set.h"
 #include "data/point_set.h"
 #include "diffusion/samplers/sigmas.h"
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -84,6 +85,16 @@ std::vector<Index> labels_of(const DiffusionModel& model, const SampleRequest& r
 
 std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
+}
+
+// Throws Error for NaN and infinite values in some rows of a batch of samples, of which `first` is the number of the
+// first; `step` counts from 0.
+void require_finite_samples(const Tensor& x, Index rows, Index first, const char* what, Index step, Index steps) {
+  const auto bad = static_cast<Index>(first_not_finite(x));
+  if (bad == x.size()) return;
+  const Index row = bad / (x.size() / x.extent(0)) % rows;  // guidance evaluates each row twice
+  throw Error("sampling: ", what, " of sample ", first + row, " is ", x[bad], " in sampling step ", step + 1, " of ",
+              steps, "; are the options of the sampler or of guidance too extreme, or did training diverge?");
 }
 
 // Adds up the progress of several threads and reports the total.
@@ -199,7 +210,10 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
     const Sampling sampling{.process = plan.process,
                             .network = model.formulation().in_chain(model.with_labels(part(labels, first, last))),
                             .options = plan.options,
-                            .observe = [&](Index, const Var&, const Var&) { report(last - first); }};
+                            .observe = [&](Index i, const Var& x, const Var&) {
+                              require_finite_samples(x.value(), last - first, first, "x", i, plan.steps - 1);
+                              report(last - first);
+                            }};
     x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)).value());
   });
   return x_T;
@@ -227,15 +241,23 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
                                                            plan.process.variance_type, request.guidance_rescale)
                                            : model.with_labels({});
         Index evaluations = 0;
+        Index step = 0;
         const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
           evaluations += request.guidance == 1 ? 1 : 2;
-          return guided(x, t);
+          Var output = guided(x, t);
+          require_finite_samples(output.value(), last - first, first, "the network's output", step, plan.steps);
+          return output;
         };
         Sampling sampling{.process = plan.process,
                           .network = model.formulation().in_chain(counted),
                           .options = plan.options,
                           .noise = seeded_noise(request.seed, shape, first),
-                          .observe = [&](Index, const Var&, const Var&) { report(last - first); },
+                          .observe =
+                              [&](Index i, const Var& x, const Var&) {
+                                require_finite_samples(x.value(), last - first, first, "x", i, plan.steps);
+                                step = i + 1;
+                                report(last - first);
+                              },
                           .denoise = model.formulation().denoiser(counted),
                           .sigmas = plan.sigmas};
         if (request.classifier.gradient) {
@@ -245,7 +267,9 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
         }
         const Tensor start = request.start.defined() ? request.start.rows(first, last).clone()
                                                      : starting_noise(request.seed, shape, first);
-        samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
+        const Tensor x = sampler.sample(sampling, start);
+        require_finite_samples(x, last - first, first, "x", plan.steps - 1, plan.steps);
+        samples.x.rows(first, last).copy_from(x);
         if (first == 0) samples.evaluations = evaluations;
       });
   return samples;

@@ -71,7 +71,8 @@ struct Samples {
 /// Draws samples, in parallel shards. Sample i is a function of (weights, seed, i), independent of the count, up to
 /// rounding that depends on its shard's size. `sampler` may be your own; `request.sampler` is then ignored. `progress`
 /// is called with the fraction done, one call at a time, perhaps from several threads; if it returns false, sampling
-/// stops with an Error. Throws as check_request.
+/// stops with an Error. Throws as check_request, and Error that names the sampling step and the sample if a value is
+/// NaN or infinite.
 Samples generate(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request,
                  const std::function<bool(double)>& progress = nullptr);
 /// The same with the sampler that the request names.

@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <numeric>
 
+#include "tensor/finite.h"
 #include "tensor/kernels/simd/operands.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -21,6 +22,7 @@ Values values_of(const Dataset& data) {
   std::vector<Index> first(std::min<Index>(data.size(), 1000));
   std::iota(first.begin(), first.end(), Index{0});
   const Tensor x = data.batch(first);
+  require_finite("the training data", x);
   const auto [low, high] = std::minmax_element(x.values().begin(), x.values().end());
   double sum = 0, squares = 0;
   for (const real value : x.values()) {

@@ -46,7 +46,9 @@ TEST_CASE("no command overwrites what it reads, under any name") {
   refused({"data", "import", "png", "--folder", folder / "photos", "--out", folder / "hard-photo.h5"});
   refused({"convert", checkpoint, "--out", checkpoint});
   refused({"explain", "--config", folder / "config.toml", "--dot", folder / "config.dot"});
-  refused({"train", "--config", folder / "config.toml", "--out", folder / "."});
+  fs::create_directory(folder / "run");
+  fs::rename(folder / "config.toml", folder / "run/config.toml");
+  refused({"train", "--config", folder / "run/config.toml", "--out", folder / "run"});
   for (const std::vector<std::string> command : {std::vector<std::string>{"data", "toy", "two_moons"},
                                                  {"data", "import", "png", "--folder", folder / "photos"},
                                                  {"classifier", "--data", a},
@@ -60,7 +62,7 @@ TEST_CASE("no command overwrites what it reads, under any name") {
                     2, {"--noise", "--out"}));
   CHECK(read_text(a) == images);
   CHECK(read_text(photo) == pixels);
-  CHECK(read_text(folder / "config.toml") == config);
+  CHECK(read_text(folder / "run/config.toml") == config);
   CHECK(read_text(checkpoint) == read_text(unet_checkpoint()));
 }
 
@@ -78,7 +80,9 @@ TEST_CASE("devices, pipes and links stay what they are; a link's target is writt
   fs::create_symlink("loop.h5", folder / "loop.h5");
   fs::create_symlink("gone/x.h5", folder / "lost.h5");
   fs::create_directory(folder / "folder.h5");
-  const auto toy = [&](const std::string& out) { return run({"data", "toy", "two_moons", "--count", "9", "--out", out}); };
+  const auto toy = [&](const std::string& out) {
+    return run({"data", "toy", "two_moons", "--count", "9", "--out", out});
+  };
   for (const char* name : {"pipe.h5", "null.h5", "folder.h5", "loop.h5", "lost.h5"}) {
     CAPTURE(name);
     const Outcome outcome = toy(folder / name);
@@ -112,8 +116,9 @@ TEST_CASE("names of outputs end in what is written") {
   refused({"classifier", "--data", images, "--out", folder / "x.pt"}, ".h5");
   refused({"data", "toy", "two_moons", "--out", folder / "x.png"}, ".h5");
   refused({"data", "info", images, "--grid", folder / "x.h5"}, ".png");
-  refused({"convert", checkpoint, "--out", folder / "x.pt"}, ".safetensors or .h5");
-  refused({"convert", checkpoint, "--config", "configs/digits.toml", "--out", folder / "x.safetensors"}, ".h5");
+  refused({"convert", checkpoint, "--out", folder / "x.pt"}, ".safetensors, .h5 or .hdf5");
+  refused({"convert", checkpoint, "--config", "configs/digits.toml", "--out", folder / "x.safetensors"},
+          ".h5 or .hdf5");
   refused({"explain", "--config", "configs/toy-moons.toml", "--dot", folder / "x.h5"}, ".dot");
   CHECK(folder.files() == 0);
 }
