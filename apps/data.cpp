@@ -7,9 +7,15 @@
 #include "data/idx.h"
 #include "data/png_folder.h"
 #include "data/toy.h"
+#include "diffusion/training/lint.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
+
+void print(const std::string& path, const StoredSet& set) {
+  std::cout << path << "\n" << describe(set) << std::flush;
+  if (const std::string warning = empty_classes(set); !warning.empty()) std::cerr << "warning: " << warning << "\n";
+}
 
 // Options shared by all commands that create a data set.
 struct Output {
@@ -21,7 +27,7 @@ struct Output {
     if (!source.empty()) set.source = source;
     if (!licence.empty()) set.licence = licence;
     set.save(out);
-    std::cout << out << "\n" << describe(set);
+    print(out, set);
   }
 };
 
@@ -140,7 +146,7 @@ void add_info(CLI::App* data) {
       std::iota(first.begin(), first.end(), Index{0});
       write_png(options->grid, picture_of(set->batch(first)));
     }
-    std::cout << options->file << "\n" << describe(*set);
+    print(options->file, *set);
   });
 }
 
