@@ -20,7 +20,8 @@ struct Options {
 };
 
 void classifier(const Options& options) {
-  require_writable(options.out);
+  check_outputs({{"--out", options.out, {".h5"}, classifier_file}},
+                {{"--data", options.data}, {"--test", options.test}});
   const auto data = load_dataset(options.data);
   const auto test = options.test.empty() ? nullptr : load_dataset(options.test);
   std::vector<Index> labels;

@@ -8,20 +8,27 @@
 #include "data/png_folder.h"
 #include "data/subset.h"
 #include "data/toy.h"
+#include "diffusion/training/lint.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
+
+void print(const std::string& path, const StoredSet& set) {
+  std::cout << path << "\n" << describe(set) << std::flush;
+  if (const std::string warning = empty_classes(set); !warning.empty()) std::cerr << "warning: " << warning << "\n";
+}
 
 // Options shared by all commands that create a data set.
 struct Output {
   std::string out, name, source, licence;
 
+  void check(const std::vector<Input>& inputs) const { check_outputs({{"--out", out, {".h5"}, data_set}}, inputs); }
   void save(StoredSet& set) const {
     if (!name.empty()) set.name = name;
     if (!source.empty()) set.source = source;
     if (!licence.empty()) set.licence = licence;
     set.save(out);
-    std::cout << printable(out) << "\n" << describe(set);
+    print(out, set);
   }
 };
 
@@ -55,8 +62,11 @@ void add_import_idx(CLI::App* import) {
       "example: reverie data import idx --images train-images-idx3-ubyte.gz \\\n"
       "           --labels train-labels-idx1-ubyte.gz --out mnist.h5");
   command->callback([options] {
-    require_writable(options->out);
+    options->check({{"--images", options->images}, {"--labels", options->labels}});
     ImageSet set = read_idx(options->images, options->labels, options->class_names, options->first);
+    if (options->first != all_samples && options->first > set.count) {
+      throw UsageError("--first ", options->first, ": ", options->images, " has ", set.count, " images");
+    }
     options->save(set);
   });
 }
@@ -88,13 +98,14 @@ void add_import_png(CLI::App* import) {
       long long height = 0, width = 0;
       const bool whole = std::sscanf(options->size.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
                          static_cast<std::size_t>(end) == options->size.size();
-      if (!whole || height < 1 || width < 1) throw UsageError("--size ", options->size, ": expects HxW, e.g. 32x32");
+      if (!whole || height < 1 || width < 1 || height * width > (1 << 28))
+        throw UsageError("--size ", options->size, ": expects HxW, e.g. 32x32");
       options->png.height = height;
       options->png.width = width;
     }
     if (!options->range.empty()) options->png.range = {options->range[0], options->range[1]};
-    require_writable(options->out);
     options->png.note = [](const std::string& text) { std::cerr << "warning: " << printable(text) << "\n"; };
+    options->check({{"--folder", options->folder}});
     ImageSet set = read_png_folder(options->folder, options->png);
     options->save(set);
   });
@@ -118,7 +129,7 @@ void add_toy(CLI::App* data) {
   add_output(command, *options);
   command->footer("example: reverie data toy two_moons --count 10000 --seed 1 --out moons.h5");
   command->callback([options] {
-    require_writable(options->out);
+    options->check({});
     PointSet set = toy(options->distribution, options->count, options->seed);
     options->save(set);
   });
@@ -136,14 +147,14 @@ void add_info(CLI::App* data) {
   add_threads(command);
   command->footer("example: reverie data info data/sets/digits-train.h5 --grid digits.png");
   command->callback([options] {
-    if (!options->grid.empty()) require_writable(options->grid);
+    check_outputs({{"--grid", options->grid, {".png"}}}, {{"the command", options->file}});
     const auto set = load_dataset(options->file);
     if (!options->grid.empty()) {
-      require_picture(set->sample_shape());
-      const Index count = set->sample_shape().rank() == 3 ? 64 : all_samples;
-      write_png(options->grid, picture_of(samples_of(Subset(*set, count))));
+      const Subset shown(*set, set->sample_shape().rank() == 3 ? 64 : all_samples);
+      require_picture(set->sample_shape(), shown.size());
+      write_png(options->grid, picture_of(samples_of(shown)));
     }
-    std::cout << printable(options->file) << "\n" << describe(*set);
+    print(options->file, *set);
   });
 }
 

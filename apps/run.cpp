@@ -1,5 +1,7 @@
 #include "apps/run.h"
 
+#include <algorithm>
+#include <cmath>
 #include <iomanip>
 
 #include "data/subset.h"
@@ -53,6 +55,7 @@ void Run::step() {
 void Run::validate() {
   if (held_out_ == nullptr) return;
   const double loss = trainer_.validation_loss(*held_out_);
+  if (!std::isfinite(loss)) throw Error("validation: after step ", trainer_.steps_done(), " the loss is ", loss);
   metrics_.write(trainer_.steps_done(), {{"validation_loss", loss}});
   progress_.line(share(), concat(at_step(), "  validation loss ", std::setprecision(4), std::showpoint, loss));
 }

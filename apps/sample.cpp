@@ -1,6 +1,5 @@
 // reverie sample: draws samples from a checkpoint, or encodes images to noise and decodes them.
 #include <cmath>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 
@@ -19,7 +18,7 @@ namespace {
 struct Options {
   std::string checkpoint, weights, classifier, encode, noise, out, products;
   double classifier_scale = 1;
-  Index count = 64;
+  std::optional<Index> count;
   SamplingFlags flags;
 };
 
@@ -28,10 +27,8 @@ struct Encoded {
   Tensor x0, x_T;
 };
 
-Encoded encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
-  const auto set = open_dataset(options.encode, toy_held_out);
-  const Subset subset(*set, options.count);
-  request.count = subset.size();
+Encoded encode(const Options& options, const Dataset& set, const DiffusionModel& model, SampleRequest& request) {
+  const Subset subset(set, request.count);
   Encoded encoded{samples_of(subset), {}};
   SampleRequest own = request;  // encode each sample with its own class
   own.label = -1;
@@ -67,16 +64,29 @@ Picture pairs(const Tensor& a, const Tensor& b) {
   return grid(both, 2 * pairs_in_a_row);
 }
 
-void sample(Options options) {
-  const std::string suffix = std::filesystem::path(options.out).extension().string();
-  if (suffix != ".png" && suffix != ".h5")
-    throw UsageError("--out ", options.out, ": expects a name that ends in .png or .h5");
-  if (!options.noise.empty() && options.encode.empty()) throw UsageError("--noise requires --encode");
-  for (const std::string& path : {options.out, options.noise}) {
-    if (!path.empty()) require_writable(path);
+// Opens the set to encode, and chooses how many of its samples; null without --encode.
+std::unique_ptr<Dataset> set_to_encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
+  if (options.encode.empty()) return nullptr;
+  auto set = open_dataset(options.encode, toy_held_out);
+  require_fits(model, *set, options.encode);
+  if (options.count.value_or(0) > set->size()) {
+    throw UsageError("--count ", *options.count, ": ", options.encode, " has ", set->size(), " samples");
   }
+  if (!options.count) request.count = std::min(request.count, set->size());
+  return set;
+}
+
+void sample(Options options, const CLI::App* command) {
+  require_used(command, "--classifier-scale", !options.classifier.empty(), "without --classifier");
+  require_used(command, "--noise", !options.encode.empty(), "without --encode");
+  const bool picture = options.out.ends_with(".png");
   LoadedModel loaded = load(options.checkpoint, options.weights);
-  if (suffix == ".png") require_picture(loaded.model.facts().sample_shape);
+  check_outputs({{"--out", options.out, {".png", ".h5"}, data_set}, {"--noise", options.noise, {".h5"}, other_hdf5}},
+                {{"--checkpoint", options.checkpoint},
+                 {"--classifier", options.classifier},
+                 {"--encode", options.encode},
+                 {"training", loaded.config.data.train},
+                 {"training", loaded.config.data.validation}});
   if (!options.products.empty()) loaded.config.kernels.products = options.products;
   loaded.model.set_kernels(kernel_choice_of(loaded.config));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
@@ -84,7 +94,9 @@ void sample(Options options) {
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
   if (!options.encode.empty() && !options.flags.sampler) options.flags.sampler = "ddim";
   SampleRequest request = request_of(options.flags, loaded, guidance);
-  request.count = options.count;
+  request.count = options.count.value_or(request.count);
+  const auto to_encode = set_to_encode(options, loaded.model, request);
+  if (picture) require_picture(loaded.model.facts().sample_shape, request.count * (to_encode ? 2 : 1));
   check_request(loaded.model, request);
 
   note_interrupts();
@@ -92,8 +104,8 @@ void sample(Options options) {
   Encoded encoded;
   Samples samples;
   try {
-    if (!options.encode.empty()) {
-      encoded = encode(options, loaded.model, request);
+    if (to_encode) {
+      encoded = encode(options, *to_encode, loaded.model, request);
       request.start = encoded.x_T;
     }
     samples = generate(loaded.model, request, progress.reporter(concat("sampling ", request.count)));
@@ -105,7 +117,7 @@ void sample(Options options) {
       concat(loaded.origin, ", ", in_words(loaded.model, request)) +
       (options.encode.empty() ? "" : ", from " + options.encode) +
       (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
-  if (suffix == ".png") {
+  if (picture) {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
     write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));
   } else {
@@ -171,7 +183,7 @@ void add_sample(CLI::App& program) {
   command->footer(sampler_list() +
                   "\nexample: reverie sample --checkpoint runs/demo/checkpoint.h5 --sampler ddim \\\n"
                   "             --steps 50 --count 64 --out new.png");
-  command->callback([options] { sample(*options); });
+  command->callback([options, command] { sample(*options, command); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

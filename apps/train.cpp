@@ -26,12 +26,13 @@ Config configuration(const Options& options, const RunFolder& folder, const std:
     config = load_config(options.config_file);
   } else if (checkpoint) {
     config = checkpoint->config;
+    config.sample = without_unused(config.sample);
   } else if (options.resume && std::filesystem::exists(folder.config())) {
     config = load_config(folder.config());
   } else if (!options.print_config) {
     throw UsageError("train: --config is missing; try --config configs/digits.toml");
   }
-  for (const std::string& setting : options.settings) set_config(config, setting);
+  set_config(config, options.settings);
   return config;
 }
 
@@ -68,9 +69,11 @@ void train(const Options& options, const std::string& program) {
   }
   if (held_out) require_fits(trainer.model(), *held_out, config.data.validation);
   check_request(trainer.model(), default_request(config));
-  require_picture(data->sample_shape());
+  require_picture(data->sample_shape(), config.train.preview_count);
 
-  make_folder(folder.path);
+  make_run_folder(folder, {{"--config", options.config_file},
+                           {"data.train", config.data.train},
+                           {"data.validation", config.data.validation}});
   write_text(folder.config(), config_text(config, true));
   for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << printable(warning) << "\n";
   std::cout << printable(in_words(config, trainer.model(), *data)) << std::endl;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "data/output_file.h"
 #include "tensor/error.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -37,7 +38,8 @@ void write_bytes(const std::string& path, std::span<const char> bytes) {
   if (error != 0) throw Error(path, ": can't be written: ", std::strerror(error));
 }
 
-void write_atomically(const std::string& path, const std::function<void(const std::string&)>& write) {
+void write_atomically(const std::string& name, const std::function<void(const std::string&)>& write) {
+  const std::string path = output_file(name);
   // The process id keeps the temporary files of two programs apart that write the same file.
   const std::string temporary = concat(path, ".tmp.", ::getpid());
   try {

@@ -11,9 +11,9 @@ namespace reverie::inline REVERIE_PRECISION {
 /// then part of the file may remain.
 void write_bytes(const std::string& path, std::span<const char> bytes);
 
-/// Writes a file so that at any moment `path` holds either the old content or all of the new content: `write` fills a
-/// temporary file in the same folder, which is flushed to disk and then renamed. On failure, removes the temporary
-/// file, leaves the old one, and rethrows the exception.
+/// Writes the file `output_file(path)` so that at any moment it holds either the old content or all of the new content:
+/// `write` fills a temporary file in the same folder, which is flushed to disk and then renamed. On failure, removes
+/// the temporary file, leaves the old one, and rethrows the exception.
 void write_atomically(const std::string& path, const std::function<void(const std::string& temporary_path)>& write);
 
 }  // namespace reverie::inline REVERIE_PRECISION

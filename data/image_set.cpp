@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 
 std::uint8_t to_pixel(real value) {
@@ -38,6 +40,7 @@ ImageSet ImageSet::load(const std::string& path, Index first) {
 
 ImageSet ImageSet::from(const Tensor& samples) {
   if (samples.rank() != 4) throw ShapeError("image set: expects [n,H,W,C], got ", samples.shape());
+  require_finite("image set", samples);
   ImageSet set;
   set.count = samples.extent(0);
   set.height = samples.extent(1);

@@ -103,9 +103,13 @@ void Ema::update(const ParameterStore& parameters, Index update) {
   for_each_chunk(values, [&](const Chunk& chunk) { this->update(values[chunk.tensor].data(), chunk, update); });
 }
 
+// The product of the first k rates of the warm-up, 2/11 3/12 ... (1 + k)/(10 + k), is 10! / ((k + 2) ... (k + 10)); the
+// others are `rate`.
 double Ema::share_of_start(double rate, bool warmup, Index updates) {
-  double share = 1;
-  for (Index update = 1; update <= updates; ++update) share *= effective(rate, warmup, update);
+  const double crossing = std::floor((10 * rate - 1) / (1 - rate));  // where (1 + k) / (10 + k) reaches the rate
+  const double all = static_cast<double>(updates), k = warmup ? std::clamp(crossing, 0.0, all) : 0;
+  double share = std::pow(rate, all - k);
+  for (int j = 2; j <= 10; ++j) share *= j / (k + j);
   return share;
 }
 

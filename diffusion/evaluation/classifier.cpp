@@ -7,6 +7,7 @@
 #include "data/loader.h"
 #include "diffusion/model/checkpoint.h"
 #include "nn/sharded_gradient.h"
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -118,7 +119,9 @@ Tensor Classifier::log_probability_gradient(const Tensor& x_t, std::span<const d
 std::unique_ptr<Classifier> train_classifier(const Dataset& data, const ClassifierTraining& options,
                                              const std::function<bool(double)>& progress) {
   const kernels::WithKernels in_float({});
-  if (options.epochs < 1) throw UsageError("classifier: ", options.epochs, " epochs; expects at least 1");
+  if (options.epochs < 1 || options.epochs > 100'000) {
+    throw UsageError("classifier: ", options.epochs, " epochs; expects 1 to 100000");
+  }
   auto classifier =
       std::make_unique<Classifier>(DataFacts{data.sample_shape(), data.class_names}, options.noisy, options.seed);
   const Loader loader(data, options.batch_size, options.seed);
@@ -173,6 +176,7 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, double 
       x = with_noise(x, sigmas, normal_rows({.stream = Stream::validation}, x.shape(), first)).value();
     }
     const Tensor features = classifier.features(x, sigmas).value(), logits = classifier.logits(features).value();
+    require_finite(concat("classifier: the output for images ", first, " to ", last - 1), logits);
     result.features.rows(first, last).copy_from(features.rows(0, last - first));
     for (Index i = first; i < last; ++i) {
       const Tensor row = logits.rows(i - first, i - first + 1);

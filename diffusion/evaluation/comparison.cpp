@@ -135,6 +135,10 @@ std::vector<Index> Judge::require_fits(const Dataset& set, const std::string& wh
     throw UsageError(where, ": samples of shape ", set.sample_shape(), " can't be compared with data of shape ",
                      sample_shape_);
   }
+  const Index fewest = ComparisonOptions{}.neighbours + 1;  // each needs that many others
+  if (set.size() < fewest) {
+    throw UsageError(where, ": has ", set.size(), " samples; comparing sets requires at least ", fewest);
+  }
   if (set.labels.empty() || class_names_.empty()) return {};
   return labels_among(set, where, class_names_, sample_shape_.rank() == 3 ? "the classifier" : "the data");
 }

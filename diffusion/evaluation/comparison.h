@@ -26,7 +26,8 @@ class Judge {
   /// images lack a classifier, or if it was trained on another image shape or on other classes.
   Judge(const Dataset& data, const Classifier* classifier, const std::string& where = "the data");
   /// Checks that a set can be measured and returns its labels as the judge's classes, matched by name as in
-  /// `match_classes`; empty if either has none. Throws UsageError, naming `where`, for another shape or other classes.
+  /// `match_classes`; empty if either has none. Throws UsageError, naming `where`, for another shape, other classes, or
+  /// too few samples to compare.
   std::vector<Index> require_fits(const Dataset& set, const std::string& where) const;
   /// Computes them for `count` samples (a Subset) of a set that fits (UsageError, naming `where`).
   FeatureSet look_at(const Dataset& set, Index count, const std::string& where = "the samples") const;

@@ -9,6 +9,7 @@
 
 #include "data/subset.h"
 #include "diffusion/evaluation/bound.h"
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -110,6 +111,13 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
     all.x0_mse.rows(first, last).copy_from(part.x0_mse);
   });
 
+  for (const auto& [what, values] : {std::pair{"prior", &all.prior}, {"bound", &all.vb}, {"mse", &all.mse}}) {
+    const auto bad = static_cast<Index>(first_not_finite(*values));
+    if (bad == values->size()) continue;
+    const Index each = values->size() / N;
+    throw Error("evaluation: the ", what, " of image ", bad / each, " at time step ", each == 1 ? T : bad % each,
+                " is ", (*values)[bad], "; did training diverge?");
+  }
   BoundEvaluation result;
   result.count = N;
   result.total = mean_with_error(all.total);
@@ -181,6 +189,9 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
     evaluations[here] = ode.evaluations;
   });
 
+  if (const std::size_t bad = first_not_finite(std::span<const double>(log_densities)); bad < log_densities.size()) {
+    throw Error("likelihood: ln p of sample ", bad, " is ", log_densities[bad], "; did training diverge?");
+  }
   LikelihoodEvaluation result;
   result.count = N;
   result.sigma_min = sigma_min;

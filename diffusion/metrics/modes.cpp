@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -18,6 +20,7 @@ Clusters clusters(const Tensor& points, std::span<const Index> labels, Index cla
   if (points.rank() != 2 || points.extent(0) != static_cast<Index>(labels.size())) {
     throw ShapeError("clusters: points of shape ", points.shape(), " with ", labels.size(), " labels");
   }
+  require_finite("clusters", points);
   const Index width = points.extent(1);
   const auto K = static_cast<std::size_t>(classes);
   std::vector<Index> counts(K);
@@ -44,6 +47,7 @@ Clusters clusters(const Tensor& points, std::span<const Index> labels, Index cla
 }
 
 std::vector<Index> nearest_modes(const Tensor& points, const Clusters& clusters, double reach) {
+  require_finite("modes", points);
   std::vector<Index> modes;
   for (Index i = 0; i < points.extent(0); ++i) {
     Index mode = -1;

@@ -2,6 +2,7 @@
 
 #include "data/atomic_file.h"
 #include "data/hdf5.h"
+#include "tensor/finite.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -45,6 +46,7 @@ TensorList in_order(const TensorMap& map, const std::string& group, const Parame
       throw Error(origin, ": `", group, "/", p.name, "` has shape ", tensor->second.shape(), ", the network expects ",
                   p.value.shape());
     }
+    require_finite(concat(origin, ": is damaged: `", group, "/", p.name, "`"), tensor->second);
     list.push_back(tensor->second);
   }
   for (const auto& [name, tensor] : map) {

@@ -211,7 +211,16 @@ void set_config(Config& config, const std::string& assignment) {
   const bool text = std::holds_alternative<std::string*>(field->target);
   const bool quoted = !value.empty() && (value.front() == '"' || value.front() == '\'');
   const toml::table table = text && !quoted ? toml::table{{"value", value}} : parse_toml("value = " + value, origin);
+  std::string sampler = config.sample.sampler;
   assign(*field, *table.get("value"), origin);
+  std::swap(config.sample.sampler, sampler);
+  choose_sampler(config.sample, sampler);
+}
+
+void set_config(Config& config, std::vector<std::string> assignments) {
+  std::stable_partition(assignments.begin(), assignments.end(),
+                        [](const std::string& assignment) { return assignment.starts_with("sample.sampler="); });
+  for (const std::string& assignment : assignments) set_config(config, assignment);
 }
 
 std::string config_text(const Config& config, bool explain) {

@@ -114,6 +114,9 @@ SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given
     if (!(value >= number.low && value <= number.high)) {
       throw UsageError(who, ": ", name, " is ", value, "; it must be from ", number.low, " to ", number.high);
     }
+    if (name == "order" && value != std::round(value)) {
+      throw UsageError(who, ": order is ", value, "; it must be a whole number from ", number.low, " to ", number.high);
+    }
     number.set(options, value);
   }
   options.solver_type = solver_type;

@@ -29,7 +29,7 @@ TEST_CASE("evaluation: the three parts add up, the table has a line a step, thre
   const TemporaryFolder folder;
   const auto evaluate = [&](const char* threads) {
     const Outcome outcome = run({"evaluate", "--checkpoint", unet_checkpoint(), "--data", unet_images(), "--count",
-                                 "11", "--threads", threads, "--out", folder / threads});
+                                 "11", "--threads", threads, "--out", folder / concat(threads, ".csv")});
     INFO(outcome.err);
     CHECK(outcome.code == 0);
     return outcome.out.substr(outcome.out.find('\n'), outcome.out.rfind('\n'));
@@ -41,11 +41,11 @@ TEST_CASE("evaluation: the three parts add up, the table has a line a step, thre
   CHECK(part(text, "total") ==
         doctest::Approx(part(text, "prior") + part(text, "middle") + part(text, "decoder")).epsilon(1e-3));
   CHECK(contains(text, "standard error"));
-  const std::string table = read_text(folder / "1");
+  const std::string table = read_text(folder / "1.csv");
   CHECK(table.starts_with("t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n0,"));
   CHECK(split(table, '\n').size() == 1 + 41);
   evaluate("3");
-  CHECK(read_text(folder / "3") == table);
+  CHECK(read_text(folder / "3.csv") == table);
 
   CHECK(failed_with(run({"evaluate", "--checkpoint", unet_checkpoint(), "--data", "data/sets/digits-test.h5"}), 2,
                     {"digits-test.h5", "[28,28,1]", "[8,8,1]"}));
