@@ -129,13 +129,14 @@ void add_info(CLI::App* data) {
     if (!options->grid.empty()) require_writable(options->grid);
     const auto set = load_dataset(options->file);
     if (!options->grid.empty()) {
-      require_picture(set->sample_shape());
       const Index count = set->sample_shape().rank() == 3 ? std::min<Index>(64, set->size()) : set->size();
       std::vector<Index> first(static_cast<std::size_t>(count));
       std::iota(first.begin(), first.end(), Index{0});
       write_png(options->grid, picture_of(set->batch(first)));
     }
     std::cout << options->file << "\n" << describe(*set);
+    const std::string note = options->grid.empty() ? "" : picture_note(set->sample_shape());
+    if (!note.empty()) std::cout << options->grid << note << "\n";
   });
 }
 

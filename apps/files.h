@@ -26,9 +26,13 @@ void require_writable(const std::string& path);
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);
 
-/// Throws UsageError unless samples of this shape can be drawn: points, or images of 1 or 3 channels.
-void require_picture(const Shape& sample);
-/// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2].
+/// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2]. Of images that have neither 1 nor 3
+/// channels, draws the first three, or the first one if there are two.
 Picture picture_of(const Tensor& samples);
+/// Says which channels picture_of draws of samples of this shape, "; pictures show the first 3 of 4 channels"; empty if
+/// all.
+std::string picture_note(const Shape& sample);
+/// The channels of images [n,H,W,C] that picture_of draws, [n,H,W,1] or [n,H,W,3].
+Tensor drawn_channels(const Tensor& images);
 
 }  // namespace reverie::inline REVERIE_PRECISION

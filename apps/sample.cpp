@@ -19,7 +19,7 @@ namespace {
 struct Options {
   std::string checkpoint, weights, classifier, encode, noise, out, products;
   double classifier_scale = 1;
-  Index count = 64;
+  std::optional<Index> count;
   SamplingFlags flags;
 };
 
@@ -31,7 +31,10 @@ struct Encoded {
 Encoded encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
   const auto set = open_dataset(options.encode, toy_held_out);
   require_fits(model, *set, options.encode);
-  request.count = std::min(options.count, set->size());
+  if (options.count.value_or(0) > set->size()) {
+    throw UsageError("--count ", *options.count, ": ", options.encode, " has only ", set->size(), " samples to encode");
+  }
+  request.count = std::min(request.count, set->size());
   std::vector<Index> first(static_cast<std::size_t>(request.count));
   for (Index i = 0; i < request.count; ++i) first[i] = i;
   Encoded encoded{set->batch(first), {}};
@@ -78,7 +81,6 @@ void sample(Options options) {
     if (!path.empty()) require_writable(path);
   }
   LoadedModel loaded = load(options.checkpoint, options.weights);
-  if (suffix == ".png") require_picture(loaded.model.facts().sample_shape);
   if (!options.products.empty()) loaded.config.kernels.products = options.products;
   loaded.model.set_kernels(kernel_choice_of(loaded.config));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
@@ -86,7 +88,7 @@ void sample(Options options) {
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
   if (!options.encode.empty() && !options.flags.sampler) options.flags.sampler = "ddim";
   SampleRequest request = request_of(options.flags, loaded, guidance);
-  request.count = options.count;
+  request.count = options.count.value_or(64);
   check_request(loaded.model, request);
 
   note_interrupts();
@@ -109,7 +111,8 @@ void sample(Options options) {
       (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
   if (suffix == ".png") {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
-    write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));
+    write_png(options.out,
+              beside ? pairs(drawn_channels(encoded.x0), drawn_channels(samples.x)) : picture_of(samples.x));
   } else {
     const auto set = samples.as_dataset();
     set->name = "samples";
@@ -122,6 +125,7 @@ void sample(Options options) {
   std::cout << options.out << ": " << request.count << " samples of " << how << "; " << samples.evaluations
             << " evaluations of the network each; " << progress.elapsed() << std::setprecision(3);
   if (samples.x.rank() == 4) std::cout << "; mean brightness " << mean_of(brightness(samples.x));
+  if (suffix == ".png") std::cout << picture_note(loaded.model.facts().sample_shape);
   std::cout << "\n";
   if (encoded.x0.defined()) {
     std::cout << "  encoded to noise x_T of deviation " << root_mean_square(encoded.x_T)

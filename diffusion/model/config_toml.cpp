@@ -2,8 +2,6 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +9,7 @@
 #include <numeric>
 
 #include "diffusion/model/config.h"
+#include "tensor/decimal.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -119,12 +118,6 @@ toml::table parse_toml(const std::string& text, const std::string& origin) {
   }
 }
 
-// The shortest decimal that reads back as the same double.
-std::string decimal(double value) {
-  std::array<char, 32> text;
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
-
 template <class T>
 std::string listed(const std::vector<T>& list) {
   std::string text;
@@ -187,7 +180,13 @@ void set_config(Config& config, const std::string& assignment) {
   if (field == fields.end()) unknown_key("--set", key, fields);
   const bool text = std::holds_alternative<std::string*>(field->target);
   const bool quoted = !value.empty() && (value.front() == '"' || value.front() == '\'');
-  const toml::table table = text && !quoted ? toml::table{{"value", value}} : parse_toml("value = " + value, origin);
+  std::string toml_text = value;
+  if (text && !quoted) {  // a bare word is a string; parsing it refuses what a configuration file can't hold
+    std::ostringstream printed;
+    printed << toml::value<std::string>(value);
+    toml_text = printed.str();
+  }
+  const toml::table table = parse_toml("value = " + toml_text, origin);
   assign(*field, *table.get("value"), origin);
 }
 
