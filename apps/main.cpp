@@ -50,6 +50,12 @@ int run(int argc, char** argv) {
   CLI::App program("reverie trains diffusion models on CPUs, samples from them and evaluates them.");
   try {
     add_subcommands(program);
+    for (int i = 1; i < argc; ++i) {  // CLI11 would take the next argument for the value
+      const std::string argument = argv[i];
+      if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+        throw UsageError(argument, ": expects a value after the equals sign");
+      }
+    }
     program.parse(argc, argv);
   } catch (const CLI::Success& request) {  // --help, --version
     program.exit(request);
