@@ -155,6 +155,8 @@ void add_info(CLI::App* data) {
       write_png(options->grid, picture_of(samples_of(shown)));
     }
     print(options->file, *set);
+    const std::string note = options->grid.empty() ? "" : picture_note(set->sample_shape());
+    if (!note.empty()) std::cout << printable(options->grid) << note << "\n";
   });
 }
 

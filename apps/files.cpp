@@ -1,9 +1,6 @@
 #include "apps/files.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <iomanip>
 #include <map>
@@ -68,14 +65,11 @@ void require_replaceable(const std::string& name, const std::string& file, const
 
 // Throws Error unless a file can be created beside this one, as writing it does.
 void require_writable(const std::string& path) {
-  const std::string probe = concat(path, ".tmp.", ::getpid());
-  try {
-    write_bytes(probe, {});
-  } catch (const Error&) {
-    std::remove(probe.c_str());
-    throw Error(path, ": can't be written; check the folder's permissions and the disk space");
-  }
-  std::remove(probe.c_str());
+  std::error_code error;
+  const fs::path folder = fs::path(path).parent_path();
+  if (!folder.empty() && !fs::is_directory(folder, error)) throw Error(path, ": there is no folder ", folder.string());
+  if (fs::is_directory(path, error)) throw Error(path, ": is a folder; expects the name of a file");
+  probe_folder_of(path);
 }
 
 }  // namespace
@@ -116,14 +110,27 @@ void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs) 
                 inputs);
 }
 
-void write_text(const std::string& path, const std::string& text) {
-  write_atomically(path, [&](const std::string& temporary) { write_bytes(temporary, text); });
+
+void write_text(const std::string& path, const std::string& text) { write_atomically(path, text); }
+
+namespace {
+
+// The number of channels to draw of images with so many.
+Index drawn(Index channels) { return channels >= 3 ? 3 : 1; }
+
+}  // namespace
+
+Tensor drawn_channels(const Tensor& images) {
+  const Index given = images.extent(3), kept = drawn(given);
+  if (kept == given) return images;
+  Tensor out = Tensor::uninitialized(images.shape().with(3, kept));
+  for (Index pixel = 0; pixel < out.size() / kept; ++pixel) {
+    std::copy_n(images.data() + pixel * given, kept, out.data() + pixel * kept);
+  }
+  return out;
 }
 
 void require_picture(const Shape& sample, Index count) {
-  if (sample.rank() == 3 && sample[2] != 1 && sample[2] != 3) {
-    throw UsageError("images of ", sample[2], " channels can't be drawn; expects 1 or 3");
-  }
   constexpr Index most = Index{1} << 30;
   if (sample.rank() == 3 && count * grid_cell(sample[0], sample[1]) > most) {
     throw UsageError("a picture of ", count, " images of ", sample[0], "x", sample[1], " would have more than ", most,
@@ -131,6 +138,13 @@ void require_picture(const Shape& sample, Index count) {
   }
 }
 
-Picture picture_of(const Tensor& samples) { return samples.rank() == 4 ? grid(samples) : scatter(samples); }
+Picture picture_of(const Tensor& samples) {
+  return samples.rank() == 4 ? grid(drawn_channels(samples)) : scatter(samples);
+}
+
+std::string picture_note(const Shape& sample) {
+  if (sample.rank() != 3 || drawn(sample[2]) == sample[2]) return "";
+  return concat("; pictures show the first ", drawn(sample[2]), " of ", sample[2], " channels");
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -48,10 +48,15 @@ void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs);
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);
 
-/// Throws UsageError unless so many samples of this shape can be drawn in a picture: points, or images of 1 or 3
-/// channels.
+/// Throws UsageError if a picture of so many samples of this shape would be too large.
 void require_picture(const Shape& sample, Index count);
-/// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2].
+/// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2]. Of images that have neither 1 nor 3
+/// channels, draws the first three, or the first one if there are two.
 Picture picture_of(const Tensor& samples);
+/// Says which channels picture_of draws of samples of this shape, "; pictures show the first 3 of 4 channels"; empty if
+/// all.
+std::string picture_note(const Shape& sample);
+/// The channels of images [n,H,W,C] that picture_of draws, [n,H,W,1] or [n,H,W,3].
+Tensor drawn_channels(const Tensor& images);
 
 }  // namespace reverie::inline REVERIE_PRECISION

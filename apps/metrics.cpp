@@ -41,6 +41,8 @@ Metrics::Metrics(const std::string& path, Index last_step) : path_(path) {
     if (line["step"].get<Index>() > last_step) continue;
     kept += line.dump() + "\n";
     if (line.contains("seconds")) seconds_before_ = number(line, "seconds");
+    if (line["step"].get<Index>() < last_step) continue;
+    for (const auto& [name, value] : line.items()) last_names_.insert(name);
   }
   write_text(path, kept);
   file_.open(path, std::ios::app);

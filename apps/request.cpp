@@ -7,6 +7,7 @@
 
 #include "diffusion/samplers/sampler.h"
 #include "diffusion/samplers/sigmas.h"
+#include "tensor/decimal.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -18,7 +19,11 @@ Index class_number(const std::string& wanted, const std::vector<std::string>& na
   }
   const auto named = std::find(names.begin(), names.end(), wanted);
   if (named != names.end()) return named - names.begin();
-  for (Index i = 0; i < std::ssize(names); ++i)
+  // Where names are numbers themselves, a number can only mean a name.
+  const bool numbers = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+  });
+  for (Index i = 0; i < std::ssize(names) && !numbers; ++i)
     if (wanted == std::to_string(i)) return i;
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
@@ -160,17 +165,18 @@ std::string in_words(const DiffusionModel& model, const SampleRequest& request) 
   const Index chain = model.process().schedule.steps();
   std::string text =
       concat(request.sampler, " with ", request.steps > 0 ? request.steps : chain, " of ", chain, " steps");
-  for (const auto& [name, value] : request.sampler_parameters) text += concat(", ", name, " ", value);
+  for (const auto& [name, value] : request.sampler_parameters) text += concat(", ", name, " ", decimal(value));
   if (!request.solver_type.empty()) text += ", " + request.solver_type;
   if (find_sampler(request.sampler).sigma && !request.sigmas.empty()) text += ", sigmas " + request.sigmas;
-  for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", value);
+  for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", decimal(value));
   if (request.label >= 0) {
     text += ", class " + sample_classes(model, request)[request.label];
   }
-  if (request.guidance != 1) text += concat(", guidance ", request.guidance);
-  if (request.guidance_rescale > 0) text += concat(", rescale ", request.guidance_rescale);
-  if (request.dynamic_threshold > 0) text += concat(", dynamic threshold ", request.dynamic_threshold);
-  if (request.classifier.gradient) text += concat(", guided by a classifier, scale ", request.classifier.scale);
+  if (request.guidance != 1) text += concat(", guidance ", decimal(request.guidance));
+  if (request.guidance_rescale > 0) text += concat(", rescale ", decimal(request.guidance_rescale));
+  if (request.dynamic_threshold > 0) text += concat(", dynamic threshold ", decimal(request.dynamic_threshold));
+  if (request.classifier.gradient)
+    text += concat(", guided by a classifier, scale ", decimal(request.classifier.scale));
   return text + concat(", seed ", request.seed);
 }
 

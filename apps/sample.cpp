@@ -119,7 +119,8 @@ void sample(Options options, const CLI::App* command) {
       (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
   if (picture) {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
-    write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));
+    write_png(options.out,
+              beside ? pairs(drawn_channels(encoded.x0), drawn_channels(samples.x)) : picture_of(samples.x));
   } else {
     const auto set = samples.as_dataset();
     set->name = "samples";
@@ -133,6 +134,7 @@ void sample(Options options, const CLI::App* command) {
             << samples.evaluations << " evaluations of the network each; " << progress.elapsed()
             << std::setprecision(3);
   if (samples.x.rank() == 4) std::cout << "; mean brightness " << mean_of(brightness(samples.x));
+  if (picture) std::cout << picture_note(loaded.model.facts().sample_shape);
   std::cout << "\n";
   if (encoded.x0.defined()) {
     std::cout << "  encoded to noise x_T of deviation " << root_mean_square(encoded.x_T)

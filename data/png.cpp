@@ -188,7 +188,7 @@ void write_png(const std::string& path, const Picture& picture) {
     throw Error(path, ": can't be encoded as PNG: ", image.message);
   }
   bytes.resize(size);
-  write_atomically(path, [&](const std::string& temporary_path) { write_bytes(temporary_path, bytes); });
+  write_atomically(path, bytes);
 }
 
 Picture with_channels(const Picture& picture, Index channels) {

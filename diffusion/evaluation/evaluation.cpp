@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iomanip>
 #include <mutex>
 #include <numbers>
 #include <numeric>
 
 #include "data/subset.h"
 #include "diffusion/evaluation/bound.h"
+#include "tensor/decimal.h"
 #include "tensor/finite.h"
 #include "tensor/parallel.h"
 
@@ -133,8 +133,10 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
 
 std::string step_table(const BoundEvaluation& bound) {
   std::ostringstream csv;
-  csv << "t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n" << std::setprecision(9);
-  const auto cells = [&](const MeanWithError& mean) { csv << "," << mean.value << "," << mean.error; };
+  csv << "t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n";
+  const auto cells = [&](const MeanWithError& mean) {
+    csv << "," << decimal(mean.value) << "," << decimal(mean.error);
+  };
   for (std::size_t t = 0; t < bound.vb.size(); ++t) {
     csv << t;
     for (const auto* column : {&bound.vb, &bound.mse, &bound.x0_mse}) cells((*column)[t]);

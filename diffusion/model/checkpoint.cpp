@@ -1,7 +1,11 @@
 #include "diffusion/model/checkpoint.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "data/atomic_file.h"
 #include "data/hdf5.h"
+#include "tensor/decimal.h"
 #include "tensor/finite.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -26,9 +30,23 @@ std::string group_of(const std::string& path) {
   return "";
 }
 
+// Older versions named the averages by six digits of their rates.
+void rename_averages(Checkpoint& checkpoint) {
+  auto& tensors = checkpoint.state.tensors;
+  const std::vector<double>& rates = checkpoint.config.train.ema_rates;
+  for (const double rate : rates) {
+    const std::string old_name = concat("ema/", rate);
+    if (std::any_of(rates.begin(), rates.end(), [&](double other) { return ema_group(other) == old_name; })) continue;
+    auto older = tensors.extract(old_name);
+    if (older.empty()) continue;
+    older.key() = ema_group(rate);
+    tensors.insert(std::move(older));
+  }
+}
+
 }  // namespace
 
-std::string ema_group(double rate) { return concat("ema/", rate); }
+std::string ema_group(double rate) { return "ema/" + decimal(rate); }
 
 TensorMap named(const ParameterStore& parameters, const TensorList& tensors) {
   TensorMap map;
@@ -70,6 +88,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     file.write_attribute("/", "version", Checkpoint::version);
     file.write_attribute("/", "step", checkpoint.state.step);
     file.write_attribute("/", "updates", checkpoint.state.updates);
+    if (!checkpoint.state.data.empty()) file.write_attribute("/", "data", checkpoint.state.data);
     file.write_attribute("/", "config", config_text(checkpoint.config));
     const Shape& shape = checkpoint.data.sample_shape;
     file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
@@ -78,6 +97,7 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     for (const auto& [group, tensors] : checkpoint.state.tensors) {
       for (const auto& [name, tensor] : tensors) file.write_tensor(group + "/" + name, tensor);
     }
+    for (const auto& [name, value] : checkpoint.log) file.write_attribute("log", name, value);
     file.close();
   });
 }
@@ -95,6 +115,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   Checkpoint checkpoint;
   checkpoint.state.step = file.read_int_attribute("/", "step");
   checkpoint.state.updates = file.read_int_attribute("/", "updates");
+  if (file.has_attribute("/", "data")) checkpoint.state.data = file.read_string_attribute("/", "data");
   checkpoint.config = parse_config(file.read_string_attribute("/", "config"), path);
   checkpoint.data.sample_shape = Shape(file.read_int64("sample_shape"));
   checkpoint.data.class_names = file.read_strings_attribute("/", "class_names");
@@ -103,6 +124,11 @@ Checkpoint read_checkpoint(const std::string& path) {
     if (group.empty()) continue;
     checkpoint.state.tensors[group][name.substr(group.size() + 1)] = file.read_tensor(name);
   }
+  if (file.has("log")) {
+    for (const std::string& name : file.attributes("log"))
+      checkpoint.log[name] = file.read_double_attribute("log", name);
+  }
+  rename_averages(checkpoint);
   return checkpoint;
 }
 
@@ -111,7 +137,10 @@ DiffusionModel model_of(const Checkpoint& checkpoint, const std::string& weights
   if (weights == "ema" && !checkpoint.config.train.ema_rates.empty()) {
     group = ema_group(checkpoint.config.train.ema_rates.front());
   } else if (weights.starts_with("ema:")) {
-    group = "ema/" + weights.substr(4);
+    double rate = 0;  // any text of the number
+    const char *begin = weights.data() + 4, *end = weights.data() + weights.size();
+    const bool number = std::from_chars(begin, end, rate) == std::from_chars_result{end, std::errc()};
+    group = number ? ema_group(rate) : "ema/" + weights.substr(4);
   } else if (weights != "raw") {
     throw UsageError("unknown weights \"", weights, "\"; there are raw, ema and ema:RATE");
   }

@@ -2,14 +2,13 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <map>
-#include <numeric>
 
 #include "data/input_file.h"
 #include "diffusion/model/config.h"
+#include "diffusion/model/config_suggestions.h"
+#include "tensor/decimal.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -31,27 +30,20 @@ std::string current_key(const std::string& key) {
   return renamed == renamed_keys.end() ? key : renamed->second;
 }
 
-// The edit distance: the number of letters to insert, delete or replace to turn a into b.
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0]++;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 [[noreturn]] void unknown_key(const std::string& origin, const std::string& key,
                               const std::vector<ConfigField>& fields) {
-  const auto nearest = std::min_element(fields.begin(), fields.end(), [&](const ConfigField& a, const ConfigField& b) {
-    return edit_distance(key, a.key) < edit_distance(key, b.key);
-  });
-  throw UsageError(origin, ": unknown key `", key, "`; did you mean `", nearest->key, "`?");
+  throw UsageError(origin, ": unknown key `", key, "`; did you mean `", nearest_key(key, fields), "`?");
+}
+
+// TOML is UTF-8, so other text could not be read back. toml++ finds that out when it reads.
+bool is_utf8(const std::string& text) {
+  std::string printable = text;
+  for (char& c : printable) c = static_cast<unsigned char>(c) < 0x80 ? ' ' : c;
+  try {
+    return toml::parse("# " + printable).empty();
+  } catch (const toml::parse_error&) {
+    return false;
+  }
 }
 
 template <class T>
@@ -145,12 +137,6 @@ std::string key_text(const std::string& key) {
   return bare ? key : quoted(key);
 }
 
-// The shortest decimal that reads back as the same double.
-std::string decimal(double value) {
-  std::array<char, 32> text;
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
-
 template <class T>
 std::string listed(const std::vector<T>& list) {
   std::string text;
@@ -210,6 +196,7 @@ void set_config(Config& config, const std::string& assignment) {
   if (field == fields.end()) unknown_key("--set", key, fields);
   const bool text = std::holds_alternative<std::string*>(field->target);
   const bool quoted = !value.empty() && (value.front() == '"' || value.front() == '\'');
+  if (text && !quoted && !is_utf8(value)) throw UsageError(origin, ": expects text in UTF-8");
   const toml::table table = text && !quoted ? toml::table{{"value", value}} : parse_toml("value = " + value, origin);
   std::string sampler = config.sample.sampler;
   assign(*field, *table.get("value"), origin);

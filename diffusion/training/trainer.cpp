@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/fingerprint.h"
 #include "data/subset.h"
 #include "tensor/parallel.h"
 
@@ -127,6 +128,7 @@ Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& 
     : options_(complete(options, data.sample_shape())),
       model_(std::move(model)),
       labels_(require_fits(model_, data, "training: the data")),
+      data_(data),
       loader_(data, options_.batch_size, static_cast<std::uint64_t>(options_.seed), options_.flip),
       timestep_sampler_(make_timestep_sampler(options_.timestep_sampler, model_.process().schedule.steps(),
                                               options_.timestep_sampler_parameters)),
@@ -178,7 +180,7 @@ TrainingState Trainer::state() const {
                   " is not finite; a smaller learning rate or clip_norm may help");
     }
   }
-  TrainingState saved{.step = steps_done_, .updates = optimizer_.updates, .tensors = {}};
+  TrainingState saved{.step = steps_done_, .updates = optimizer_.updates, .data = data_fingerprint(), .tensors = {}};
   saved.tensors["weights"] = named(parameters, raw_);
   for (const Ema& ema : emas_) saved.tensors[ema_group(ema.rate())] = named(parameters, ema.average());
   for (const char* moment : Optimizer::moments) {
@@ -190,7 +192,16 @@ TrainingState Trainer::state() const {
   return saved;
 }
 
+const std::string& Trainer::data_fingerprint() const {
+  if (fingerprint_.empty()) fingerprint_ = fingerprint(data_);
+  return fingerprint_;
+}
+
 void Trainer::restore(const TrainingState& saved, const std::string& origin) {
+  if (!saved.data.empty() && saved.data != data_fingerprint()) {
+    throw UsageError("resume: the run in ", origin, " was trained on other data: ", saved.data, "; now ",
+                     data_fingerprint());
+  }
   const ParameterStore& parameters = model_.network().parameters;
   const auto restore = [&](TensorList& into, const std::string& group) {
     if (into.empty()) return;

@@ -63,7 +63,7 @@ class Trainer {
   /// The state a run needs to continue. Throws Error, naming the training step and the parameter, if a weight is not
   /// finite.
   TrainingState state() const;
-  /// Continues from a state. Throws Error, naming `origin`, if its model or options differ.
+  /// Continues from a state. Throws Error, naming `origin`, if its model, options or data differ.
   void restore(const TrainingState& state, const std::string& origin);
 
   const TrainOptions& options() const { return options_; }
@@ -83,6 +83,7 @@ class Trainer {
     Index size() const { return x0.extent(0); }
   };
   Batch draw_batch() const;
+  const std::string& data_fingerprint() const;
   Var shard_loss(Tape& tape, const Batch& batch, Index first, Index last, std::span<double> each) const;
   Var shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const;
   Mode training_mode(Index first_sample) const;
@@ -91,6 +92,8 @@ class Trainer {
   TrainOptions options_;
   DiffusionModel model_;
   std::vector<Index> labels_;  // of the whole training set, as the model's classes
+  const Dataset& data_;
+  mutable std::string fingerprint_;  // of the data; computed when it is first needed
   Loader loader_;
   std::unique_ptr<TimestepSampler> timestep_sampler_;
   ShardedGradient gradient_;
