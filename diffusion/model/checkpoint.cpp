@@ -72,10 +72,10 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     const Shape& shape = checkpoint.data.sample_shape;
     file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
     file.write_attribute("/", "class_names", checkpoint.data.class_names);
-    file.write_checksum();
     for (const auto& [group, tensors] : checkpoint.state.tensors) {
       for (const auto& [name, tensor] : tensors) file.write_tensor(group + "/" + name, tensor);
     }
+    file.write_checksum("/");  // last, so that it covers all attributes
     file.close();
   });
 }
@@ -89,7 +89,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   if (version != Checkpoint::version) {
     throw Error(path, ": is a checkpoint of version ", version, "; this program reads version ", Checkpoint::version);
   }
-  file.require_checksum();
+  file.require_checksum("/");
   Checkpoint checkpoint;
   checkpoint.state.step = file.read_int_attribute("/", "step");
   checkpoint.state.updates = file.read_int_attribute("/", "updates");
