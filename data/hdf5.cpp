@@ -25,16 +25,16 @@ void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 constexpr const char* checksum_name = "checksum";
 
-// CRC-32 of the names and values of the root's attributes, but for the checksum itself.
-Index attributes_checksum(const Objects& objects) {
+// CRC-32 of the names and values of an object's attributes, but for the checksum itself.
+Index attributes_checksum(const Objects& objects, const std::string& object) {
   uLong sum = crc32(0, nullptr, 0);
   const auto add = [&](const std::string& text) {  // with its zero byte, so that "ab", "c" is not "a", "bc"
     sum = crc32(sum, reinterpret_cast<const Bytef*>(text.c_str()), static_cast<uInt>(text.size() + 1));
   };
-  for (const std::string& name : objects.attributes("/")) {
+  for (const std::string& name : objects.attributes(object)) {
     if (name == checksum_name) continue;
     add(name);
-    for (const std::string& text : Values::of_attribute(objects, "/", name, any_type, "anything").raw()) add(text);
+    for (const std::string& text : Values::of_attribute(objects, object, name, any_type, "anything").raw()) add(text);
   }
   return static_cast<Index>(sum);
 }
@@ -216,14 +216,15 @@ void Hdf5File::write_attribute(const std::string& object, const std::string& nam
   set_attribute({path_, file_}, object, name, {}, native(&value), &value);
 }
 
-void Hdf5File::write_checksum() { write_attribute("/", checksum_name, attributes_checksum({path_, file_})); }
+void Hdf5File::write_checksum(const std::string& object) {
+  write_attribute(object, checksum_name, attributes_checksum({path_, file_}, object));
+}
 
-void Hdf5File::require_checksum() const {
-  if (!has_attribute("/", checksum_name)) return;
-  if (read_int_attribute("/", checksum_name) == attributes_checksum({path_, file_})) return;
-  throw Error(path_,
-              ": its attributes don't match their checksum: the file is damaged, or another program changed it; ",
-              "without the attribute `", checksum_name, "` it would be read as it is");
+void Hdf5File::require_checksum(const std::string& object) const {
+  if (!has_attribute(object, checksum_name)) return;
+  if (read_int_attribute(object, checksum_name) == attributes_checksum({path_, file_}, object)) return;
+  throw Error(path_, ": the attributes of `", object, "` don't match their checksum: the file is damaged, or another ",
+              "program changed it; without the attribute `", checksum_name, "` it would be read as it is");
 }
 
 void Hdf5File::write_int_attribute(const std::string& object, const std::string& name, Index value) {

@@ -80,10 +80,10 @@ class Hdf5File {
     write_int_attribute(object, name, value);
   }
 
-  /// Adds a checksum over all attributes of the root, once they are written.
-  void write_checksum();
-  /// Throws Error if the root's attributes are not those that write_checksum() saw. Accepts files without a checksum.
-  void require_checksum() const;
+  /// Adds a checksum over all attributes of an object, once they are written. (HDF5 has one for small attributes only.)
+  void write_checksum(const std::string& object);
+  /// Throws Error if the attributes are not those that write_checksum() saw. Accepts objects without a checksum.
+  void require_checksum(const std::string& object) const;
 
  private:
   Hdf5File(std::string path, std::int64_t file, bool writing)

@@ -103,7 +103,8 @@ template <class Sample>
 void convert(const std::vector<Sample>& samples, Index channels, const std::optional<SampleRange>& range,
              PngFile& file) {
   Picture& picture = file.picture;
-  const auto [low, high] = range.value_or(SampleRange{});
+  const SampleRange given = range.value_or(SampleRange{});
+  const Index low = given.low, high = given.high;
   const bool has_alpha = channels > picture.channels;
   const auto to_8_bits = [](Index sample) {
     return sizeof(Sample) == 1 ? sample : (sample * 255 + 32895) >> 16;  // sample / 257, rounded

@@ -27,6 +27,7 @@ void StoredSet::save(const std::string& path) const {
     if (!labels.empty()) {
       file.write_int64("labels", {std::ssize(labels)}, labels);
       file.write_attribute("labels", "class_names", class_names);
+      file.write_checksum("labels");
     }
     file.close();
   });
@@ -44,6 +45,7 @@ void StoredSet::read_labels(const Hdf5File& file, Index count, Index first) {
   licence = attribute_or_empty(file, "licence");
   if (!file.has("labels")) return;
   require_list(file, "labels", count);
+  file.require_checksum("labels");
   labels = file.read_int64("labels");
   if (file.has_attribute("labels", "class_names")) {
     class_names = file.read_strings_attribute("labels", "class_names");

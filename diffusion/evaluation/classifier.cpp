@@ -219,12 +219,12 @@ void write_classifier(const std::string& path, const Classifier& classifier) {
     file.write_attribute("/", "noisy", classifier.noisy ? 1 : 0);
     file.write_attribute("/", "source", classifier.source);
     file.write_attribute("/", "class_names", classifier.data.class_names);
-    file.write_checksum();
     const Shape& shape = classifier.data.sample_shape;
     file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
     for (const auto& [name, tensor] : named(classifier.parameters, classifier.parameters.values())) {
       file.write_tensor("weights/" + name, tensor);
     }
+    file.write_checksum("/");  // last, so that it covers all attributes
     file.close();
   });
 }
@@ -240,7 +240,7 @@ std::unique_ptr<Classifier> read_classifier(const std::string& path) {
   const Hdf5File file = Hdf5File::open(path);
   const Index found = file.read_int_attribute("/", "version");
   if (found != version) throw Error(path, ": is a classifier of version ", found, "; this program reads ", version);
-  file.require_checksum();
+  file.require_checksum("/");
   const DataFacts data{Shape(file.read_int64("sample_shape")), file.read_strings_attribute("/", "class_names")};
   auto classifier = std::make_unique<Classifier>(data, file.read_int_attribute("/", "noisy") != 0, 0);
   classifier->source = file.read_string_attribute("/", "source");

@@ -93,11 +93,11 @@ void write_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
     const Shape& shape = checkpoint.data.sample_shape;
     file.write_int64("sample_shape", {shape.rank()}, std::vector<Index>(shape.begin(), shape.end()));
     file.write_attribute("/", "class_names", checkpoint.data.class_names);
-    file.write_checksum();
     for (const auto& [group, tensors] : checkpoint.state.tensors) {
       for (const auto& [name, tensor] : tensors) file.write_tensor(group + "/" + name, tensor);
     }
-    for (const auto& [name, value] : checkpoint.log) file.write_attribute("log", name, value);
+    for (const auto& [name, value] : checkpoint.log) file.write_attribute("/", "log." + name, value);
+    file.write_checksum("/");  // last, so that it covers all attributes
     file.close();
   });
 }
@@ -111,7 +111,7 @@ Checkpoint read_checkpoint(const std::string& path) {
   if (version != Checkpoint::version) {
     throw Error(path, ": is a checkpoint of version ", version, "; this program reads version ", Checkpoint::version);
   }
-  file.require_checksum();
+  file.require_checksum("/");
   Checkpoint checkpoint;
   checkpoint.state.step = file.read_int_attribute("/", "step");
   checkpoint.state.updates = file.read_int_attribute("/", "updates");
@@ -124,9 +124,8 @@ Checkpoint read_checkpoint(const std::string& path) {
     if (group.empty()) continue;
     checkpoint.state.tensors[group][name.substr(group.size() + 1)] = file.read_tensor(name);
   }
-  if (file.has("log")) {
-    for (const std::string& name : file.attributes("log"))
-      checkpoint.log[name] = file.read_double_attribute("log", name);
+  for (const std::string& name : file.attributes("/")) {
+    if (name.starts_with("log.")) checkpoint.log[name.substr(4)] = file.read_double_attribute("/", name);
   }
   rename_averages(checkpoint);
   return checkpoint;
