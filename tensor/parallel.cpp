@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "tensor/error.h"
 #include "tensor/task_context.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -59,6 +60,7 @@ void parallel_tasks(Index count, const std::function<void(Index)>& task) {
     return;
   }
   const auto run = [&, context = task_context] {
+    tbb::task_group_context group;  // oneTBB cancels it too when a task of a loop around this one throws
     tbb::parallel_for(
         Index{0}, count,
         [&](Index i) {
@@ -66,7 +68,8 @@ void parallel_tasks(Index count, const std::function<void(Index)>& task) {
           const WithTaskContext inherited(context);
           task(i);
         },
-        tbb::simple_partitioner());
+        tbb::simple_partitioner(), group);
+    if (group.is_group_execution_cancelled()) throw Error("parallel loop: stopped, because the loop around it failed");
   };
   // While a thread waits for the tasks of an inner loop, it must not start a task of an outer loop (another shard, with
   // all its activations). The thread of the outermost loop may run any task.

@@ -78,7 +78,7 @@ std::vector<Index> part(const std::vector<Index>& labels, Index first, Index las
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
 }
 
-// Adds up the progress of several threads and reports the total.
+// Adds up the progress of several threads and reports the total. Once `progress` has returned false, it stops them all.
 class ShardProgress {
  public:
   ShardProgress(const std::function<bool(double)>& progress, Index all) : progress_(progress), all_(all) {}
@@ -86,12 +86,14 @@ class ShardProgress {
     if (!progress_) return;
     const std::scoped_lock lock(mutex_);
     done_ += steps;
-    if (!progress_(static_cast<double>(done_) / static_cast<double>(all_))) throw Error("sampling: interrupted");
+    going_ = going_ && progress_(static_cast<double>(done_) / static_cast<double>(all_));
+    if (!going_) throw Error("sampling: interrupted");
   }
 
  private:
   const std::function<bool(double)>& progress_;
   Index all_, done_ = 0;
+  bool going_ = true;
   std::mutex mutex_;
 };
 
