@@ -10,6 +10,7 @@
 #include "apps/progress.h"
 #include "data/classes.h"
 #include "diffusion/metrics/bootstrap.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -33,6 +34,7 @@ void classifier(const Options& options) {
     labels = labels_among(*test, options.test, data->class_names, options.data);
   }
   note_interrupts();
+  prepare_blas();
   Progress progress;
   std::unique_ptr<Classifier> classifier;
   try {
@@ -51,8 +53,8 @@ void classifier(const Options& options) {
   const auto accuracy = [&](double sigma) {
     return 100 * mean_of(hits(recognise(*classifier, *test, sigma).classes, labels));
   };
-  std::cout << "  accuracy on " << test->size() << " images of " << printable(options.test) << ": " << std::setprecision(4)
-            << accuracy(0) << "%";
+  std::cout << "  accuracy on " << test->size() << " images of " << printable(options.test) << ": "
+            << std::setprecision(4) << accuracy(0) << "%";
   if (classifier->noisy) {
     for (const double sigma : {0.5, 1.0, 2.0, 5.0})
       std::cout << ", with noise of sigma " << sigma << " " << accuracy(sigma) << "%";

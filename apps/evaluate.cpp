@@ -8,6 +8,7 @@
 #include "apps/progress.h"
 #include "apps/report.h"
 #include "apps/request.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -155,9 +156,12 @@ void compare(const Options& options, const std::optional<LoadedModel>& loaded, c
     words = concat("samples by ", in_words(loaded->model, request));
   }
   const Judge& judge = *all.judge;
-  const FeatureSet samples = judge.look_at(*all.samples, options.compare, name), real = judge.look_at(data, options.compare, options.data);
+  const FeatureSet samples = judge.look_at(*all.samples, options.compare, name),
+                   real = judge.look_at(data, options.compare, options.data);
   const Index N = samples.x.extent(0);
-  std::cout << "\n" << N << " " << printable(words) << "\nagainst " << real.x.extent(0) << " of " << printable(options.data) << ",\n";
+  std::cout << "\n"
+            << N << " " << printable(words) << "\nagainst " << real.x.extent(0) << " of " << printable(options.data)
+            << ",\n";
   if (all.classifier) {
     std::cout << "on the " << Classifier::feature_count << " features of " << printable(options.classifier)
               << ", a small classifier that reverie trained\n(" << all.classifier->source
@@ -211,6 +215,7 @@ void evaluate(const Options& options, const CLI::App* command) {
   Comparands comparands = comparands_of(options, loaded, *data, plan.draw);
 
   note_interrupts();
+  prepare_blas();
   if (loaded) std::cout << printable(loaded->origin) << " on " << printable(options.data) << std::endl;
   try {
     if (plan.bound > 0) bound(options, *loaded, *data, plan.bound);

@@ -110,7 +110,6 @@ void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs) 
                 inputs);
 }
 
-
 void write_text(const std::string& path, const std::string& text) { write_atomically(path, text); }
 
 namespace {

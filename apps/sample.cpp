@@ -11,6 +11,7 @@
 #include "data/grid.h"
 #include "data/subset.h"
 #include "diffusion/evaluation/comparison.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -100,6 +101,7 @@ void sample(Options options, const CLI::App* command) {
   check_request(loaded.model, request);
 
   note_interrupts();
+  prepare_blas();
   Progress progress;
   Encoded encoded;
   Samples samples;

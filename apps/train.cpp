@@ -10,6 +10,7 @@
 #include "data/classes.h"
 #include "diffusion/training/lint.h"
 #include "diffusion/training/resume.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -122,6 +123,7 @@ void train(const Options& options, const std::string& program) {
   check_request(trainer.model(), default_request(config));
   require_picture(data->sample_shape(), config.train.preview_count);
 
+  prepare_blas();
   make_run_folder(folder, {{"--config", options.config_file},
                            {"data.train", config.data.train},
                            {"data.validation", config.data.validation}});
@@ -160,6 +162,9 @@ void train(const Options& options, const std::string& program) {
   } catch (const Interrupted&) {
     run.stop(concat(shell_word(program), " train --out ", shell_word(options.folder), " --resume"));
     throw;
+  } catch (const OutOfMemory& error) {
+    run.rescue();
+    throw OutOfMemory(error.what(), "; ", run.last_checkpoint());
   } catch (const Error& error) {
     run.rescue();
     throw Error(error.what(), "; ", run.last_checkpoint());

@@ -11,10 +11,10 @@ namespace reverie::inline REVERIE_PRECISION {
 /// then part of the file may remain.
 void write_bytes(const std::string& path, std::span<const char> bytes);
 
-/// Writes the file `output_file(path)` so that at any moment it holds either the old content or all of the new content: `write` fills a
-/// temporary file in the same folder, which is flushed to disk and then renamed. On failure, removes the temporary
-/// file, leaves the old one, and rethrows the exception; an Error names `path`, not the temporary file. Every file of
-/// this program but the growing metrics.jsonl is written here.
+/// Writes the file `output_file(path)` so that at any moment it holds either the old content or all of the new content:
+/// `write` fills a temporary file in the same folder, which is flushed to disk and then renamed. On failure, removes
+/// the temporary file, leaves the old one, and rethrows the exception; an Error names `path`, not the temporary file.
+/// Every file of this program but the growing metrics.jsonl is written here.
 ///
 /// A temporary file is new, has a random name (".reverie-0123456789abcdef.tmp") and is locked while it is written, so
 /// programs that write into one folder don't meet, and a planted link is not followed. What a killed program left is

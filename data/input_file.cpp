@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "data/room.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -40,7 +42,7 @@ InputFile::InputFile(const std::string& path) : path_(path) {
 InputFile::~InputFile() { ::close(file_); }
 
 std::vector<char> InputFile::read(std::uint64_t from, std::uint64_t count) const {
-  std::vector<char> bytes(count);
+  std::vector<char> bytes = room_for<char>(count, path_ + ": a part of it");
   for (std::uint64_t done = 0; done < count;) {
     const ssize_t got = ::pread(file_, bytes.data() + done, count - done, static_cast<off_t>(from + done));
     if (got < 0 && errno == EINTR) continue;

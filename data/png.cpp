@@ -12,6 +12,7 @@
 
 #include "data/atomic_file.h"
 #include "data/input_file.h"
+#include "data/room.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -133,7 +134,8 @@ void convert(const std::vector<Sample>& samples, Index channels, const std::opti
 
 template <class Sample>
 void read_pixels(Decoder& decoder, const std::string& path, const std::optional<SampleRange>& range, PngFile& file) {
-  std::vector<Sample> samples(static_cast<std::size_t>(decoder.width * decoder.height * decoder.channels));
+  std::vector<Sample> samples = room_for<Sample>(
+      static_cast<std::size_t>(decoder.width * decoder.height * decoder.channels), path + ": the picture");
   std::vector<png_bytep> rows;
   for (Index y = 0; y < decoder.height; ++y)
     rows.push_back(reinterpret_cast<png_bytep>(samples.data()) + y * decoder.row_bytes);

@@ -7,8 +7,11 @@
 
 #include <atomic>
 #include <memory>
+#include <system_error>
+#include <thread>
 #include <vector>
 
+#include "tensor/error.h"
 #include "tensor/task_context.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -21,8 +24,32 @@ struct Pool {
   tbb::task_arena arena;
 };
 
-std::unique_ptr<Pool>& pool() {
-  static std::unique_ptr<Pool> instance = std::make_unique<Pool>(tbb::info::default_concurrency());
+// oneTBB starts its threads when the first loop runs, and may end the program where it can't. So this starts as many
+// for a moment, and throws Error if that fails: there may be no room for their stacks, or a limit on their number.
+void try_threads(int count) {
+  struct Flag {
+    ~Flag() {
+      set = true;
+      set.notify_all();
+    }
+    std::atomic<bool>& set;
+  };
+  std::atomic<bool> end = false;
+  std::vector<std::jthread> started;
+  const Flag end_all{end};
+  try {
+    for (int i = 1; i < count; ++i) started.emplace_back([&] { end.wait(false); });
+  } catch (const std::system_error& error) {
+    throw Error("can't start ", count, " threads: ", error.code().message(), "; try fewer threads");
+  }
+}
+
+// The pool; the first call makes it, with this number of threads.
+std::unique_ptr<Pool>& pool(int count = tbb::info::default_concurrency()) {
+  static std::unique_ptr<Pool> instance = [&] {
+    try_threads(count);
+    return std::make_unique<Pool>(count);
+  }();
   return instance;
 }
 
@@ -46,8 +73,11 @@ struct Working {
 
 void set_threads(int count) {
   const int limit = count > 0 ? count : tbb::info::default_concurrency();
-  pool().reset();
-  pool() = std::make_unique<Pool>(limit);
+  std::unique_ptr<Pool>& current = pool(limit);
+  if (current->arena.max_concurrency() == limit) return;
+  try_threads(limit);
+  current.reset();
+  current = std::make_unique<Pool>(limit);
 }
 
 int threads() { return pool()->arena.max_concurrency(); }
@@ -59,6 +89,7 @@ void parallel_tasks(Index count, const std::function<void(Index)>& task) {
     return;
   }
   const auto run = [&, context = task_context] {
+    tbb::task_group_context group;  // oneTBB cancels it too when a task of a loop around this one throws
     tbb::parallel_for(
         Index{0}, count,
         [&](Index i) {
@@ -66,7 +97,8 @@ void parallel_tasks(Index count, const std::function<void(Index)>& task) {
           const WithTaskContext inherited(context);
           task(i);
         },
-        tbb::simple_partitioner());
+        tbb::simple_partitioner(), group);
+    if (group.is_group_execution_cancelled()) throw Error("parallel loop: stopped, because the loop around it failed");
   };
   // While a thread waits for the tasks of an inner loop, it must not start a task of an outer loop (another shard, with
   // all its activations). The thread of the outermost loop may run any task.

@@ -90,12 +90,14 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
   const auto packed = model.network().parameters.keep_packed();
   std::mutex mutex;
   Index done = 0;
+  bool going = true;  // once `progress` has returned false, all shards stop, and it is not called again
   parallel_for(N, samples_at_once(model.facts().sample_shape, evaluation_shard), [&](Index first, Index last) {
     const Tensor x0 = samples_of(set, first, last);
     const auto noise = [&](Index t) {  // called once per time step
       if (progress) {
         const std::scoped_lock lock(mutex);
-        if (!progress(static_cast<double>(done) / static_cast<double>(N * T))) throw Error("evaluation: interrupted");
+        going = going && progress(static_cast<double>(done) / static_cast<double>(N * T));
+        if (!going) throw Error("evaluation: interrupted");
         done += last - first;
       }
       return normal_rows({.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)},
@@ -165,6 +167,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       shares(static_cast<std::size_t>(shards));
   std::vector<Index> evaluations(static_cast<std::size_t>(shards));
   std::mutex mutex;
+  bool going = true;
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
   parallel_for(N, shard, [&](Index first, Index last) {
@@ -182,7 +185,8 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       if (!progress) return true;
       const std::scoped_lock lock(mutex);
       shares[here] = share;
-      return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
+      going = going && progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
+      return going;
     };
     const OdeLikelihood ode =
         ode_log_likelihood(model.formulation().denoiser(model.with_labels(own)), x, of_shard, report);

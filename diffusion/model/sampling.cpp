@@ -99,7 +99,7 @@ void require_finite_samples(const Tensor& x, Index rows, Index first, const char
               steps, "; are the options of the sampler or of guidance too extreme, or did training diverge?");
 }
 
-// Adds up the progress of several threads and reports the total.
+// Adds up the progress of several threads and reports the total. Once `progress` has returned false, it stops them all.
 class ShardProgress {
  public:
   ShardProgress(const std::function<bool(double)>& progress, Index all) : progress_(progress), all_(all) {}
@@ -107,12 +107,14 @@ class ShardProgress {
     if (!progress_) return;
     const std::scoped_lock lock(mutex_);
     done_ += steps;
-    if (!progress_(static_cast<double>(done_) / static_cast<double>(all_))) throw Error("sampling: interrupted");
+    going_ = going_ && progress_(static_cast<double>(done_) / static_cast<double>(all_));
+    if (!going_) throw Error("sampling: interrupted");
   }
 
  private:
   const std::function<bool(double)>& progress_;
   Index all_, done_ = 0;
+  bool going_ = true;
   std::mutex mutex_;
 };
 
