@@ -8,15 +8,11 @@
 
 #include <cstring>
 
-#if defined(__clang__)
-#define REVERIE_PLAIN __attribute__((no_sanitize("address", "thread", "undefined")))
-#else
-#define REVERIE_PLAIN __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
-#endif
-
 namespace {
 
-REVERIE_PLAIN void limit_blas_threads(int, char** arguments, char** environment) {
+// Runs before a sanitizer is ready.
+[[gnu::no_sanitize("address", "thread", "undefined")]] void limit_blas_threads(int, char** arguments,
+                                                                               char** environment) {
   constexpr char name[] = "OPENBLAS_NUM_THREADS=";
   static char setting[] = "OPENBLAS_NUM_THREADS=1";
   rlimit limit{};

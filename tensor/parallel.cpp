@@ -11,6 +11,15 @@
 #include <thread>
 #include <vector>
 
+#ifdef REVERIE_THREAD_SANITIZER
+#include <sanitizer/tsan_interface.h>
+#define REVERIE_ACQUIRE __tsan_acquire
+#define REVERIE_RELEASE __tsan_release
+#else
+#define REVERIE_ACQUIRE(moment) static_cast<void>(moment)
+#define REVERIE_RELEASE(moment) static_cast<void>(moment)
+#endif
+
 #include "tensor/error.h"
 #include "tensor/task_context.h"
 
@@ -44,14 +53,31 @@ void try_threads(int count) {
   }
 }
 
-// The pool; the first call makes it, with this number of threads.
-std::unique_ptr<Pool>& pool(int count = tbb::info::default_concurrency()) {
+// The pool; the first call makes it, with this number of threads (0: one per core).
+std::unique_ptr<Pool>& pool(int count = 0) {
   static std::unique_ptr<Pool> instance = [&] {
-    try_threads(count);
-    return std::make_unique<Pool>(count);
+    const int first = count > 0 ? count : tbb::info::default_concurrency();
+    try_threads(first);
+    return std::make_unique<Pool>(first);
   }();
   return instance;
 }
+
+// Tells the thread sanitizer that a loop's tasks come after what its caller did before, and before what it does
+// afterwards (but in no order among themselves). oneTBB sees to that, but is not built for the sanitizer.
+struct Order {
+  char begin = 0, end = 0;  // whose addresses stand for the two moments
+};
+struct OrderOfCaller {
+  explicit OrderOfCaller(Order& loop) : loop(loop) { REVERIE_RELEASE(&loop.begin); }
+  ~OrderOfCaller() { REVERIE_ACQUIRE(&loop.end); }
+  Order& loop;
+};
+struct OrderOfTask {
+  explicit OrderOfTask(Order& loop) : loop(loop) { REVERIE_ACQUIRE(&loop.begin); }
+  ~OrderOfTask() { REVERIE_RELEASE(&loop.end); }
+  Order& loop;
+};
 
 // The number of threads that run a task now. While all threads are busy, a loop inside a task runs its tasks one after
 // the other: the same tasks, so the same bits, without the overhead. When a thread runs out of work, the inner loops of
@@ -90,11 +116,14 @@ void parallel_tasks(Index count, const std::function<void(Index)>& task) {
   }
   const auto run = [&, context = task_context] {
     tbb::task_group_context group;  // oneTBB cancels it too when a task of a loop around this one throws
+    Order order;
+    const OrderOfCaller caller(order);
     tbb::parallel_for(
         Index{0}, count,
         [&](Index i) {
           const Working now;
           const WithTaskContext inherited(context);
+          const OrderOfTask of_task(order);
           task(i);
         },
         tbb::simple_partitioner(), group);
