@@ -48,9 +48,10 @@ void resume(Trainer& trainer, const Config& config, const Checkpoint& checkpoint
                      checkpoint.state.step, " steps already; expects at least that many");
   }
   if (checkpoint.data.sample_shape != facts.sample_shape || checkpoint.data.class_names != facts.class_names) {
-    throw UsageError("resume: the run in ", origin, " was trained on samples of shape ", checkpoint.data.sample_shape,
-                     " in ", checkpoint.data.class_names.size(), " classes, the data has shape ", facts.sample_shape,
-                     " and ", facts.class_names.size(), " classes");
+    throw UsageError("resume: `data.train` has samples of shape ", facts.sample_shape, " in ", facts.class_names.size(),
+                     " classes, but the run in ", origin, " was trained on samples of shape ",
+                     checkpoint.data.sample_shape, " in ", checkpoint.data.class_names.size(),
+                     " classes, or classes of other names");
   }
   trainer.restore(checkpoint.state, origin);
 }
