@@ -196,8 +196,8 @@ void add_train(CLI::App& program) {
   command->footer(
       "example: reverie train --config configs/digits.toml --set train.steps=3000 \\\n"
       "           --out runs/digits\n"
-      "Ctrl-C, SIGTERM or a closed terminal saves and stops. --resume with the same --out continues; the result is\n"
-      "bitwise equal to that of an uninterrupted run.");
+      "Ctrl-C, SIGTERM or a closed terminal saves and stops. --resume with the same\n"
+      "--out continues; the result is bitwise equal to that of an uninterrupted run.");
   command->callback([options, &program] { train(*options, program.get_name()); });
 }
 

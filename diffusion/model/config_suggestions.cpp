@@ -65,24 +65,25 @@ bool letters_in_order(const std::string& letters, const std::string& text) {
   return at == letters.size();
 }
 
-// How far a given name is from a key's name: 0 equal, 1 misspelled or abbreviated, ... 5 unlike.
+// How far a given name is from a key's name: 0 equal, 2 misspelled or abbreviated, ... 10 unlike.
 int distance(const Words& given, const Words& key) {
   const std::string given_name = joined(given), key_name = joined(key);
   if (given_name == key_name) return 0;
   if (given_name.size() >= 4 && edit_distance(given_name, key_name) <= std::max<std::size_t>(1, key_name.size() / 4)) {
-    return 1;
+    return 2;
   }
-  if (key.size() > 1 && given_name == initials(key)) return 1;
+  if (key.size() > 1 && given_name == initials(key)) return 2;
   const auto in_key = [&](const std::string& word) {
     return std::any_of(key.begin(), key.end(), [&](const std::string& other) { return same_beginning(word, other); });
   };
-  if (std::all_of(given.begin(), given.end(), in_key)) return 1;
-  if (given_name[0] == key_name[0] && letters_in_order(given_name, key_name)) return 2;
-  if (given[0] == key[0]) return 3;
+  if (std::all_of(given.begin(), given.end(), in_key)) return same_beginning(given[0], key[0]) ? 2 : 3;
+  if (given.size() == 1 && given_name.ends_with(key_name)) return 2;  // timesteps
+  if (given_name[0] == key_name[0] && letters_in_order(given_name, key_name)) return 4;
+  if (given[0] == key[0]) return 6;
   const bool shared = std::any_of(given.begin(), given.end(), [&](const std::string& word) {
     return word.size() >= 4 && std::find(key.begin(), key.end(), word) != key.end();
   });
-  return shared ? 4 : 5;
+  return shared ? 8 : 10;
 }
 
 }  // namespace
@@ -94,7 +95,7 @@ std::string nearest_key(const std::string& unknown, const std::vector<ConfigFiel
   const auto rank = [&](const ConfigField& field) {
     const Words key = words_of(field.key.substr(field.key.find('.') + 1));
     const bool elsewhere = !section.empty() && !field.key.starts_with(section);
-    return std::pair(2 * distance(given, key) + (elsewhere ? 3 : 0), edit_distance(unknown, field.key));
+    return std::pair(distance(given, key) + (elsewhere ? 3 : 0), edit_distance(unknown, field.key));
   };
   return std::min_element(fields.begin(), fields.end(),
                           [&](const ConfigField& a, const ConfigField& b) { return rank(a) < rank(b); })

@@ -50,8 +50,8 @@ void resume(Trainer& trainer, const Config& config, const Checkpoint& checkpoint
                      checkpoint.state.step, " steps already; expects at least that many");
   }
   if (checkpoint.data.sample_shape != facts.sample_shape) {
-    throw UsageError("resume: the run in ", origin, " was trained on samples of shape ", checkpoint.data.sample_shape,
-                     ", the data has shape ", facts.sample_shape);
+    throw UsageError("resume: `data.train` has samples of shape ", facts.sample_shape, ", but the run in ", origin,
+                     " was trained on samples of shape ", checkpoint.data.sample_shape);
   }
   match_classes(facts.class_names, "resume: the data", checkpoint.data.class_names, "the run in " + origin);
   if (checkpoint.data.class_names != facts.class_names) {
