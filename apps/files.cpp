@@ -124,7 +124,7 @@ void require_picture(const Shape& sample, Index count) {
   if (sample.rank() == 3 && sample[2] != 1 && sample[2] != 3) {
     throw UsageError("images of ", sample[2], " channels can't be drawn; expects 1 or 3");
   }
-  constexpr Index most = Index{1} << 30;
+  constexpr Index most = 2'000'000'000;
   if (sample.rank() == 3 && count * grid_cell(sample[0], sample[1]) > most) {
     throw UsageError("a picture of ", count, " images of ", sample[0], "x", sample[1], " would have more than ", most,
                      " pixels; draw fewer, or write them to a .h5 file");
