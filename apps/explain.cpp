@@ -38,7 +38,7 @@ void explain(const Options& options, const CLI::App* command) {
   Config config = load_config(options.config_file);
   set_config(config, options.settings);
   check_config(config);
-  require_used(command, "--classes", config.model.class_conditional,
+  require_used(command, "--classes", options.data.shape.empty() || config.model.class_conditional,
                "as the model has no classes; add --set model.class_conditional=true");
   check_outputs({{"--dot", options.dot, {".dot", ".gv"}}},
                 {{"--config", options.config_file}, {"the configuration", config.data.train}});

@@ -130,7 +130,7 @@ Tensor drawn_channels(const Tensor& images) {
 }
 
 void require_picture(const Shape& sample, Index count) {
-  constexpr Index most = Index{1} << 30;
+  constexpr Index most = 2'000'000'000;
   if (sample.rank() == 3 && count * grid_cell(sample[0], sample[1]) > most) {
     throw UsageError("a picture of ", count, " images of ", sample[0], "x", sample[1], " would have more than ", most,
                      " pixels; draw fewer, or write them to a .h5 file");

@@ -97,8 +97,8 @@ void sample(Options options, const CLI::App* command) {
   SampleRequest request = request_of(options.flags, loaded, guidance);
   request.count = options.count.value_or(request.count);
   const auto to_encode = set_to_encode(options, loaded.model, request);
-  if (picture) require_picture(loaded.model.facts().sample_shape, request.count * (to_encode ? 2 : 1));
   check_request(loaded.model, request);
+  if (picture) require_picture(loaded.model.facts().sample_shape, request.count * (to_encode ? 2 : 1));
 
   note_interrupts();
   prepare_blas();

@@ -118,11 +118,9 @@ void check_dit(const NetworkOptions& m) {
 NetworkPtr make_dit(const NetworkRequest& request) {
   const NetworkOptions& m = request.options;
   const Index height = request.sample_shape[0], width = request.sample_shape[1];
-  if (height % m.patch_size != 0 || width % m.patch_size != 0) {
-    require_divisor("model.patch_size", m.patch_size, std::gcd(height, width),
-                    concat("the height and width of ", height, "x", width, " images, cut into patches of ",
-                           m.patch_size, "x", m.patch_size));
-  }
+  require_divisor("model.patch_size", m.patch_size, std::gcd(height, width),
+                  concat("the height and width of ", height, "x", width, " images, cut into patches of ", m.patch_size,
+                         "x", m.patch_size));
   return std::make_unique<Dit>(DitOptions{.in_channels = request.channels(),
                                           .out_channels = request.out_channels,
                                           .patch_size = m.patch_size,

@@ -29,8 +29,9 @@ TEST_CASE("an option that the sampler doesn't use is an error that lists those i
   refused({"--sampler", "euler_ancestral", "--eta", "0", "--s-noise", "1.1"}, {"--s-noise", "eta is 0"});
   refused({"--guidance-rescale", "0.5"}, {"--guidance-rescale", "--guidance"});
   refused({"--classifier-scale", "2"}, {"--classifier-scale", "--classifier"});
-  refused({"--steps", "51"}, {});  // given twice
-  refused({"--encode", unet_images(), "--count", "21"}, {"--count 21", "images.h5", "20 samples"});
+  CHECK(failed_with(run({"sample", "--checkpoint", unet_checkpoint(), "--encode", unet_images(), "--count", "21",
+                         "--out", folder / "x.h5"}),
+                    2, {"--count 21", "images.h5", "20 samples"}));
   CHECK(folder.files() == 0);
 
   // What a checkpoint's configuration says of its own sampler is no obstacle to others, nor what older versions

@@ -49,10 +49,10 @@ TEST_CASE("no command overwrites what it reads, under any name") {
   fs::create_directory(folder / "run");
   fs::rename(folder / "config.toml", folder / "run/config.toml");
   refused({"train", "--config", folder / "run/config.toml", "--out", folder / "run"});
-  for (const std::vector<std::string> command : {std::vector<std::string>{"data", "toy", "two_moons"},
-                                                 {"data", "import", "png", "--folder", folder / "photos"},
-                                                 {"classifier", "--data", a},
-                                                 {"convert", a}}) {
+  for (const std::vector<std::string>& command : {std::vector<std::string>{"data", "toy", "two_moons"},
+                                                  {"data", "import", "png", "--folder", folder / "photos"},
+                                                  {"classifier", "--data", a},
+                                                  {"convert", a}}) {
     std::vector<std::string> arguments = command;
     arguments.insert(arguments.end(), {"--out", checkpoint});
     refused(arguments);
