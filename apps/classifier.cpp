@@ -8,7 +8,9 @@
 #include "apps/files.h"
 #include "apps/interrupt.h"
 #include "apps/progress.h"
+#include "data/classes.h"
 #include "diffusion/metrics/bootstrap.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -18,15 +20,21 @@ struct Options {
   ClassifierTraining training;
 };
 
-double accuracy(const Classifier& classifier, const Dataset& data, double sigma = 0) {
-  return mean_of(hits(recognise(classifier, data, all_samples, sigma).classes, data.labels));
-}
-
 void classifier(const Options& options) {
-  require_writable(options.out);
+  check_outputs({{"--out", options.out, {".h5"}, classifier_file}},
+                {{"--data", options.data}, {"--test", options.test}});
   const auto data = load_dataset(options.data);
   const auto test = options.test.empty() ? nullptr : load_dataset(options.test);
+  std::vector<Index> labels;
+  if (test && !data->labels.empty()) {
+    if (test->sample_shape() != data->sample_shape()) {
+      throw UsageError(options.test, ": has samples of shape ", test->sample_shape(), ", ", options.data, " has ",
+                       data->sample_shape());
+    }
+    labels = labels_among(*test, options.test, data->class_names, options.data);
+  }
   note_interrupts();
+  prepare_blas();
   Progress progress;
   std::unique_ptr<Classifier> classifier;
   try {
@@ -38,15 +46,18 @@ void classifier(const Options& options) {
   }
   write_classifier(options.out, *classifier);
   progress.clear();
-  std::cout << options.out << ": a classifier of " << classifier->data.class_names.size() << " classes, "
+  std::cout << printable(options.out) << ": a classifier of " << classifier->data.class_names.size() << " classes, "
             << classifier->parameters.element_count() << " parameters, trained on " << options.data << ": "
             << classifier->source << "; " << progress.elapsed() << "\n";
   if (!test) return;
-  std::cout << "  accuracy on " << test->size() << " images of " << options.test << ": " << std::setprecision(4)
-            << 100 * accuracy(*classifier, *test) << "%";
+  const auto accuracy = [&](double sigma) {
+    return 100 * mean_of(hits(recognise(*classifier, *test, sigma).classes, labels));
+  };
+  std::cout << "  accuracy on " << test->size() << " images of " << printable(options.test) << ": "
+            << std::setprecision(4) << accuracy(0) << "%";
   if (classifier->noisy) {
     for (const double sigma : {0.5, 1.0, 2.0, 5.0})
-      std::cout << ", with noise of sigma " << sigma << " " << 100 * accuracy(*classifier, *test, sigma) << "%";
+      std::cout << ", with noise of sigma " << sigma << " " << accuracy(sigma) << "%";
   }
   std::cout << std::endl;
 }

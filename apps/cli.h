@@ -57,6 +57,11 @@ inline constexpr auto finite = [](const std::string& text) -> std::string {
   return number ? "" : concat("\"", text, "\" is not a finite number");
 };
 
+/// Throws UsageError "OPTION: has no effect BECAUSE" if an option was given that isn't used.
+inline void require_used(const CLI::App* command, const char* option, bool used, const std::string& because) {
+  if (!used && command->count(option) > 0) throw UsageError(option, ": has no effect ", because);
+}
+
 /// Adds --threads N.
 inline void add_threads(CLI::App* command) {
   command

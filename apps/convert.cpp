@@ -1,5 +1,4 @@
 // reverie convert: converts weights between safetensors files, HDF5 state dicts and reverie checkpoints.
-#include <filesystem>
 #include <iostream>
 
 #include "apps/cli.h"
@@ -36,7 +35,7 @@ StateDict read(const Options& options) {
 
 Checkpoint make_checkpoint(const StateDict& dict, const Options& options) {
   Config config = load_config(options.config_file);
-  for (const std::string& setting : options.settings) set_config(config, setting);
+  set_config(config, options.settings);
   check_config(config);
   return checkpoint_with(dict, config, options.data.facts(config), options.from,
                          options.round ? Rounding::allow : Rounding::refuse);
@@ -44,26 +43,25 @@ Checkpoint make_checkpoint(const StateDict& dict, const Options& options) {
 
 void convert(const Options& options) {
   const bool to_checkpoint = !options.config_file.empty();
-  if (to_checkpoint && is_safetensors_name(options.out))
-    throw UsageError(options.out, ": a checkpoint is an HDF5 file; expects a name that ends in .h5");
   if (!to_checkpoint) {
-    is_safetensors_name(options.out);
     for (const auto& [flag, given] : {std::pair{"--set", !options.settings.empty()},
                                       std::pair{"--round", options.round}, std::pair{"--shape", options.data.given()}})
       if (given) throw UsageError(flag, ": only for writing a checkpoint; --config is missing");
   }
-  require_writable(options.out);
-  if (std::filesystem::exists(options.out) && is_checkpoint(options.out))
-    throw UsageError(options.out, ": is a checkpoint already, perhaps of a training run; choose another --out");
+  std::vector<std::string> suffixes = {".h5", ".hdf5"};
+  if (!to_checkpoint) suffixes.insert(suffixes.begin(), ".safetensors");
+  check_outputs({{"--out", options.out, suffixes, other_hdf5}},  // a new name for a checkpoint: others may be of a run
+                {{"the command", options.from}, {"--config", options.config_file}});
   const StateDict dict = read(options);
   if (to_checkpoint) {
     const Checkpoint checkpoint = make_checkpoint(dict, options);
     write_checkpoint(options.out, checkpoint);
-    std::cout << options.out << ": " << checkpoint.config.model.network << " checkpoint with the weights of "
-              << options.from << ": " << in_words(dict) << "\n";
+    std::cout << printable(options.out) << ": " << checkpoint.config.model.network << " checkpoint with the weights of "
+              << printable(options.from) << ": " << in_words(dict) << "\n";
   } else {
     write_state_dict(options.out, dict);
-    std::cout << options.out << ": " << in_words(dict) << ", bitwise equal to " << options.from << "\n";
+    std::cout << printable(options.out) << ": " << in_words(dict) << ", bitwise equal to " << printable(options.from)
+              << "\n";
   }
 }
 

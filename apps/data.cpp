@@ -6,21 +6,29 @@
 #include "apps/files.h"
 #include "data/idx.h"
 #include "data/png_folder.h"
+#include "data/subset.h"
 #include "data/toy.h"
+#include "diffusion/training/lint.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
+
+void print(const std::string& path, const StoredSet& set) {
+  std::cout << path << "\n" << describe(set) << std::flush;
+  if (const std::string warning = empty_classes(set); !warning.empty()) std::cerr << "warning: " << warning << "\n";
+}
 
 // Options shared by all commands that create a data set.
 struct Output {
   std::string out, name, source, licence;
 
+  void check(const std::vector<Input>& inputs) const { check_outputs({{"--out", out, {".h5"}, data_set}}, inputs); }
   void save(StoredSet& set) const {
     if (!name.empty()) set.name = name;
     if (!source.empty()) set.source = source;
     if (!licence.empty()) set.licence = licence;
     set.save(out);
-    std::cout << out << "\n" << describe(set);
+    print(out, set);
   }
 };
 
@@ -54,8 +62,11 @@ void add_import_idx(CLI::App* import) {
       "example: reverie data import idx --images train-images-idx3-ubyte.gz \\\n"
       "           --labels train-labels-idx1-ubyte.gz --out mnist.h5");
   command->callback([options] {
-    require_writable(options->out);
+    options->check({{"--images", options->images}, {"--labels", options->labels}});
     ImageSet set = read_idx(options->images, options->labels, options->class_names, options->first);
+    if (options->first != all_samples && options->first > set.count) {
+      throw UsageError("--first ", options->first, ": ", options->images, " has ", set.count, " images");
+    }
     options->save(set);
   });
 }
@@ -63,6 +74,7 @@ void add_import_idx(CLI::App* import) {
 void add_import_png(CLI::App* import) {
   struct Options : Output {
     std::string folder, size;
+    std::vector<Index> range;
     PngFolderOptions png;
   };
   auto options = std::make_shared<Options>();
@@ -72,6 +84,12 @@ void add_import_png(CLI::App* import) {
   command->add_option("--channels", options->png.channels, "1 for grey, 3 for colour [channels of the files]")
       ->type_name("1|3")
       ->check(CLI::IsMember({1, 3}).description(""));
+  command
+      ->add_option("--range", options->range,
+                   "For 16-bit files: the samples that become black and white, e.g. 0 4095 for 12 bits [0 65535]")
+      ->type_name("LOW HIGH")
+      ->expected(2)
+      ->check(CLI::Range(0, 65535).description(""));
   add_output(command, *options);
   command->footer("example: reverie data import png --folder emoji/ --size 32x32 --out emoji.h5");
   command->callback([options] {
@@ -80,11 +98,14 @@ void add_import_png(CLI::App* import) {
       long long height = 0, width = 0;
       const bool whole = std::sscanf(options->size.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
                          static_cast<std::size_t>(end) == options->size.size();
-      if (!whole || height < 1 || width < 1) throw UsageError("--size ", options->size, ": expects HxW, e.g. 32x32");
+      if (!whole || height < 1 || width < 1 || height * width > (1 << 28))
+        throw UsageError("--size ", options->size, ": expects HxW, e.g. 32x32");
       options->png.height = height;
       options->png.width = width;
     }
-    require_writable(options->out);
+    if (!options->range.empty()) options->png.range = {options->range[0], options->range[1]};
+    options->png.note = [](const std::string& text) { std::cerr << "warning: " << printable(text) << "\n"; };
+    options->check({{"--folder", options->folder}});
     ImageSet set = read_png_folder(options->folder, options->png);
     options->save(set);
   });
@@ -108,7 +129,7 @@ void add_toy(CLI::App* data) {
   add_output(command, *options);
   command->footer("example: reverie data toy two_moons --count 10000 --seed 1 --out moons.h5");
   command->callback([options] {
-    require_writable(options->out);
+    options->check({});
     PointSet set = toy(options->distribution, options->count, options->seed);
     options->save(set);
   });
@@ -121,21 +142,21 @@ void add_info(CLI::App* data) {
   auto options = std::make_shared<Options>();
   CLI::App* command = data->add_subcommand("info", "Describe a data set");
   command->add_option("file", options->file, "Image set or point set")->type_name("FILE")->required();
-  command->add_option("--grid", options->grid, "Draw the first 64 images (or all points) to this PNG")
+  command->add_option("--grid", options->grid, "Draw 64 of the images, in random order, or all points, to this PNG")
       ->type_name("FILE");
   add_threads(command);
   command->footer("example: reverie data info data/sets/digits-train.h5 --grid digits.png");
   command->callback([options] {
-    if (!options->grid.empty()) require_writable(options->grid);
+    check_outputs({{"--grid", options->grid, {".png"}}}, {{"the command", options->file}});
     const auto set = load_dataset(options->file);
     if (!options->grid.empty()) {
-      require_picture(set->sample_shape());
-      const Index count = set->sample_shape().rank() == 3 ? std::min<Index>(64, set->size()) : set->size();
-      std::vector<Index> first(static_cast<std::size_t>(count));
-      std::iota(first.begin(), first.end(), Index{0});
-      write_png(options->grid, picture_of(set->batch(first)));
+      const Subset shown(*set, set->sample_shape().rank() == 3 ? 64 : all_samples);
+      require_picture(set->sample_shape(), shown.size());
+      write_png(options->grid, picture_of(samples_of(shown)));
     }
-    std::cout << options->file << "\n" << describe(*set);
+    print(options->file, *set);
+    const std::string note = options->grid.empty() ? "" : picture_note(set->sample_shape());
+    if (!note.empty()) std::cout << printable(options->grid) << note << "\n";
   });
 }
 

@@ -16,6 +16,7 @@ Shape parse(const std::string& text) {
                      static_cast<std::size_t>(end) == text.size();
   if (!whole || h < 1 || w < 1 || c < 1)
     throw UsageError("--shape ", text, ": expects HxWxC, e.g. 28x28x1, or 2 for points");
+  if (h * w * c > (1 << 24)) throw UsageError("--shape ", text, ": is more than ", 1 << 24, " values");
   return {Index{h}, Index{w}, Index{c}};
 }
 
@@ -45,7 +46,7 @@ DataFacts DataShape::facts(const Config& config) const {
 std::unique_ptr<Dataset> DataShape::samples(const Config& config) const {
   if (!given()) return open(config);
   const DataFacts known = facts(config);
-  const Index count = config.train.batch_size;
+  const Index count = std::min<Index>(config.train.batch_size, 256);  // batches may repeat samples
   std::unique_ptr<Dataset> data;
   if (known.sample_shape.rank() == 1) {
     data = std::make_unique<PointSet>(toy("swiss_roll", count, 0));

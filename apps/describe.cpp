@@ -12,7 +12,7 @@ namespace {
 
 template <class... Parts>
 std::string line(const char* name, const Parts&... parts) {
-  return concat("  ", std::left, std::setw(12), name, std::setprecision(4), parts..., "\n");
+  return printable(concat("  ", std::left, std::setw(12), name, std::setprecision(4), parts...)) + "\n";
 }
 
 std::string classes_in_words(const Dataset& data) {
@@ -91,7 +91,7 @@ std::string describe(const StateDict& dict, bool all) {
   }
   if (!all) return text + "  (--all lists the tensors)\n";
   for (const auto& [name, tensor] : dict.tensors)
-    text += concat("  ", name, "  ", info(tensor.dtype).name, " ", tensor.shape, "\n");
+    text += concat("  ", printable(name), "  ", info(tensor.dtype).name, " ", tensor.shape, "\n");
   return text;
 }
 
@@ -112,7 +112,8 @@ std::string describe(const Checkpoint& checkpoint, bool all) {
   }
   if (all) {
     for (const auto& [group, tensors] : checkpoint.state.tensors)
-      for (const auto& [name, tensor] : tensors) text += concat("  ", group, "/", name, "  ", tensor.shape(), "\n");
+      for (const auto& [name, tensor] : tensors)
+        text += concat("  ", printable(group + "/" + name), "  ", tensor.shape(), "\n");
   }
   text += all ? "" : "  (--all lists the tensors)\n";
   return text + "\n" + config_text(config);

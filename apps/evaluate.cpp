@@ -1,4 +1,5 @@
 // reverie evaluate: measures a model's likelihood of held-out data and compares samples with data.
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -7,6 +8,7 @@
 #include "apps/progress.h"
 #include "apps/report.h"
 #include "apps/request.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -79,7 +81,8 @@ void bound(const Options& options, const LoadedModel& loaded, const Dataset& dat
   if (!options.out.empty()) write_text(options.out, step_table(bound));
   say(progress, concat("\nthe variational bound of ", bound.count, " images, +- its standard error (seed ",
                        options.seed, "; ", progress.elapsed(), "):\n", report(bound)));
-  if (!options.out.empty()) std::cout << options.out << ": the terms of all " << bound.vb.size() << " time steps\n";
+  if (!options.out.empty())
+    std::cout << printable(options.out) << ": the terms of all " << bound.vb.size() << " time steps\n";
 }
 
 void likelihood(const Options& options, const LoadedModel& loaded, const Dataset& data, Index count) {
@@ -93,71 +96,131 @@ void likelihood(const Options& options, const LoadedModel& loaded, const Dataset
                        options.seed, "; ", progress.elapsed(), "):\n", report(likelihood, data.sample_shape())));
 }
 
-// The samples to compare, and a description of them.
-struct Compared {
-  std::unique_ptr<Dataset> set;
-  std::string words;
-};
-
-Compared samples_of(const Options& options, const std::optional<LoadedModel>& loaded, Index draw) {
-  if (!options.samples.empty()) return {open_dataset(options.samples, toy_held_out), "samples of " + options.samples};
-  SampleRequest request = default_request(loaded->config);
+// The request for samples to compare.
+SampleRequest drawing_of(const Options& options, const LoadedModel& loaded, Index draw) {
+  SampleRequest request = default_request(loaded.config);
   request.count = draw;
   request.seed = options.seed;
-  Progress progress;
-  Samples samples = generate(loaded->model, request, progress.reporter(concat("sampling ", draw)));
-  return {samples.as_dataset(), concat("samples by ", in_words(loaded->model, request))};
+  return request;
 }
 
-// Opens the training set; null if it is unknown or can't be read.
-std::unique_ptr<Dataset> training_of(const Options& options, const std::optional<LoadedModel>& loaded) {
-  if (!options.training.empty()) return open_dataset(options.training, toy_train);
-  if (!loaded) return nullptr;
+// What is compared, opened and checked before anything is computed.
+struct Comparands {
+  std::unique_ptr<Classifier> classifier;      // null for points
+  std::unique_ptr<Dataset> samples, training;  // null: to draw; unknown
+  std::unique_ptr<Judge> judge;                // null: nothing is compared
+};
+
+// Opens the training set; null if it is unknown, or is the configured one and can't be used.
+std::unique_ptr<Dataset> training_of(const Options& options, const std::optional<LoadedModel>& loaded,
+                                     const Judge& judge) {
+  const bool given = !options.training.empty();
+  if (!given && !loaded) return nullptr;
+  const std::string name = given ? options.training : loaded->config.data.train;
   try {
-    return open_dataset(loaded->config.data.train, toy_train);
+    auto set = open_dataset(name, toy_train);
+    judge.require_fits(*set, name);
+    return set;
   } catch (const Error& error) {
+    if (given) throw;
     std::cerr << "warning: not looking for copies of training data: " << error.what() << "\n";
     return nullptr;
   }
 }
 
-void compare(const Options& options, const std::optional<LoadedModel>& loaded, const Dataset& data, Index draw) {
-  const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
-  const Judge judge(data, classifier.get());
-  const Compared compared = samples_of(options, loaded, draw);
-  const FeatureSet samples = judge.look_at(*compared.set, options.compare), real = judge.look_at(data, options.compare);
-  const auto training = training_of(options, loaded);
+Comparands comparands_of(const Options& options, const std::optional<LoadedModel>& loaded, const Dataset& data,
+                         Index draw) {
+  Comparands all;
+  if (!options.classifier.empty()) all.classifier = read_classifier(options.classifier);
+  if (draw == 0 && options.samples.empty()) return all;
+  all.judge = std::make_unique<Judge>(data, all.classifier.get(), options.data);
+  all.judge->require_fits(data, options.data);
+  if (options.samples.empty()) {
+    check_request(loaded->model, drawing_of(options, *loaded, draw));
+  } else {
+    all.samples = open_dataset(options.samples, toy_held_out);
+    all.judge->require_fits(*all.samples, options.samples);
+  }
+  all.training = training_of(options, loaded, *all.judge);
+  return all;
+}
+
+void compare(const Options& options, const std::optional<LoadedModel>& loaded, const Dataset& data, Comparands all,
+             Index draw) {
+  std::string name = options.samples, words = "samples of " + options.samples;
+  if (!all.samples) {
+    const SampleRequest request = drawing_of(options, *loaded, draw);
+    Progress progress;
+    all.samples = generate(loaded->model, request, progress.reporter(concat("sampling ", draw))).as_dataset();
+    name = "the samples of " + options.checkpoint;
+    words = concat("samples by ", in_words(loaded->model, request));
+  }
+  const Judge& judge = *all.judge;
+  const FeatureSet samples = judge.look_at(*all.samples, options.compare, name),
+                   real = judge.look_at(data, options.compare, options.data);
   const Index N = samples.x.extent(0);
   std::cout << "\n"
-            << N << " " << compared.words << "\nagainst " << real.x.extent(0) << " of " << options.data << ",\n";
-  if (classifier) {
-    std::cout << "on the " << Classifier::feature_count << " features of " << options.classifier
-              << ", a small classifier that reverie trained\n(" << classifier->source
+            << N << " " << printable(words) << "\nagainst " << real.x.extent(0) << " of " << printable(options.data)
+            << ",\n";
+  if (all.classifier) {
+    std::cout << "on the " << Classifier::feature_count << " features of " << printable(options.classifier)
+              << ", a small classifier that reverie trained\n(" << all.classifier->source
               << "). This is not FID, which uses\nInception features. Distances depend on the number of samples.\n";
   } else {
     std::cout << "on the points themselves. Distances depend on the number of samples.\n";
   }
-  if (training) {
-    std::cout << "\"training\": the first " << N << " training samples, measured in the same way\n";
+  if (N <= samples.features.extent(1)) {
+    std::cout << "With no more samples than features, the Frechet distance is mostly bias.\n";
+  }
+  if (all.training) {
+    std::cout << "\"training\": " << std::min(N, all.training->size())
+              << " of the training samples, measured in the same way\n";
   }
   std::cout << std::flush;
-  std::cout << report(compare(judge, samples, real, training.get(), {.seed = options.seed}), judge);
+  std::cout << report(compare(judge, samples, real, all.training.get(), {.seed = options.seed}), judge);
 }
 
-void evaluate(const Options& options) {
-  if (!options.out.empty()) require_writable(options.out);
+void require_all_used(const Options& options, const CLI::App* command, const Plan& plan, bool images) {
+  const bool compares = plan.draw > 0 || !options.samples.empty();
+  const std::string nothing = "as nothing is compared; add --samples, or --draw with --checkpoint";
+  require_used(command, "--weights", !options.checkpoint.empty(), "without --checkpoint");
+  require_used(command, "--tolerance", plan.ode > 0, "without a positive --ode");
+  require_used(command, "--probes", plan.ode > 0, "without a positive --ode");
+  require_used(command, "--classifier", images, "on points, which are compared by their coordinates");
+  for (const char* option : {"--classifier", "--compare", "--training"})
+    require_used(command, option, compares, nothing);
+  const bool random = plan.bound > 0 || compares || images || options.probes.value_or(0) > 0;
+  require_used(command, "--seed", random, "on the likelihood of points by the exact divergence");
+}
+
+void evaluate(const Options& options, const CLI::App* command) {
   std::optional<LoadedModel> loaded;
   if (!options.checkpoint.empty()) loaded.emplace(load(options.checkpoint, options.weights));
+  check_outputs({{"--out", options.out, {".csv"}}}, {{"--checkpoint", options.checkpoint},
+                                                     {"--data", options.data},
+                                                     {"--classifier", options.classifier},
+                                                     {"--samples", options.samples},
+                                                     {"--training", options.training},
+                                                     {"training", loaded ? loaded->config.data.train : ""}});
   const auto data = open_dataset(options.data, toy_held_out);
   if (loaded) require_fits(loaded->model, *data, options.data);
-  const Plan plan = plan_of(options, loaded.has_value(), data->sample_shape().rank() == 3);
+  const bool images = data->sample_shape().rank() == 3;
+  const Plan plan = plan_of(options, loaded.has_value(), images);
+  require_all_used(options, command, plan, images);
+  for (const auto& [option, count] : {std::pair{"--count", options.count}, {"--ode", options.ode}}) {
+    if (count.value_or(0) > data->size()) {
+      throw UsageError(option, " ", *count, ": ", options.data, " has ", data->size(), " samples");
+    }
+  }
+  Comparands comparands = comparands_of(options, loaded, *data, plan.draw);
 
   note_interrupts();
-  if (loaded) std::cout << loaded->origin << " on " << options.data << std::endl;
+  prepare_blas();
+  if (loaded) std::cout << printable(loaded->origin) << " on " << printable(options.data) << std::endl;
   try {
     if (plan.bound > 0) bound(options, *loaded, *data, plan.bound);
     if (plan.ode > 0) likelihood(options, *loaded, *data, plan.ode);
-    if (plan.draw > 0 || !options.samples.empty()) compare(options, loaded, *data, plan.draw);
+    if (comparands.judge) compare(options, loaded, *data, std::move(comparands), plan.draw);
   } catch (const Interrupted&) {
     std::cout << "stopped" << std::endl;
     throw;
@@ -176,14 +239,14 @@ void add_evaluate(CLI::App& program) {
   add_model(command, options->checkpoint, options->weights);
   command
       ->add_option("--count", options->count,
-                   "Compute the variational bound of the first N images, over all time steps; 0 for none [64]")
+                   "Compute the variational bound of N of the images, over all time steps; 0 for none [64]")
       ->type_name("N")
       ->check(not_negative);
   command->add_option("--out", options->out, "Write the bound's terms at all time steps as CSV: t,vb,vb_error,mse,...")
       ->type_name("FILE");
   command
       ->add_option("--ode", options->ode,
-                   "Compute the likelihood of the first N samples by the probability-flow ODE [images 0, points 1000]")
+                   "Compute the likelihood of N of the samples by the probability-flow ODE [images 0, points 1000]")
       ->type_name("N")
       ->check(not_negative);
   command
@@ -197,7 +260,8 @@ void add_evaluate(CLI::App& program) {
           "Random vectors in Hutchinson's estimate of the ODE's divergence; 0 for the exact divergence, which takes an "
           "evaluation per dimension [images 1, points 0]")
       ->type_name("N")
-      ->check(not_negative);
+      ->check(not_negative)
+      ->check(CLI::Range(0, 100'000).description(""));
   command
       ->add_option(
           "--classifier", options->classifier,
@@ -230,7 +294,7 @@ void add_evaluate(CLI::App& program) {
       "         reverie evaluate --samples runs/demo/samples.h5 \\\n"
       "           --data data/sets/digits-test.h5 --classifier classifier.h5 \\\n"
       "           --training data/sets/digits-train.h5");
-  command->callback([options] { evaluate(*options); });
+  command->callback([options, command] { evaluate(*options, command); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -33,11 +33,15 @@ double step_seconds(Trainer& trainer, int runs) {
   return best;
 }
 
-void explain(const Options& options) {
+void explain(const Options& options, const CLI::App* command) {
+  require_used(command, "--runs", options.time, "without --time");
   Config config = load_config(options.config_file);
-  for (const std::string& setting : options.settings) set_config(config, setting);
+  set_config(config, options.settings);
   check_config(config);
-  if (!options.dot.empty()) require_writable(options.dot);
+  require_used(command, "--classes", options.data.shape.empty() || config.model.class_conditional,
+               "as the model has no classes; add --set model.class_conditional=true");
+  check_outputs({{"--dot", options.dot, {".dot", ".gv"}}},
+                {{"--config", options.config_file}, {"the configuration", config.data.train}});
   const auto data = options.data.samples(config);
   Trainer trainer(build_model(config, facts_of(*data)), *data, config.train);
   const kernels::WithKernels scope(trainer.model().kernels());
@@ -52,18 +56,19 @@ void explain(const Options& options) {
   Flops all;
   for (const Flops& flops : plan.flops) all += flops;
   const double step_flops = all.total() * static_cast<double>(batch) / static_cast<double>(size);
-  std::cout << options.config_file << ": " << config.model.network << " for samples of shape " << data->sample_shape()
-            << "\n"
+  std::cout << printable(options.config_file) << ": " << config.model.network << " for samples of shape "
+            << data->sample_shape() << "\n"
             << parameters.element_count() << " parameters in " << parameters.size() << " tensors\none shard: " << size
             << " of the " << batch << " samples of a batch, "
             << (options.time ? concat(threads(), threads() == 1 ? " thread" : " threads", ", fastest of ", options.runs)
                              : std::string("forward and backward"))
             << "\n\n";
+  const std::string graph = options.dot.empty() ? "" : options.dot + ": the graph, for `dot -Tsvg`\n";
   if (!options.time) {
     std::cout << plan_text(plan, parameters) << "\npeak memory of the shard, gradients included: "
               << short_number(static_cast<double>(plan.peak_bytes), "B") << "\na step of " << shards
               << (shards == 1 ? " shard: " : " shards: ") << short_number(step_flops, "FLOP") << "\n";
-    if (!options.dot.empty()) std::cout << options.dot << ": the graph, for `dot -Tsvg`\n";
+    std::cout << graph;
     return;
   }
   const TapeTimes times = time_tape(shard, gradients, options.runs);
@@ -78,7 +83,8 @@ void explain(const Options& options) {
             << " + " << ms(times.whole.backward) << " (median " << ms(times.median.total()) << "), "
             << rate(all.total(), times.whole.total()) << "\na whole step " << ms(step) << " (" << shards
             << (shards == 1 ? " shard, " : " shards, ") << config.train.accumulators
-            << " accumulators, optimizer, EMA); " << rate(step_flops, step) << "\n";
+            << " accumulators, optimizer, EMA); " << rate(step_flops, step) << "\n"
+            << graph;
 }
 
 }  // namespace
@@ -109,7 +115,7 @@ void add_explain(CLI::App& program) {
   command->callback([options, command] {
     const CLI::Option* threads = command->get_option("--threads");
     set_threads(threads->empty() ? 1 : threads->as<int>());
-    explain(*options);
+    explain(*options, command);
   });
 }
 

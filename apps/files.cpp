@@ -1,13 +1,14 @@
 #include "apps/files.h"
 
-#include <unistd.h>
-
-#include <cstdio>
+#include <algorithm>
 #include <filesystem>
 #include <iomanip>
+#include <map>
 
 #include "data/atomic_file.h"
 #include "data/grid.h"
+#include "data/hdf5.h"
+#include "data/output_file.h"
 #include "data/scatter.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -20,37 +21,129 @@ std::string RunFolder::preview(Index step) const {
   return name.str();
 }
 
+namespace {
+
+void require_suffix(const Output& output) {
+  std::string known;
+  for (const std::string& suffix : output.suffixes) {
+    if (output.path.ends_with(suffix)) return;
+    const bool last = &suffix == &output.suffixes.back();
+    known += (known.empty() ? "" : last ? " or " : ", ") + suffix;
+  }
+  throw UsageError(output.option, " ", output.path, ": expects a name that ends in ", known);
+}
+
+// Whether an existing file is the input, perhaps under another name, or lies in the folder (or a subfolder) that it is.
+bool is_read(const fs::path& file, const fs::path& input, int depth = 2) {
+  std::error_code error;  // what doesn't exist is not the same file
+  if (fs::equivalent(file, input, error)) return true;
+  if (depth == 0 || !fs::exists(file, error) || !fs::is_directory(input, error)) return false;
+  const fs::directory_iterator entries(input, error);
+  return std::any_of(begin(entries), end(entries),
+                     [&](const fs::directory_entry& entry) { return is_read(file, entry.path(), depth - 1); });
+}
+
+// Throws UsageError for an HDF5 file of another kind than the command writes.
+void require_replaceable(const std::string& name, const std::string& file, const std::string& kind) {
+  if (!Hdf5File::is_hdf5(file)) return;
+  std::string found = other_hdf5;
+  try {
+    const Hdf5File old = Hdf5File::open(file);
+    if (old.has("images") || old.has("points")) found = data_set;
+    if (old.has_attribute("/", "format") && old.attribute_is_string("/", "format")) {
+      const std::string format = old.read_string_attribute("/", "format");
+      for (const char* own : {checkpoint_file, classifier_file})
+        if (format == concat("reverie ", own)) found = own;
+    }
+  } catch (const Error& error) {
+    throw Error(name, ": exists, and may be a damaged checkpoint (", error.what(),
+                "); remove it, or choose another name");
+  }
+  if (found != kind)
+    throw UsageError(name, ": is a ", found, " already, and won't be overwritten; choose another name");
+}
+
+// Throws Error unless a file can be created beside this one, as writing it does.
+void require_writable(const std::string& path) {
+  std::error_code error;
+  const fs::path folder = fs::path(path).parent_path();
+  if (!folder.empty() && !fs::is_directory(folder, error)) throw Error(path, ": there is no folder ", folder.string());
+  if (fs::is_directory(path, error)) throw Error(path, ": is a folder; expects the name of a file");
+  probe_folder_of(path);
+}
+
+}  // namespace
+
 void make_folder(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) throw Error(path, ": can't create the folder: ", error.message());
 }
 
-void require_writable(const std::string& path) {
-  std::error_code error;
-  const fs::path folder = fs::path(path).parent_path();
-  if (!folder.empty() && !fs::is_directory(folder, error)) throw Error(path, ": there is no folder ", folder.string());
-  if (fs::is_directory(path, error)) throw Error(path, ": is a folder; expects the name of a file");
-  const std::string probe = concat(path, ".tmp.", ::getpid());
-  try {
-    write_bytes(probe, {});
-  } catch (const Error&) {
-    std::remove(probe.c_str());
-    throw Error(path, ": can't be written; check the folder's permissions and the disk space");
-  }
-  std::remove(probe.c_str());
-}
-
-void write_text(const std::string& path, const std::string& text) {
-  write_atomically(path, [&](const std::string& temporary) { write_bytes(temporary, text); });
-}
-
-void require_picture(const Shape& sample) {
-  if (sample.rank() == 3 && sample[2] != 1 && sample[2] != 3) {
-    throw UsageError("images of ", sample[2], " channels can't be drawn; expects 1 or 3");
+void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>& inputs) {
+  std::map<fs::path, std::string> options;  // of the files so far
+  for (const Output& output : outputs) {
+    if (output.path.empty()) continue;
+    const std::string name = output.option + " " + output.path;
+    require_suffix(output);
+    const std::string file = output_file(output.path);
+    for (const Input& input : inputs) {
+      if (is_read(file, input.path)) {
+        throw UsageError(name, ": would overwrite what ", input.option, " reads; choose another name");
+      }
+    }
+    const auto [other, added] = options.try_emplace(fs::weakly_canonical(file), output.option);
+    if (!added) throw UsageError(name, ": is the file that ", other->second, " writes; choose another name");
+    require_replaceable(name, file, output.kind);
+    require_writable(file);
   }
 }
 
-Picture picture_of(const Tensor& samples) { return samples.rank() == 4 ? grid(samples) : scatter(samples); }
+void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs) {
+  make_folder(folder.path);
+  if (fs::exists(folder.previews())) make_folder(folder.previews());  // throws for a file
+  check_outputs({{"--out", folder.checkpoint(), {".h5"}, checkpoint_file},
+                 {"--out", folder.config(), {".toml"}},
+                 {"--out", folder.metrics(), {".jsonl"}},
+                 {"--out", folder.loss_curve(), {".svg"}},
+                 {"--out", folder.samples(), {".png"}}},
+                inputs);
+}
+
+void write_text(const std::string& path, const std::string& text) { write_atomically(path, text); }
+
+namespace {
+
+// The number of channels to draw of images with so many.
+Index drawn(Index channels) { return channels >= 3 ? 3 : 1; }
+
+}  // namespace
+
+Tensor drawn_channels(const Tensor& images) {
+  const Index given = images.extent(3), kept = drawn(given);
+  if (kept == given) return images;
+  Tensor out = Tensor::uninitialized(images.shape().with(3, kept));
+  for (Index pixel = 0; pixel < out.size() / kept; ++pixel) {
+    std::copy_n(images.data() + pixel * given, kept, out.data() + pixel * kept);
+  }
+  return out;
+}
+
+void require_picture(const Shape& sample, Index count) {
+  constexpr Index most = 2'000'000'000;
+  if (sample.rank() == 3 && count * grid_cell(sample[0], sample[1]) > most) {
+    throw UsageError("a picture of ", count, " images of ", sample[0], "x", sample[1], " would have more than ", most,
+                     " pixels; draw fewer, or write them to a .h5 file");
+  }
+}
+
+Picture picture_of(const Tensor& samples) {
+  return samples.rank() == 4 ? grid(drawn_channels(samples)) : scatter(samples);
+}
+
+std::string picture_note(const Shape& sample) {
+  if (sample.rank() != 3 || drawn(sample[2]) == sample[2]) return "";
+  return concat("; pictures show the first ", drawn(sample[2]), " of ", sample[2], " channels");
+}
 
 }  // namespace reverie::inline REVERIE_PRECISION

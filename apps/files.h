@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <vector>
 
 #include "data/png.h"
 #include "tensor/tensor.h"
@@ -21,14 +22,41 @@ struct RunFolder {
 
 /// Creates a folder if it doesn't exist. Throws Error with the system's reason if that fails.
 void make_folder(const std::string& path);
-/// Throws Error unless a file can be written at this path. Call it before hours of work, not after.
-void require_writable(const std::string& path);
+
+/// A file or folder that a command reads, and the option or key that names it. An empty path or toy:NAME is no file.
+struct Input {
+  std::string option, path;
+};
+/// A file that a command writes, if its path isn't empty.
+struct Output {
+  std::string option, path;
+  std::vector<std::string> suffixes;  ///< the name has to end in one of them
+  std::string kind = {};              ///< what it is, if it is an HDF5 file; it replaces no other kind
+};
+/// The kinds of HDF5 files.
+inline constexpr const char *checkpoint_file = "checkpoint", *classifier_file = "classifier", *data_set = "data set",
+                            *other_hdf5 = "file of weights or noise";
+/// Decides whether a command may write its outputs; every option that names a file to write is checked here, before the
+/// command computes anything. Throws UsageError for a name with another suffix, for an output that would overwrite an
+/// input (under any name), a file in a folder that is read, another output, or an HDF5 file of another kind; Error if a
+/// file can't be written at this path.
+void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>& inputs);
+
+/// Creates the folder of a run, and checks the files that a run writes there like other outputs.
+void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs);
+
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);
 
-/// Throws UsageError unless samples of this shape can be drawn: points, or images of 1 or 3 channels.
-void require_picture(const Shape& sample);
-/// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2].
+/// Throws UsageError if a picture of so many samples of this shape would be too large.
+void require_picture(const Shape& sample, Index count);
+/// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2]. Of images that have neither 1 nor 3
+/// channels, draws the first three, or the first one if there are two.
 Picture picture_of(const Tensor& samples);
+/// Says which channels picture_of draws of samples of this shape, "; pictures show the first 3 of 4 channels"; empty if
+/// all.
+std::string picture_note(const Shape& sample);
+/// The channels of images [n,H,W,C] that picture_of draws, [n,H,W,1] or [n,H,W,3].
+Tensor drawn_channels(const Tensor& images);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -8,15 +8,23 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 std::string description(const std::string& path, bool all) {
+  const auto without_list = [&](const std::string& text) {
+    if (all)
+      throw UsageError("--all: lists the tensors of a checkpoint or of a file of weights, and ", path, " is neither");
+    return text;
+  };
   if (!Hdf5File::is_hdf5(path)) return describe(read_state_dict(path), all);
-  if (is_classifier(path)) return describe(*read_classifier(path));
+  if (is_classifier(path)) return without_list(describe(*read_classifier(path)));
   const Hdf5File file = Hdf5File::open(path);
   if (is_checkpoint(path)) return describe(read_checkpoint(path), all);
-  if (file.has("images") || file.has("points")) return describe(*load_dataset(path));
+  if (file.has("images") || file.has("points")) return without_list(describe(*load_dataset(path)));
   return describe(read_state_dict(path), all);
 }
 
-void inspect(const std::string& path, bool all) { std::cout << path << "\n" << description(path, all); }
+void inspect(const std::string& path, bool all) {
+  const std::string text = description(path, all);
+  std::cout << printable(path) << "\n" << text;
+}
 
 }  // namespace
 

@@ -9,21 +9,21 @@ namespace {
 volatile std::sig_atomic_t noted = 0;
 
 extern "C" void note(int signal) {
-  noted = signal;
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  if (noted == 0) noted = signal;
 }
 
 }  // namespace
 
 void note_interrupts() {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1, SIGUSR2}) {
     struct sigaction before {};
     sigaction(signal, nullptr, &before);
     if (before.sa_handler == SIG_IGN) continue;  // ignored already, e.g. in a script's background job
     struct sigaction action {};
     action.sa_handler = note;
-    action.sa_flags = SA_RESTART;
+    // A closing terminal may send SIGHUP twice, and the CPU limit SIGXCPU every second, so only these two end it.
+    const bool ends_at_second = signal == SIGINT || signal == SIGTERM;
+    action.sa_flags = SA_RESTART | (ends_at_second ? static_cast<int>(SA_RESETHAND) : 0);
     sigaction(signal, &action, nullptr);
   }
 }

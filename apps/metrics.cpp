@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "apps/files.h"
+#include "data/input_file.h"
 #include "tensor/error.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -15,7 +17,9 @@ using Json = nlohmann::ordered_json;
 
 // Reads the lines of a metrics file up to the first invalid one, which a crash may leave at the end.
 std::vector<Json> read_lines(const std::string& path) {
-  std::ifstream file(path);
+  constexpr std::uint64_t max_bytes = std::uint64_t{1} << 32;
+  if (!std::filesystem::exists(path)) return {};
+  std::istringstream file(InputFile(path).text(max_bytes));
   std::vector<Json> lines;
   for (std::string text; std::getline(file, text);) {
     Json line = Json::parse(text, nullptr, false);
@@ -37,6 +41,8 @@ Metrics::Metrics(const std::string& path, Index last_step) : path_(path) {
     if (line["step"].get<Index>() > last_step) continue;
     kept += line.dump() + "\n";
     if (line.contains("seconds")) seconds_before_ = number(line, "seconds");
+    if (line["step"].get<Index>() < last_step) continue;
+    for (const auto& [name, value] : line.items()) last_names_.insert(name);
   }
   write_text(path, kept);
   file_.open(path, std::ios::app);

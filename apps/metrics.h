@@ -1,5 +1,6 @@
 #pragma once
 #include <fstream>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,18 +13,22 @@ namespace reverie::inline REVERIE_PRECISION {
 class Metrics {
  public:
   /// Opens the file for appending, or creates it. Drops lines of steps after `last_step` (all lines for -1), which a
-  /// run killed after its last checkpoint leaves, so that the file equals that of an uninterrupted run.
+  /// run killed after its last checkpoint leaves, so that the file equals that of an uninterrupted run up to the
+  /// values that depend on the clock.
   Metrics(const std::string& path, Index last_step);
 
   /// Appends a line and flushes it. Throws Error if that fails.
   void write(Index step, const std::vector<std::pair<std::string, double>>& values);
   /// The training time at the last line kept; "seconds" continues from there.
   double seconds_before() const { return seconds_before_; }
+  /// Whether the last step kept has a value of this name.
+  bool last_has(const std::string& name) const { return last_names_.contains(name); }
 
  private:
   std::string path_;
   std::ofstream file_;
   double seconds_before_ = 0;
+  std::set<std::string> last_names_;
 };
 
 /// Plots the smoothed training loss and the validation loss over the training steps.

@@ -1,9 +1,11 @@
 #include "apps/progress.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
@@ -19,6 +21,16 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 }  // namespace
+
+void print(const std::string& text) {
+  constexpr int milliseconds = 100;
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  for (int ready = 0; ready == 0 || (ready < 0 && errno == EINTR);) {
+    ready = ::poll(&output, 1, milliseconds);
+    if (ready <= 0 && interrupted()) return;
+  }
+  std::cout << text << std::flush;
+}
 
 std::string duration_text(double seconds) {
   const auto whole = static_cast<Index>(std::ceil(std::max(0.0, seconds)));
@@ -55,25 +67,25 @@ void Progress::update(double share, const std::string& facts) {
   text.resize(std::min(text.size(), columns));
   const std::size_t drawn = text.size();
   if (drawn < drawn_columns_) text.resize(std::min(drawn_columns_, columns), ' ');  // erase the rest of a longer line
-  std::cout << '\r' << text << std::flush;
+  print('\r' + text);
   drawn_columns_ = drawn;
   drawn_ = Clock::now();
 }
 
 void Progress::line(double share, const std::string& facts) {
-  if (!terminal_) std::cout << facts << time_left(share) << std::endl;
+  if (!terminal_) print(facts + time_left(share) + '\n');
 }
 
 void Progress::note(const std::string& text) {
   clear();
-  std::cout << text << std::endl;
+  print(text + '\n');
 }
 
 std::string Progress::elapsed() const { return concat(std::fixed, std::setprecision(1), seconds_since(start_), " s"); }
 
 void Progress::clear() {
   if (drawn_columns_ == 0) return;
-  std::cout << '\r' << std::string(drawn_columns_, ' ') << '\r' << std::flush;
+  print('\r' + std::string(drawn_columns_, ' ') + '\r');
   drawn_columns_ = 0;
 }
 

@@ -7,6 +7,10 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
+/// Prints and flushes a text. Drops it if standard output is closed, or if a signal was noted while nobody reads it (a
+/// paused pager or terminal), because output must not keep the work from ending.
+void print(const std::string& text);
+
 /// Shows the progress of long work on standard output: on a terminal one line (bar, facts, time left), redrawn in
 /// place; in a pipe or file plain lines.
 class Progress {

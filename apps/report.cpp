@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <numbers>
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -25,7 +26,7 @@ std::string line(const char* name, const MeanWithError& mean, const std::string&
 std::string classes(const std::vector<Index>& counts, const std::vector<std::string>& names) {
   std::string text = "  samples per class:", row;
   for (std::size_t k = 0; k < counts.size(); ++k) {
-    const std::string word = concat(" ", names[k], ": ", counts[k], k + 1 < counts.size() ? "," : "");
+    const std::string word = concat(" ", printable(names[k]), ": ", counts[k], k + 1 < counts.size() ? "," : "");
     if (text.size() - text.rfind('\n') - 1 + word.size() > 80) text += "\n   ";
     text += word;
   }
@@ -46,6 +47,9 @@ std::string report(const LikelihoodEvaluation& likelihood, const Shape& sample) 
   const bool images = sample.rank() == 3;
   return line("bits/dim", likelihood.bits, images ? "-log2 p of 8-bit values, dequantised" : "-log2 p / 2") +
          line("nats", likelihood.nats, "ln p, the density of a whole sample") +
+         print("  +- is statistical; the numerical error is about %.2g bits/dim, %.2g nats\n",
+               likelihood.numerical_error / (std::numbers::ln2 * static_cast<double>(sample.size())),
+               likelihood.numerical_error) +
          print("  from sigma %.3g to %.3g; %.0f network evaluations with gradients\n", likelihood.sigma_min,
                likelihood.sigma_max, likelihood.evaluations);
 }
@@ -63,13 +67,15 @@ std::string report(const Comparison& comparison, const Judge& judge) {
     text += "  " + m.meaning + "\n";
   }
   if (!comparison.in_classes.empty()) text += classes(comparison.in_classes, judge.class_names());
-  if (const auto& m = comparison.memorisation; m && m->held_out_median == 0) {
-    text += "  can't look for copies of training data: the data are among them\n";
-  } else if (m) {
-    text += print("  median distance to the training set: %.3g, of the data: %.3g\n", m->sample_median,
-                  m->held_out_median) +
-            print("  (below %.3g is nearly copied; the nearest is sample %d, at %.3g)\n", m->threshold,
-                  static_cast<int>(m->nearest_sample), m->nearest);
+  if (const auto& m = comparison.memorisation) {
+    text += concat("  in the training set: ", m->sample_copies, " of ", m->samples.size(), " samples, ",
+                   m->held_out_copies, " of ", m->held_out_copies + std::ssize(m->held_out), " of the data",
+                   m->held_out_copies > 0 && !m->held_out.empty() ? " (left out)\n" : "\n");
+    text += m->held_out.empty() ? "  can't look for near copies of training data: the data are among them\n"
+                                : print("  median distance to the training set: %.3g, of the data: %.3g\n",
+                                        m->sample_median, m->held_out_median) +
+                                      print("  (below %.3g is nearly copied; the nearest is sample %lld, at %.3g)\n",
+                                            m->threshold, static_cast<long long>(m->nearest_sample), m->nearest);
   }
   return text;
 }

@@ -7,6 +7,7 @@
 
 #include "diffusion/samplers/sampler.h"
 #include "diffusion/samplers/sigmas.h"
+#include "tensor/decimal.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -18,11 +19,22 @@ Index class_number(const std::string& wanted, const std::vector<std::string>& na
   }
   const auto named = std::find(names.begin(), names.end(), wanted);
   if (named != names.end()) return named - names.begin();
-  for (Index i = 0; i < std::ssize(names); ++i)
+  // Where names are numbers themselves, a number can only mean a name.
+  const bool numbers = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+    return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+  });
+  for (Index i = 0; i < std::ssize(names) && !numbers; ++i)
     if (wanted == std::to_string(i)) return i;
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
   throw UsageError("--class ", wanted, ": unknown class; the classes are ", known);
+}
+
+// The flag of a parameter: --s-churn for s_churn.
+std::string flag_of(const char* parameter) {
+  std::string flag = concat("--", parameter);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
 }
 
 // Adds a flag for each parameter (--s-churn for s_churn) that stores the given value in `values`. `default_of`
@@ -30,14 +42,27 @@ Index class_number(const std::string& wanted, const std::vector<std::string>& na
 void add_parameters(CLI::App* command, const std::vector<OptionInfo>& parameters, OptionValues& values,
                     const std::function<std::string(const OptionInfo&)>& default_of) {
   for (const OptionInfo& parameter : parameters) {
-    std::string flag = concat("--", parameter.name);
-    std::replace(flag.begin(), flag.end(), '_', '-');
     command
         ->add_option_function<double>(
-            flag, [&values, name = parameter.name](double value) { values[name] = value; },
+            flag_of(parameter.name), [&values, name = parameter.name](double value) { values[name] = value; },
             concat(parameter.meaning, " [", default_of(parameter), "]"))
         ->type_name("X")
         ->check(finite);
+  }
+}
+
+// Throws UsageError for flags that only scale a noise that the sampler doesn't add.
+void require_noise(const SamplingFlags& flags, const SampleRequest& request) {
+  const Sampler& sampler = find_sampler(request.sampler);
+  const OptionValues values = complete(concat("sampler ", sampler.name), sampler.options, request.sampler_parameters);
+  for (const char* source : {"s_churn", "eta"}) {
+    const auto amount = values.find(source);
+    if (amount == values.end() || amount->second != 0) continue;
+    for (const char* name : {"s_tmin", "s_tmax", "s_noise"}) {
+      if (!flags.sampler_parameters.contains(name)) continue;
+      throw UsageError(flag_of(name), ": has no effect while ", source, " is 0, as sampler ", sampler.name,
+                       " then adds no noise; add ", flag_of(source), " X");
+    }
   }
 }
 
@@ -116,11 +141,7 @@ SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, 
   SampleRequest request = default_request(loaded.config);
   request.classifier = classifier;
   request.seed = flags.seed;
-  if (flags.sampler && *flags.sampler != request.sampler) {  // drop the options of the configured sampler
-    request.sampler = *flags.sampler;
-    request.sampler_parameters.clear();
-    request.solver_type.clear();
-  }
+  if (flags.sampler) choose_sampler(request, *flags.sampler);
   if (flags.sigmas && *flags.sigmas != request.sigmas) {
     request.sigmas = *flags.sigmas;
     request.sigma_parameters.clear();
@@ -132,6 +153,10 @@ SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, 
   request.guidance = flags.guidance.value_or(request.guidance);
   request.guidance_rescale = flags.guidance_rescale.value_or(request.guidance_rescale);
   request.dynamic_threshold = flags.dynamic_threshold.value_or(request.dynamic_threshold);
+  require_noise(flags, request);
+  if (flags.guidance_rescale.value_or(0) > 0 && request.guidance == 1) {
+    throw UsageError("--guidance-rescale: has no effect without guidance; add --guidance S");
+  }
   if (!flags.label.empty()) request.label = class_number(flags.label, sample_classes(loaded.model, request));
   return request;
 }
@@ -140,17 +165,18 @@ std::string in_words(const DiffusionModel& model, const SampleRequest& request) 
   const Index chain = model.process().schedule.steps();
   std::string text =
       concat(request.sampler, " with ", request.steps > 0 ? request.steps : chain, " of ", chain, " steps");
-  for (const auto& [name, value] : request.sampler_parameters) text += concat(", ", name, " ", value);
+  for (const auto& [name, value] : request.sampler_parameters) text += concat(", ", name, " ", decimal(value));
   if (!request.solver_type.empty()) text += ", " + request.solver_type;
   if (find_sampler(request.sampler).sigma && !request.sigmas.empty()) text += ", sigmas " + request.sigmas;
-  for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", value);
+  for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", decimal(value));
   if (request.label >= 0) {
     text += ", class " + sample_classes(model, request)[request.label];
   }
-  if (request.guidance != 1) text += concat(", guidance ", request.guidance);
-  if (request.guidance_rescale > 0) text += concat(", rescale ", request.guidance_rescale);
-  if (request.dynamic_threshold > 0) text += concat(", dynamic threshold ", request.dynamic_threshold);
-  if (request.classifier.gradient) text += concat(", guided by a classifier, scale ", request.classifier.scale);
+  if (request.guidance != 1) text += concat(", guidance ", decimal(request.guidance));
+  if (request.guidance_rescale > 0) text += concat(", rescale ", decimal(request.guidance_rescale));
+  if (request.dynamic_threshold > 0) text += concat(", dynamic threshold ", decimal(request.dynamic_threshold));
+  if (request.classifier.gradient)
+    text += concat(", guided by a classifier, scale ", decimal(request.classifier.scale));
   return text + concat(", seed ", request.seed);
 }
 

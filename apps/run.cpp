@@ -1,9 +1,11 @@
 #include "apps/run.h"
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <iomanip>
-#include <numeric>
 
+#include "data/subset.h"
 #include "diffusion/evaluation/comparison.h"
 #include "diffusion/training/resume.h"
 
@@ -16,51 +18,80 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-Run::Run(Trainer& trainer, const Config& config, const Dataset* held_out, const RunFolder& folder, bool resumed)
+Run::Run(Trainer& trainer, const Config& config, const Dataset* held_out, const RunFolder& folder,
+         const Checkpoint* resumed)
     : trainer_(trainer),
       config_(config),
       held_out_(held_out),
       folder_(folder),
       metrics_(folder.metrics(), resumed ? trainer.steps_done() : -1),
       progress_(share()),
+      since_logged_(resumed ? LogWindow::from(resumed->log) : LogWindow{}),
       saved_step_(resumed ? trainer.steps_done() : -1) {}
+
+void Run::catch_up() {
+  if (since_logged_.steps > 0 && due(config_.train.log_every)) log();
+  if (due(config_.train.validate_every) && !metrics_.last_has("validation_loss")) validate();
+  const Index step = trainer_.steps_done();
+  if (step > 0 && !done() && due(config_.train.preview_every) && !std::filesystem::exists(folder_.preview(step))) {
+    preview();
+  }
+}
 
 void Run::step() {
   const auto start = std::chrono::steady_clock::now();
+  stepping_ = true;
   const StepReport report = trainer_.step();
-  since_logged_.seconds += seconds_since(start);
-  since_logged_.loss += report.loss;
-  since_logged_.quartiles += report.quartiles;
-  ++since_logged_.steps;
+  stepping_ = false;
+  timed_seconds_ += seconds_since(start);
+  ++timed_steps_;
+  images_per_second_ = static_cast<double>(timed_steps_ * config_.train.batch_size) / timed_seconds_;
+  since_logged_.add(report);
   shown_loss_ = shown_loss_ ? 0.95 * *shown_loss_ + 0.05 * report.loss : report.loss;
-  const auto steps = static_cast<double>(since_logged_.steps);
-  const double images_per_second = steps * static_cast<double>(config_.train.batch_size) / since_logged_.seconds;
-  progress_.update(share(), facts(*shown_loss_, images_per_second));
-  if (!due(config_.train.log_every)) return;
-  std::vector<std::pair<std::string, double>> values = {{"loss", since_logged_.loss / steps}};
+  if (due(config_.train.log_every)) log();
+}
+
+void Run::log() {
+  const double loss = since_logged_.loss / static_cast<double>(since_logged_.steps);
+  std::vector<std::pair<std::string, double>> values = {{"loss", loss}};
   for (std::size_t quarter = 0; quarter < 4; ++quarter) {  // quarters of the noise range; loss_q1 is the least noisy
     if (const auto mean = since_logged_.quartiles.mean(quarter))
       values.emplace_back(concat("loss_q", quarter + 1), *mean);
   }
-  values.insert(values.end(), {{"gradient_norm", report.gradient_norm},
-                               {"learning_rate", report.learning_rate},
-                               {"images_per_second", images_per_second},
+  values.insert(values.end(), {{"gradient_norm", since_logged_.gradient_norm},
+                               {"learning_rate", since_logged_.learning_rate},
+                               {"images_per_second", images_per_second_},
                                {"seconds", metrics_.seconds_before() + seconds_since(start_)}});
-  metrics_.write(report.step, values);
-  progress_.line(share(), facts(since_logged_.loss / steps, images_per_second));
+  metrics_.write(trainer_.steps_done(), values);
+  unshown_.push_back(facts(loss));
   since_logged_ = {};
+  timed_steps_ = 0;
+  timed_seconds_ = 0;
 }
 
 void Run::validate() {
   if (held_out_ == nullptr) return;
   const double loss = trainer_.validation_loss(*held_out_);
+  if (!std::isfinite(loss)) throw Error("validation: after step ", trainer_.steps_done(), " the loss is ", loss);
   metrics_.write(trainer_.steps_done(), {{"validation_loss", loss}});
-  progress_.line(share(), concat(at_step(), "  validation loss ", std::setprecision(4), std::showpoint, loss));
+  unshown_.push_back(concat(at_step(), "  validation loss ", std::setprecision(4), std::showpoint, loss));
+}
+
+void Run::record(const std::vector<std::pair<std::string, double>>& settings) {
+  metrics_.write(trainer_.steps_done(), settings);
 }
 
 void Run::save() {
-  write_checkpoint(folder_.checkpoint(), checkpoint_of(trainer_, config_));
+  Checkpoint checkpoint = checkpoint_of(trainer_, config_);
+  checkpoint.log = since_logged_.values();
+  write_checkpoint(folder_.checkpoint(), checkpoint);
   saved_step_ = trainer_.steps_done();
+}
+
+void Run::show() {
+  if (shown_loss_) progress_.update(share(), facts(*shown_loss_));
+  for (const std::string& line : unshown_) progress_.line(share(), line);
+  unshown_.clear();
 }
 
 void Run::preview() {
@@ -71,13 +102,12 @@ void Run::preview() {
 void Run::finish() {
   write_svg(folder_.loss_curve(), loss_curve(folder_.metrics()));
   const Tensor samples = draw_samples(folder_.samples());
-  progress_.note(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
-                        folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics()));
+  progress_.note(printable(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
+                                  folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics())));
   if (held_out_ == nullptr || samples.rank() != 4) return;
-  std::vector<Index> first(static_cast<std::size_t>(std::min(config_.train.validation_count, held_out_->size())));
-  std::iota(first.begin(), first.end(), Index{0});
+  const Tensor held_out = samples_of(Subset(*held_out_, config_.train.validation_count));
   progress_.note(concat("mean brightness of the samples ", std::setprecision(3), mean_of(brightness(samples)),
-                        ", of held-out data ", mean_of(brightness(held_out_->batch(first)))));
+                        ", of held-out data ", mean_of(brightness(held_out))));
 }
 
 // Always starts from the same noise, so that images of different training steps can be compared.
@@ -95,8 +125,17 @@ Tensor Run::draw_samples(const std::string& path) {
 
 void Run::stop(const std::string& command) {
   if (saved_step_ != trainer_.steps_done()) save();
+  show();
   progress_.note(concat("stopped after step ", saved_step_, " of ", config_.train.steps, ", saved in ",
-                        folder_.checkpoint(), "\nto resume: ", command));
+                        printable(folder_.checkpoint()), "\nto resume: ", command));
+}
+
+void Run::rescue() {
+  if (stepping_ || saved_step_ == trainer_.steps_done()) return;
+  try {
+    save();
+  } catch (const Error&) {
+  }  // the error that came first is the one to report
 }
 
 std::string Run::last_checkpoint() const {
@@ -104,9 +143,9 @@ std::string Run::last_checkpoint() const {
   return concat("the checkpoint of step ", saved_step_, " stays in ", folder_.checkpoint());
 }
 
-std::string Run::facts(double loss, double images_per_second) const {
+std::string Run::facts(double loss) const {
   return concat(at_step(), "  loss ", std::setprecision(4), std::showpoint, loss, "  ",
-                static_cast<Index>(images_per_second), " samples/s");
+                static_cast<Index>(images_per_second_), " samples/s");
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

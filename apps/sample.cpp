@@ -1,6 +1,5 @@
 // reverie sample: draws samples from a checkpoint, or encodes images to noise and decodes them.
 #include <cmath>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 
@@ -10,8 +9,9 @@
 #include "apps/request.h"
 #include "data/atomic_file.h"
 #include "data/grid.h"
+#include "data/subset.h"
 #include "diffusion/evaluation/comparison.h"
-#include "diffusion/evaluation/evaluation.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -19,7 +19,7 @@ namespace {
 struct Options {
   std::string checkpoint, weights, classifier, encode, noise, out, products;
   double classifier_scale = 1;
-  Index count = 64;
+  std::optional<Index> count;
   SamplingFlags flags;
 };
 
@@ -28,16 +28,12 @@ struct Encoded {
   Tensor x0, x_T;
 };
 
-Encoded encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
-  const auto set = open_dataset(options.encode, toy_held_out);
-  require_fits(model, *set, options.encode);
-  request.count = std::min(options.count, set->size());
-  std::vector<Index> first(static_cast<std::size_t>(request.count));
-  for (Index i = 0; i < request.count; ++i) first[i] = i;
-  Encoded encoded{set->batch(first), {}};
+Encoded encode(const Options& options, const Dataset& set, const DiffusionModel& model, SampleRequest& request) {
+  const Subset subset(set, request.count);
+  Encoded encoded{samples_of(subset), {}};
   SampleRequest own = request;  // encode each sample with its own class
   own.label = -1;
-  if (model.conditional()) own.labels.assign(set->labels.begin(), set->labels.begin() + request.count);
+  own.labels = require_fits(model, subset, options.encode);
   if (request.label < 0) request.labels = own.labels;
   Progress progress;
   encoded.x_T = encode(model, encoded.x0, own, progress.reporter(concat("encoding ", request.count)));
@@ -69,16 +65,29 @@ Picture pairs(const Tensor& a, const Tensor& b) {
   return grid(both, 2 * pairs_in_a_row);
 }
 
-void sample(Options options) {
-  const std::string suffix = std::filesystem::path(options.out).extension().string();
-  if (suffix != ".png" && suffix != ".h5")
-    throw UsageError("--out ", options.out, ": expects a name that ends in .png or .h5");
-  if (!options.noise.empty() && options.encode.empty()) throw UsageError("--noise requires --encode");
-  for (const std::string& path : {options.out, options.noise}) {
-    if (!path.empty()) require_writable(path);
+// Opens the set to encode, and chooses how many of its samples; null without --encode.
+std::unique_ptr<Dataset> set_to_encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
+  if (options.encode.empty()) return nullptr;
+  auto set = open_dataset(options.encode, toy_held_out);
+  require_fits(model, *set, options.encode);
+  if (options.count.value_or(0) > set->size()) {
+    throw UsageError("--count ", *options.count, ": ", options.encode, " has ", set->size(), " samples");
   }
+  if (!options.count) request.count = std::min(request.count, set->size());
+  return set;
+}
+
+void sample(Options options, const CLI::App* command) {
+  require_used(command, "--classifier-scale", !options.classifier.empty(), "without --classifier");
+  require_used(command, "--noise", !options.encode.empty(), "without --encode");
+  const bool picture = options.out.ends_with(".png");
   LoadedModel loaded = load(options.checkpoint, options.weights);
-  if (suffix == ".png") require_picture(loaded.model.facts().sample_shape);
+  check_outputs({{"--out", options.out, {".png", ".h5"}, data_set}, {"--noise", options.noise, {".h5"}, other_hdf5}},
+                {{"--checkpoint", options.checkpoint},
+                 {"--classifier", options.classifier},
+                 {"--encode", options.encode},
+                 {"training", loaded.config.data.train},
+                 {"training", loaded.config.data.validation}});
   if (!options.products.empty()) loaded.config.kernels.products = options.products;
   loaded.model.set_kernels(kernel_choice_of(loaded.config));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
@@ -86,16 +95,19 @@ void sample(Options options) {
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
   if (!options.encode.empty() && !options.flags.sampler) options.flags.sampler = "ddim";
   SampleRequest request = request_of(options.flags, loaded, guidance);
-  request.count = options.count;
+  request.count = options.count.value_or(request.count);
+  const auto to_encode = set_to_encode(options, loaded.model, request);
   check_request(loaded.model, request);
+  if (picture) require_picture(loaded.model.facts().sample_shape, request.count * (to_encode ? 2 : 1));
 
   note_interrupts();
+  prepare_blas();
   Progress progress;
   Encoded encoded;
   Samples samples;
   try {
-    if (!options.encode.empty()) {
-      encoded = encode(options, loaded.model, request);
+    if (to_encode) {
+      encoded = encode(options, *to_encode, loaded.model, request);
       request.start = encoded.x_T;
     }
     samples = generate(loaded.model, request, progress.reporter(concat("sampling ", request.count)));
@@ -107,9 +119,10 @@ void sample(Options options) {
       concat(loaded.origin, ", ", in_words(loaded.model, request)) +
       (options.encode.empty() ? "" : ", from " + options.encode) +
       (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
-  if (suffix == ".png") {
+  if (picture) {
     const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
-    write_png(options.out, beside ? pairs(encoded.x0, samples.x) : picture_of(samples.x));
+    write_png(options.out,
+              beside ? pairs(drawn_channels(encoded.x0), drawn_channels(samples.x)) : picture_of(samples.x));
   } else {
     const auto set = samples.as_dataset();
     set->name = "samples";
@@ -119,16 +132,18 @@ void sample(Options options) {
   }
   if (!options.noise.empty()) write_noise(options.noise, encoded.x_T);
   progress.clear();
-  std::cout << options.out << ": " << request.count << " samples of " << how << "; " << samples.evaluations
-            << " evaluations of the network each; " << progress.elapsed() << std::setprecision(3);
+  std::cout << printable(options.out) << ": " << request.count << " samples of " << printable(how) << "; "
+            << samples.evaluations << " evaluations of the network each; " << progress.elapsed()
+            << std::setprecision(3);
   if (samples.x.rank() == 4) std::cout << "; mean brightness " << mean_of(brightness(samples.x));
+  if (picture) std::cout << picture_note(loaded.model.facts().sample_shape);
   std::cout << "\n";
   if (encoded.x0.defined()) {
     std::cout << "  encoded to noise x_T of deviation " << root_mean_square(encoded.x_T)
               << " (the model expects 1); the decoded samples differ by "
               << root_mean_square((Var(samples.x) - encoded.x0).value()) << " (root mean square, data in [-1, 1])\n";
   }
-  if (!options.noise.empty()) std::cout << options.noise << ": x_T\n";
+  if (!options.noise.empty()) std::cout << printable(options.noise) << ": x_T\n";
 }
 
 }  // namespace
@@ -172,7 +187,7 @@ void add_sample(CLI::App& program) {
   command->footer(sampler_list() +
                   "\nexample: reverie sample --checkpoint runs/demo/checkpoint.h5 --sampler ddim \\\n"
                   "             --steps 50 --count 64 --out new.png");
-  command->callback([options] { sample(*options); });
+  command->callback([options, command] { sample(*options, command); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,5 +1,7 @@
 #include "apps/weights.h"
 
+#include "tensor/decimal.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 
 LoadedModel load(const std::string& checkpoint_path, std::string weights) {
@@ -7,7 +9,7 @@ LoadedModel load(const std::string& checkpoint_path, std::string weights) {
   const auto& rates = checkpoint.config.train.ema_rates;
   if (weights.empty()) weights = rates.empty() ? "raw" : "ema";
   DiffusionModel model = model_of(checkpoint, weights, checkpoint_path);
-  if (weights == "ema") weights = concat("ema:", rates.front());
+  if (weights == "ema") weights = "ema:" + decimal(rates.front());
   return {std::move(model), checkpoint.config,
           concat(checkpoint_path, " (step ", checkpoint.state.step, ", weights ", weights, ")")};
 }

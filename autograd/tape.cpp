@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/finite.h"
 #include "tensor/kernels/elementwise.h"
 #include "tensor/storage.h"
 
@@ -10,9 +11,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 namespace {
 
-bool all_finite(const Tensor& x) {
-  return std::all_of(x.values().begin(), x.values().end(), [](real v) { return std::isfinite(v); });
-}
+bool all_finite(const Tensor& x) { return first_not_finite(x) == x.values().size(); }
 
 }  // namespace
 

@@ -4,19 +4,35 @@
 #include <cmath>
 
 #include "data/image_set.h"
+#include "tensor/finite.h"
 
 namespace reverie::inline REVERIE_PRECISION {
+
+namespace {
+
+constexpr Index border = 4;
+Index readable_scale(Index height) {
+  constexpr Index readable = 100;
+  return std::max<Index>(1, (readable + height / 2) / height);
+}
+
+}  // namespace
+
+Index grid_cell(Index height, Index width) {
+  const Index scale = readable_scale(height);
+  return (scale * height + border) * (scale * width + border);
+}
 
 Picture grid(const Tensor& images, Index columns, Index scale) {
   if (images.rank() != 4 || images.size() == 0 || (images.extent(3) != 1 && images.extent(3) != 3)) {
     throw ShapeError("grid: expects [n,H,W,1] or [n,H,W,3], got ", images.shape());
   }
-  constexpr Index border = 4, readable = 100;
+  require_finite("grid", images);
   constexpr std::uint8_t grey = 96;
   const Index n = images.extent(0), height = images.extent(1), width = images.extent(2), channels = images.extent(3);
   if (columns <= 0) columns = std::ceil(std::sqrt(double(n)));
   columns = std::min(columns, n);
-  if (scale <= 0) scale = std::max<Index>(1, (readable + height / 2) / height);
+  if (scale <= 0) scale = readable_scale(height);
   const Index rows = (n + columns - 1) / columns, cell_height = scale * height + border,
               cell_width = scale * width + border;
   Picture picture(rows * cell_height + border, columns * cell_width + border, channels, grey);

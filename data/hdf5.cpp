@@ -1,16 +1,15 @@
 #include "data/hdf5.h"
 
-#include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
 #include "data/atomic_file.h"
 #include "data/hdf5_objects.h"
 #include "data/hdf5_types.h"
+#include "data/input_file.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -21,14 +20,24 @@ void write_vector(const Objects& objects, const std::string& name, const Shape& 
   write_values(objects, name, shape, std::ssize(values), native(values.data()), values.data(), storage);
 }
 
-std::vector<const char*> pointers(const std::vector<std::string>& strings) {
-  std::vector<const char*> out;
-  for (const std::string& text : strings) out.push_back(text.c_str());
-  return out;
-}
-
 // Stops HDF5 from printing an error stack for every failure; our errors are one line.
 void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+constexpr const char* checksum_name = "checksum";
+
+// CRC-32 of the names and values of an object's attributes, but for the checksum itself.
+Index attributes_checksum(const Objects& objects, const std::string& object) {
+  uLong sum = crc32(0, nullptr, 0);
+  const auto add = [&](const std::string& text) {  // with its zero byte, so that "ab", "c" is not "a", "bc"
+    sum = crc32(sum, reinterpret_cast<const Bytef*>(text.c_str()), static_cast<uInt>(text.size() + 1));
+  };
+  for (const std::string& name : objects.attributes(object)) {
+    if (name == checksum_name) continue;
+    add(name);
+    for (const std::string& text : Values::of_attribute(objects, object, name, any_type, "anything").raw()) add(text);
+  }
+  return static_cast<Index>(sum);
+}
 
 }  // namespace
 
@@ -39,11 +48,10 @@ bool Hdf5File::is_hdf5(const std::string& path) {
 
 Hdf5File Hdf5File::open(const std::string& path) {
   silence_hdf5();
-  if (std::filesystem::is_directory(path)) throw Error(path, ": is a folder, not an HDF5 file");
-  if (::access(path.c_str(), R_OK) != 0) throw Error(path, ": can't be read: ", std::strerror(errno));
+  const InputFile input(path);
   if (H5Fis_hdf5(path.c_str()) <= 0) throw Error(path, ": is not an HDF5 file");
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
-  if (file < 0) throw Error(path, ": is an HDF5 file that is truncated or damaged");
+  if (file < 0) throw Error(path, ": is an HDF5 file that can't be opened: ", cause_of_failure());
   return {path, file, false};
 }
 
@@ -146,8 +154,9 @@ void Hdf5File::write_uint8(const std::string& dataset, const Shape& shape, const
 }
 
 void Hdf5File::write_strings(const std::string& dataset, const std::vector<std::string>& values) {
-  const auto texts = pointers(values);
-  write_values({path_, file_}, dataset, {std::ssize(texts)}, std::ssize(texts), text_type(), texts.data());
+  const FixedStrings texts(values);
+  write_values({path_, file_}, dataset, {std::ssize(values)}, std::ssize(values), texts.type, texts.bytes.data(),
+               Storage::compressed);
 }
 
 void Hdf5File::write_stored(const std::string& dataset, const StoredTensor& values) {
@@ -193,19 +202,29 @@ double Hdf5File::read_double_attribute(const std::string& object, const std::str
 }
 
 void Hdf5File::write_attribute(const std::string& object, const std::string& name, std::string_view value) {
-  const std::string text(value);
-  const char* pointer = text.c_str();
-  set_attribute({path_, file_}, object, name, {}, text_type(), &pointer);
+  const FixedStrings text({std::string(value)});
+  set_attribute({path_, file_}, object, name, {}, text.type, text.bytes.data());
 }
 
 void Hdf5File::write_attribute(const std::string& object, const std::string& name,
                                const std::vector<std::string>& values) {
-  const auto texts = pointers(values);
-  set_attribute({path_, file_}, object, name, {std::ssize(texts)}, text_type(), texts.data());
+  const FixedStrings texts(values);
+  set_attribute({path_, file_}, object, name, {std::ssize(values)}, texts.type, texts.bytes.data());
 }
 
 void Hdf5File::write_attribute(const std::string& object, const std::string& name, double value) {
   set_attribute({path_, file_}, object, name, {}, native(&value), &value);
+}
+
+void Hdf5File::write_checksum(const std::string& object) {
+  write_attribute(object, checksum_name, attributes_checksum({path_, file_}, object));
+}
+
+void Hdf5File::require_checksum(const std::string& object) const {
+  if (!has_attribute(object, checksum_name)) return;
+  if (read_int_attribute(object, checksum_name) == attributes_checksum({path_, file_}, object)) return;
+  throw Error(path_, ": the attributes of `", object, "` don't match their checksum: the file is damaged, or another ",
+              "program changed it; without the attribute `", checksum_name, "` it would be read as it is");
 }
 
 void Hdf5File::write_int_attribute(const std::string& object, const std::string& name, Index value) {

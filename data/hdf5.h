@@ -10,8 +10,9 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// An HDF5 file. Objects are named by paths from the root ("weights/out.2.bias"; "/" is the root itself). Every failure
-/// throws an Error of one line with the file, the object and the cause. The HDF5 library is usually not built
-/// thread-safe: use all HDF5 files of a process from one thread at a time.
+/// throws an Error of one line with the file, the object and the cause. Reading never opens another file: links to
+/// other files, virtual datasets and external storage are errors. So are datasets larger than the file can hold. The
+/// HDF5 library is usually not built thread-safe: use all HDF5 files of a process from one thread at a time.
 class Hdf5File {
  public:
   /// Whether the file exists and is HDF5.
@@ -35,7 +36,7 @@ class Hdf5File {
   /// All datasets in and below a group, as paths from it, sorted group by group.
   std::vector<std::string> datasets(const std::string& group = "/") const;
   Shape shape(const std::string& dataset) const;
-  /// "uint8", "int64", "float32", "float64", "string", ... ("other" for compound types and the like).
+  /// "uint8", "int64", "float32", "float64", "string", "bool"; a description for compound types and the like.
   std::string type(const std::string& dataset) const;
 
   /// Any integers or floats, converted to `real` or double.
@@ -51,13 +52,13 @@ class Hdf5File {
   StoredTensor read_stored(const std::string& dataset) const;
 
   /// These create a dataset, and the groups in its path. They throw Error if the name is taken.
-  /// Integers are compressed (chunks of whole rows, shuffle, gzip) unless they are few; reals are not.
-  /// Everything has checksums, so reading damaged data is an Error.
+  /// Integers and strings are compressed (chunks of whole rows, shuffle, gzip) unless they are few; reals are not.
+  /// Values, names and shapes have checksums, so reading damaged ones is an Error.
   void write_tensor(const std::string& dataset, const Tensor& values);
   void write_doubles(const std::string& dataset, const Shape& shape, const std::vector<double>& values);
   void write_int64(const std::string& dataset, const Shape& shape, const std::vector<Index>& values);
   void write_uint8(const std::string& dataset, const Shape& shape, const std::vector<std::uint8_t>& values);
-  void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< UTF-8
+  void write_strings(const std::string& dataset, const std::vector<std::string>& values);  ///< UTF-8, of fixed length
   /// In types that h5py knows: booleans are its enumeration, bfloat16 is a float type that it reads as float32.
   void write_stored(const std::string& dataset, const StoredTensor& values);
 
@@ -78,6 +79,11 @@ class Hdf5File {
   void write_attribute(const std::string& object, const std::string& name, T value) {
     write_int_attribute(object, name, value);
   }
+
+  /// Adds a checksum over all attributes of an object, once they are written. (HDF5 has one for small attributes only.)
+  void write_checksum(const std::string& object);
+  /// Throws Error if the attributes are not those that write_checksum() saw. Accepts objects without a checksum.
+  void require_checksum(const std::string& object) const;
 
  private:
   Hdf5File(std::string path, std::int64_t file, bool writing)

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
+#include <numeric>
+#include <set>
 
-#include "data/hdf5_types.h"
+#include "data/input_file.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -16,22 +17,40 @@ herr_t append_name(hid_t, const char* name, const Info*, void* names) {
   return 0;
 }
 
-/// Collects the datasets below a group. Links may lead back to a group above, so the number of links is limited.
+std::vector<std::string> names_in(const Objects& objects, hid_t group, const std::string& name) {
+  std::vector<std::string> names;
+  if (H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name<H5L_info_t>, &names) < 0) {
+    objects.fail(name, "can't be listed: ", cause_of_failure());
+  }
+  return names;
+}
+
+/// Collects the datasets below a group. Visits each group once, and opens it through the group above.
 struct Descent {
-  static constexpr Index max_links = 1'000'000, max_path = 1024;
+  static constexpr int max_depth = 64;
   const Objects& objects;
   const std::string& top;
   std::vector<std::string> found = {};
-  Index links = 0;
+  std::set<haddr_t> groups = {};
+  double bytes = 0;
 
-  void into(const std::string& below) {
-    for (const std::string& name : objects.children(top + "/" + below)) {
-      if (++links > max_links || std::ssize(below) > max_path) {
-        objects.fail(top, "has no end: a group in it leads back to one above");
+  void into(hid_t group, const std::string& below, int depth) {
+    const std::string here = (top == "/" ? "" : top + "/") + below;
+    H5O_info_t facts;
+    if (H5Oget_info2(group, &facts, H5O_INFO_BASIC) < 0) objects.fail(here, "can't be read: ", cause_of_failure());
+    if (!groups.insert(facts.addr).second) {
+      objects.fail(here, "is a group that has another name too, or that leads back to itself");
+    }
+    if (depth > max_depth) objects.fail(here, "is a group inside ", max_depth, " others, the maximum");
+    for (const std::string& name : names_in(objects, group, here)) {
+      Handle child = objects.follow(group, name, here + name);
+      if (H5Iget_type(child) == H5I_GROUP) into(child, below + name + "/", depth + 1);
+      if (H5Iget_type(child) != H5I_DATASET) continue;
+      bytes += Values::of_dataset(objects, here + name, std::move(child)).bytes();
+      if (!believable(bytes, objects.file_bytes())) {
+        objects.fail(top, "is damaged: its datasets would have more bytes than a file of this size can hold");
       }
-      const Handle child = objects.object(top + "/" + below + name);
-      if (H5Iget_type(child) == H5I_DATASET) found.push_back(below + name);
-      if (H5Iget_type(child) == H5I_GROUP) into(below + name + "/");
+      found.push_back(below + name);
     }
   }
 };
@@ -89,19 +108,52 @@ void create_group(const Objects& objects, const std::string& name) {
 
 }  // namespace
 
-bool Objects::has(const std::string& name) const {
-  for (std::size_t end = name.find('/', 1);; end = name.find('/', end + 1)) {  // H5Lexists checks one link only
-    const std::string part = name.substr(0, end);
-    const bool is_root = part.find_first_not_of('/') == std::string::npos;
-    if (!is_root && H5Lexists(file, part.c_str(), H5P_DEFAULT) <= 0) return false;
-    if (end == std::string::npos) return is_root || H5Oexists_by_name(file, part.c_str(), H5P_DEFAULT) > 0;
-  }
+double Objects::file_bytes() const {
+  hsize_t bytes = 0;
+  H5Fget_filesize(file, &bytes);
+  return static_cast<double>(bytes);
 }
 
+Handle Objects::follow(hid_t group, const std::string& link, const std::string& name, int links_followed) const {
+  constexpr int max_links = 16;
+  constexpr std::size_t max_target = 4096;
+  if (H5Iget_type(group) != H5I_GROUP || H5Lexists(group, link.c_str(), H5P_DEFAULT) <= 0) return {-1, H5Oclose};
+  H5L_info_t facts;
+  if (H5Lget_info(group, link.c_str(), &facts, H5P_DEFAULT) < 0) fail(name, "can't be opened: ", cause_of_failure());
+  if (facts.type == H5L_TYPE_HARD) {
+    Handle object(H5Oopen(group, link.c_str(), H5P_DEFAULT), H5Oclose);
+    if (object < 0) fail(name, "can't be opened: ", cause_of_failure());
+    return object;
+  }
+  if (facts.type == H5L_TYPE_EXTERNAL) fail(name, "is a link to another file; expected an object in this file");
+  if (facts.type != H5L_TYPE_SOFT) fail(name, "is a link of a user-defined kind; expected an object in this file");
+  if (facts.u.val_size > max_target) fail(name, "is damaged: a link of ", facts.u.val_size, " bytes");
+  std::string target(facts.u.val_size, '\0');
+  if (H5Lget_val(group, link.c_str(), target.data(), target.size(), H5P_DEFAULT) < 0) {
+    fail(name, "can't be opened: ", cause_of_failure());
+  }
+  target.resize(strnlen(target.data(), target.size()));
+  if (links_followed == max_links) fail(name, "is a link that leads to more than ", max_links, " others");
+  Handle object = walk(target.starts_with('/') ? file : group, target, name, links_followed + 1);
+  if (object < 0) fail(name, "is a link to `", target, "`, which is missing");
+  return object;
+}
+
+Handle Objects::walk(hid_t from, const std::string& below, const std::string& name, int links_followed) const {
+  Handle current(H5Oopen(from, from == file ? "/" : ".", H5P_DEFAULT), H5Oclose);
+  if (current < 0) fail(name, "can't be opened: ", cause_of_failure());
+  std::istringstream parts(below);
+  for (std::string part; current >= 0 && std::getline(parts, part, '/');) {
+    if (!part.empty() && part != ".") current = follow(current, part, name, links_followed);
+  }
+  return current;
+}
+
+Handle Objects::find(const std::string& name) const { return walk(file, name, name, 0); }
+
 Handle Objects::object(const std::string& name) const {
-  if (!has(name)) fail(name, "is missing");
-  Handle handle(H5Oopen(file, name.empty() ? "/" : name.c_str(), H5P_DEFAULT), H5Oclose);
-  if (handle < 0) fail(name, "can't be opened: the file is damaged");
+  Handle handle = find(name);
+  if (handle < 0) fail(name, "is missing");
   return handle;
 }
 
@@ -123,124 +175,19 @@ Handle Objects::attribute(const std::string& name, const std::string& attribute)
   return Handle(H5Aopen(owner, attribute.c_str(), H5P_DEFAULT), H5Aclose);
 }
 
-std::vector<std::string> Objects::children(const std::string& name) const {
-  std::vector<std::string> names;
-  const herr_t status = H5Literate(group(name), H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name<H5L_info_t>, &names);
-  if (status < 0) fail(name, "can't be listed: the file is damaged");
-  return names;
-}
+std::vector<std::string> Objects::children(const std::string& name) const { return names_in(*this, group(name), name); }
 
 std::vector<std::string> Objects::datasets_below(const std::string& name) const {
   Descent descent{*this, name};
-  descent.into("");
+  descent.into(group(name), "", 0);
   return descent.found;
 }
 
 std::vector<std::string> Objects::attributes(const std::string& name) const {
   std::vector<std::string> names;
-  H5Aiterate2(object(name), H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name<H5A_info_t>, &names);
+  const herr_t status = H5Aiterate2(object(name), H5_INDEX_NAME, H5_ITER_INC, nullptr, append_name<H5A_info_t>, &names);
+  if (status < 0) fail(name, "has attributes that can't be listed: ", cause_of_failure());
   return names;
-}
-
-Values::Values(const Objects& objects, std::string name, Handle object, hid_t type(hid_t), hid_t space(hid_t),
-               bool accepts(H5T_class_t), const char* expected)
-    : objects_(objects),
-      name_(std::move(name)),
-      object_(std::move(object)),
-      type_(type(object_), H5Tclose),
-      space_(space(object_), H5Sclose) {
-  if (type_ < 0 || space_ < 0) objects.fail(name_, "can't be opened: the file is damaged");
-  if (!accepts(H5Tget_class(type_))) objects.fail(name_, "is ", type_name(), ", expected ", expected);
-  if (H5Sget_simple_extent_type(space_) == H5S_NULL) objects.fail(name_, "is empty");
-  const int rank = H5Sget_simple_extent_ndims(space_);
-  if (rank > Shape::max_rank) objects.fail(name_, "has ", rank, " axes, the maximum is ", Shape::max_rank);
-  std::array<hsize_t, Shape::max_rank> extents{};
-  H5Sget_simple_extent_dims(space_, extents.data(), nullptr);
-  try {
-    shape_ = Shape(std::vector<Index>(extents.begin(), extents.begin() + rank));
-  } catch (const ShapeError& error) {
-    objects.fail(name_, "is damaged: ", error.what());
-  }
-}
-
-Values Values::of_bytes(const Objects& objects, const std::string& name) {
-  Values values = of_dataset(objects, name);
-  if (values.type_name() != "uint8") objects.fail(name, "is ", values.type_name(), ", expected uint8");
-  return values;
-}
-
-std::string Values::type_name() const {
-  const std::string bits = std::to_string(8 * H5Tget_size(type_));
-  switch (H5Tget_class(type_)) {
-    case H5T_INTEGER:
-      return (H5Tget_sign(type_) == H5T_SGN_NONE ? "uint" : "int") + bits;
-    case H5T_FLOAT:
-      return "float" + bits;
-    case H5T_STRING:
-      return "string";
-    default:
-      return "other";
-  }
-}
-
-void Values::read(hid_t memory_type, void* out, hid_t memory_space, hid_t file_space) const {
-  if (shape_.size() == 0) return;
-  const herr_t status = H5Iget_type(object_) == H5I_ATTR
-                            ? H5Aread(object_, memory_type, out)
-                            : H5Dread(object_, memory_type, memory_space, file_space, H5P_DEFAULT, out);
-  if (status < 0) objects_.fail(name_, "can't be read: the file is truncated or damaged");
-}
-
-std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {
-  if (shape_.rank() == 0 || first < 0 || last < first || last > shape_[0]) {
-    objects_.fail(name_, "of shape ", shape_, " has no rows ", first, " to ", last);
-  }
-  const Shape part = shape_.with(0, last - first);
-  std::vector<std::uint8_t> values(part.size());
-  if (values.empty()) return values;
-  const std::vector<hsize_t> count(part.begin(), part.end());
-  std::vector<hsize_t> start(count.size());
-  start[0] = first;
-  H5Sselect_hyperslab(space_, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr);
-  const Handle memory(H5Screate_simple(part.rank(), count.data(), nullptr), H5Sclose);
-  read(H5T_NATIVE_UINT8, values.data(), memory, space_);
-  return values;
-}
-
-std::vector<std::string> Values::strings() const {
-  std::vector<std::string> strings(shape_.size());
-  if (H5Tis_variable_str(type_) > 0) {
-    std::vector<char*> texts(strings.size(), nullptr);
-    read(type_, texts.data());
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      if (texts[i]) strings[i] = texts[i];
-      H5free_memory(texts[i]);
-    }
-    return strings;
-  }
-  const std::size_t width = H5Tget_size(type_);
-  std::vector<char> texts(strings.size() * width);
-  read(type_, texts.data());
-  for (std::size_t i = 0; i < strings.size(); ++i) {
-    const char* text = texts.data() + i * width;
-    strings[i].assign(text, strnlen(text, width));
-    if (H5Tget_strpad(type_) == H5T_STR_SPACEPAD) strings[i].erase(strings[i].find_last_not_of(' ') + 1);
-  }
-  return strings;
-}
-
-StoredTensor Values::stored() const {
-  const auto dtype = dtype_of(type_);
-  if (!dtype) objects_.fail(name_, "is ", type_name(), ", expected a type of number that PyTorch has");
-  StoredTensor values{*dtype, shape_, {}};
-  const Index bytes = shape_.size() * info(*dtype).bytes;
-  try {
-    values.bytes.resize(bytes);
-  } catch (const std::bad_alloc&) {
-    objects_.fail(name_, "of shape ", shape_, " needs ", bytes, " bytes, more memory than there is");
-  }
-  read(Handle(make_hdf5_type(*dtype), H5Tclose), values.bytes.data());
-  return values;
 }
 
 void write_values(const Objects& objects, const std::string& name, const Shape& shape, Index count, hid_t type,
@@ -280,11 +227,14 @@ hid_t create_in_memory(const std::string& path) {
   return file;
 }
 
-Handle text_type() {
-  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
-  H5Tset_size(type, H5T_VARIABLE);
+FixedStrings::FixedStrings(const std::vector<std::string>& strings) : type(H5Tcopy(H5T_C_S1), H5Tclose) {
+  std::size_t width = 1;
+  for (const std::string& text : strings) width = std::max(width, text.size());
+  bytes.resize(strings.size() * width);
+  for (std::size_t i = 0; i < strings.size(); ++i) std::copy(strings[i].begin(), strings[i].end(), &bytes[i * width]);
+  H5Tset_size(type, width);
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
   H5Tset_cset(type, H5T_CSET_UTF8);
-  return type;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,10 +1,13 @@
 #include "data/idx.h"
 
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "data/input_file.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -12,18 +15,24 @@ namespace {
 /// A file of bytes, gzipped or not: zlib reads both.
 class ByteFile {
  public:
-  explicit ByteFile(const std::string& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
+  explicit ByteFile(const std::string& path)
+      : input_(path), path_(path), file_(gzdopen(::dup(input_.descriptor()), "rb")) {
     if (!file_) throw Error(path, ": can't be read: ", std::strerror(errno));
   }
   ByteFile(const ByteFile&) = delete;
   ~ByteFile() { gzclose(file_); }
+  std::uint64_t stored_bytes() const { return input_.size(); }
 
   /// Up to `count` bytes; fewer at the end of the file.
   std::vector<std::uint8_t> read(Index count) {
     std::vector<std::uint8_t> bytes;
     while (std::ssize(bytes) < count) {  // in chunks, because the count may come from a damaged file
       const Index chunk = std::min<Index>(count - std::ssize(bytes), 1 << 24);
-      bytes.resize(bytes.size() + chunk);
+      try {
+        bytes.resize(bytes.size() + chunk);
+      } catch (const std::bad_alloc&) {
+        throw Error(path_, ": needs ", megabytes(static_cast<double>(count)), ", more memory than there is");
+      }
       const int got = gzread(file_, bytes.data() + bytes.size() - chunk, chunk);
       int status = Z_OK;
       const char* why = gzerror(file_, &status);
@@ -36,6 +45,7 @@ class ByteFile {
   }
 
  private:
+  InputFile input_;
   const std::string& path_;
   gzFile file_;
 };
@@ -60,7 +70,10 @@ Idx read_idx_file(const std::string& path, std::uint8_t rank, const char* what) 
     idx.extents.push_back((Index{header[i]} << 24) | (header[i + 1] << 16) | (header[i + 2] << 8) | header[i + 3]);
     size *= idx.extents.back();
   }
-  if (size > 1e12) throw Error(path, ": is damaged: the header announces ", size, " bytes");
+  if (!believable(size, static_cast<double>(file.stored_bytes()))) {
+    throw Error(path, ": is damaged or truncated: the header announces ", size, " bytes, the file has ",
+                file.stored_bytes());
+  }
   const Index expected = size;
   idx.bytes = file.read(expected);
   if (std::ssize(idx.bytes) < expected) {

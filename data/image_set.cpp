@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 
 std::uint8_t to_pixel(real value) {
@@ -21,8 +23,9 @@ ImageSet ImageSet::load(const std::string& path, Index first) {
   set.width = shape[2];
   set.channels = shape[3];
   set.images = file.read_uint8("images", 0, set.count);
-  set.read_labels(file, first);
+  set.read_labels(file, shape[0], first);
   if (file.has("captions")) {
+    require_list(file, "captions", shape[0]);
     set.captions = file.read_strings("captions");
     if (std::ssize(set.captions) > first) set.captions.resize(first);
   }
@@ -37,6 +40,7 @@ ImageSet ImageSet::load(const std::string& path, Index first) {
 
 ImageSet ImageSet::from(const Tensor& samples) {
   if (samples.rank() != 4) throw ShapeError("image set: expects [n,H,W,C], got ", samples.shape());
+  require_finite("image set", samples);
   ImageSet set;
   set.count = samples.extent(0);
   set.height = samples.extent(1);

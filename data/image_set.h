@@ -8,7 +8,7 @@ namespace reverie::inline REVERIE_PRECISION {
 /// A pixel's value as models see it: 0..255 -> [-1,1].
 inline real to_real(std::uint8_t pixel) { return pixel / 127.5 - 1; }
 /// The pixel nearest to a value: [-1,1] -> 0..255. Rounds (truncating would darken), clamps values outside, and maps
-/// NaN to 0.
+/// NaN to 0; those who draw or store images refuse NaN.
 std::uint8_t to_pixel(real value);
 
 /// Images, held in memory. The file is HDF5 with the dataset `images` (uint8, N,H,W,C, compressed) and optionally

@@ -142,7 +142,7 @@ std::string to_svg(const Plot& plot) {
 
 void write_svg(const std::string& path, const Plot& plot) {
   const std::string svg = to_svg(plot);
-  write_atomically(path, [&](const std::string& temporary_path) { write_bytes(temporary_path, svg); });
+  write_atomically(path, svg);
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,29 @@ struct Picture {
   const std::uint8_t* at(Index y, Index x) const { return pixels.data() + (y * width + x) * channels; }
 };
 
+/// The values of a 16-bit file that become black and white; values between are spread evenly, values outside clipped.
+struct SampleRange {
+  Index low = 0, high = 65535;
+};
+
+/// A PNG that was read, and what reading it changed.
+struct PngFile {
+  Picture picture;
+  int bits = 8;             ///< per sample, in the file
+  Index low = 0, high = 0;  ///< the extreme samples of a 16-bit file
+  Index outside = 0;        ///< samples outside the range, which were clipped
+  bool blended = false;     ///< some pixels are transparent
+  bool gamma = false;       ///< the file names another gamma than sRGB's; its pixels were converted
+  bool profile = false;     ///< the file has a colour profile other than sRGB; it was ignored
+  bool animated = false;    ///< the file has several pictures; this is the first
+};
+
 /// Reads any PNG (palette, grey or colour, 1 to 16 bits) and blends transparent pixels with white. A grey file gives 1
-/// channel, any other 3. Throws Error for a file that is missing, damaged or not a PNG.
-Picture read_png(const std::string& path);
+/// channel, any other 3. 16-bit samples are divided by 257 and rounded, or mapped from the range if there is one,
+/// without regard to the file's gamma. Throws Error for a file that is missing, damaged or not a PNG, or claims more
+/// pixels than its bytes can hold; UsageError for a range with a file of fewer bits.
+PngFile read_png_file(const std::string& path, const std::optional<SampleRange>& range = {});
+inline Picture read_png(const std::string& path) { return read_png_file(path).picture; }
 
 /// Writes a PNG atomically. Throws Error if the file can't be written, or if there are not 1 or 3 channels.
 void write_png(const std::string& path, const Picture& picture);

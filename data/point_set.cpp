@@ -9,7 +9,7 @@ PointSet PointSet::load(const std::string& path, Index first) {
   const Hdf5File file = Hdf5File::open(path);
   PointSet set;
   set.points = file.read_tensor("points");
-  set.read_labels(file, first);
+  set.read_labels(file, set.points.rank() == 0 ? 0 : set.points.extent(0), first);
   if (set.points.rank() == 2 && set.points.extent(0) > first) set.points = set.points.rows(0, first).clone();
   set.validate(path);
   return set;

@@ -1,15 +1,13 @@
 #include "data/safetensors.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "data/atomic_file.h"
+#include "data/input_file.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -20,49 +18,14 @@ constexpr std::uint64_t length_bytes = 8, max_header = 100'000'000;
 constexpr const char* metadata_key = "__metadata__";
 
 /// A file to read, with errors that name it.
-struct Reader {
-  const std::string& path;
-  std::ifstream file;
-  std::uint64_t size;
-
-  explicit Reader(const std::string& path) : path(path), file(path, std::ios::binary) {
-    if (std::filesystem::is_directory(path)) fail("is a folder, not a file of weights");
-    if (!file) fail("can't be read: ", std::strerror(errno));
-    std::error_code error;
-    size = std::filesystem::file_size(path, error);
-    if (error) fail("can't be read: ", error.message());
-  }
+struct Reader : InputFile {
+  using InputFile::InputFile;
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... what) const {
-    throw Error(path, ": ", what...);
-  }
-
-  std::vector<char> read(std::uint64_t from, std::uint64_t count) {
-    std::vector<char> bytes(count);
-    file.seekg(from);
-    if (!file.read(bytes.data(), count)) fail("can't be read to its end");
-    return bytes;
+    throw Error(path(), ": ", what...);
   }
 };
-
-// Parses the header: a JSON object without duplicate names.
-Json parse_header(const Reader& reader, const std::vector<char>& text) {
-  std::set<std::string> names;
-  std::string duplicate;
-  const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
-    if (depth == 1 && event == Json::parse_event_t::key && !names.insert(parsed.get<std::string>()).second)
-      duplicate = parsed.get<std::string>();
-    return true;
-  };
-  Json header = Json::parse(text.begin(), text.end(), watch, false);
-  if (!header.is_object()) reader.fail("is not a safetensors file: its header is not a JSON object");
-  for (const std::string& name : names)
-    if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < ' '; }))
-      reader.fail("the header has a name with control characters");
-  if (!duplicate.empty()) reader.fail("the header names `", duplicate, "` twice");
-  return header;
-}
 
 std::map<std::string, std::string> read_metadata(const Reader& reader, const Json& json) {
   if (!json.is_object()) reader.fail("`", metadata_key, "` is not a JSON object");
@@ -141,32 +104,75 @@ void require_gapless(const Reader& reader, std::vector<Entry> entries, std::uint
   if (end != data_bytes) reader.fail(data_bytes - end, " bytes at the end belong to no tensor");
 }
 
+/// Parses the header, a JSON object without duplicate names, entry by entry: each is read and discarded as soon as it
+/// is complete, because JSON may take thirty times as much memory parsed as it does as text.
+class HeaderParser {
+ public:
+  HeaderParser(const Reader& reader, std::uint64_t data_bytes) : reader_(reader), data_bytes_(data_bytes) {}
+
+  void parse(const std::vector<char>& text) {
+    const auto step = [this](int depth, Json::parse_event_t event, Json& parsed) { return see(depth, event, parsed); };
+    if (!Json::parse(text.begin(), text.end(), step, false).is_object()) {
+      reader_.fail("is not a safetensors file: its header is not a JSON object");
+    }
+  }
+
+  std::vector<Entry> entries;
+  std::map<std::string, std::string> metadata;
+
+ private:
+  // Called for each key and each value, at its beginning and its end. Returns whether to keep it.
+  bool see(int depth, Json::parse_event_t event, Json& parsed) {
+    using Event = Json::parse_event_t;
+    constexpr int max_depth = 3;  // the header, an entry, a list
+    constexpr Index max_parts = 100'000;
+    const bool begins = event == Event::object_start || event == Event::array_start;
+    if (depth == 0 && event == Event::array_start)
+      reader_.fail("is not a safetensors file: its header is not a JSON object");
+    if (begins && depth >= max_depth) reader_.fail("the header has values nested more than ", max_depth, " deep");
+    if (depth == 1 && event == Event::key) {
+      name_ = parsed.get<std::string>();
+      parts_ = 0;
+      if (std::any_of(name_.begin(), name_.end(), [](unsigned char c) { return c < ' '; }))
+        reader_.fail("the header has a name with control characters: `", name_, "`");
+      if (!names_.insert(name_).second) reader_.fail("the header names `", name_, "` twice");
+    }
+    if (++parts_ > max_parts) reader_.fail("the header's `", name_, "` has more than ", max_parts, " parts");
+    const bool complete = event == Event::value || event == Event::object_end || event == Event::array_end;
+    if (depth != 1 || !complete) return true;
+    if (name_ == metadata_key) {
+      metadata = read_metadata(reader_, parsed);
+    } else {
+      entries.push_back(read_entry(reader_, name_, parsed, data_bytes_));
+    }
+    return false;
+  }
+
+  const Reader& reader_;
+  const std::uint64_t data_bytes_;
+  std::set<std::string> names_;
+  std::string name_;
+  Index parts_ = 0;
+};
+
 }  // namespace
 
 StateDict read_safetensors(const std::string& path) {
-  Reader reader(path);
-  if (reader.size < length_bytes) reader.fail("is not a safetensors file: it has only ", reader.size, " bytes");
+  const Reader reader(path);
+  if (reader.size() < length_bytes) reader.fail("is not a safetensors file: it has only ", reader.size(), " bytes");
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, reader.read(0, length_bytes).data(), length_bytes);
-  if (header_bytes > reader.size - length_bytes) {
+  if (header_bytes > reader.size() - length_bytes) {
     reader.fail("is truncated or not a safetensors file: its header would have ", header_bytes, " bytes, the file has ",
-                reader.size);
+                reader.size());
   }
   if (header_bytes > max_header) reader.fail("has a header of ", header_bytes, " bytes, the maximum is ", max_header);
-  const Json header = parse_header(reader, reader.read(length_bytes, header_bytes));
-
-  StateDict dict;
-  std::vector<Entry> entries;
-  const std::uint64_t start = length_bytes + header_bytes, data_bytes = reader.size - start;
-  for (const auto& [name, json] : header.items()) {
-    if (name == metadata_key) {
-      dict.metadata = read_metadata(reader, json);
-    } else {
-      entries.push_back(read_entry(reader, name, json, data_bytes));
-    }
-  }
-  require_gapless(reader, entries, data_bytes);
-  for (Entry& entry : entries) {
+  const std::uint64_t start = length_bytes + header_bytes, data_bytes = reader.size() - start;
+  HeaderParser header(reader, data_bytes);
+  header.parse(reader.read(length_bytes, header_bytes));
+  StateDict dict{{}, std::move(header.metadata)};
+  require_gapless(reader, header.entries, data_bytes);
+  for (Entry& entry : header.entries) {
     entry.tensor.bytes = reader.read(start + entry.begin, entry.end - entry.begin);
     dict.tensors[entry.name] = std::move(entry.tensor);
   }

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 
 Picture scatter(const Tensor& points, double range, Index size) {
   if (points.rank() != 2 || points.extent(1) != 2) throw ShapeError("scatter: expects [n,2], got ", points.shape());
+  require_finite("scatter", points);
   const Index n = points.extent(0);
   std::vector<double> hits(size * size, 0);
   constexpr Index dot = 1;  // a point is a square of 3 x 3 pixels

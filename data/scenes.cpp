@@ -78,7 +78,7 @@ std::string caption_of(const Scene& scene) {
 
 Scene scene_of(const std::string& caption) {
   for (const Scene& scene : scenes(SceneKind::all)) {
-    if (words_of(caption_of(scene)) == words_of(caption)) return scene;
+    if (caption_words(caption_of(scene)) == caption_words(caption)) return scene;
   }
   throw UsageError("scenes: \"", caption,
                    "\" is not a scene; expects one like \"a large green triangle above a small red "

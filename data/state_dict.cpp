@@ -4,12 +4,12 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <iomanip>
 #include <limits>
 
 #include "data/atomic_file.h"
 #include "data/hdf5.h"
+#include "data/input_file.h"
 #include "data/safetensors.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -57,10 +57,10 @@ Tensor converted(const StoredTensor& stored, const std::string& name, Rounding r
   return tensor;
 }
 
-bool starts_with_bytes(const std::string& path, std::string_view bytes) {
-  std::ifstream file(path, std::ios::binary);
-  std::string start(bytes.size(), '\0');
-  return file.read(start.data(), std::ssize(start)) && start == bytes;
+bool starts_with_bytes(const InputFile& file, std::string_view bytes) {
+  if (file.size() < bytes.size()) return false;
+  const std::vector<char> start = file.read(0, bytes.size());
+  return std::equal(start.begin(), start.end(), bytes.begin());
 }
 
 StateDict read_hdf5(const std::string& path) {
@@ -133,7 +133,8 @@ Tensor to_tensor(const StoredTensor& stored, const std::string& name, Rounding r
 StateDict read_state_dict(const std::string& path) {
   using namespace std::string_view_literals;
   if (Hdf5File::is_hdf5(path)) return read_hdf5(path);
-  if (starts_with_bytes(path, "PK\x03\x04"sv) || starts_with_bytes(path, "\x80\x02"sv)) {
+  const InputFile file(path);
+  if (starts_with_bytes(file, "PK\x03\x04"sv) || starts_with_bytes(file, "\x80\x02"sv)) {
     throw Error(path,
                 ": is a PyTorch pickle (or a zip file), which only Python can read; docs/pytorch.md shows how "
                 "to save it as safetensors or HDF5");

@@ -27,22 +27,36 @@ void StoredSet::save(const std::string& path) const {
     if (!labels.empty()) {
       file.write_int64("labels", {std::ssize(labels)}, labels);
       file.write_attribute("labels", "class_names", class_names);
+      file.write_checksum("labels");
     }
     file.close();
   });
 }
 
-void StoredSet::read_labels(const Hdf5File& file, Index first) {
+void require_list(const Hdf5File& file, const std::string& dataset, Index count) {
+  const Shape shape = file.shape(dataset), expected{count};
+  if (shape == expected) return;
+  throw Error(file.path(), ": `", dataset, "` has shape ", shape, ", expected ", expected, ", one for each sample");
+}
+
+void StoredSet::read_labels(const Hdf5File& file, Index count, Index first) {
   name = attribute_or_empty(file, "name");
   source = attribute_or_empty(file, "source");
   licence = attribute_or_empty(file, "licence");
   if (!file.has("labels")) return;
+  require_list(file, "labels", count);
+  file.require_checksum("labels");
   labels = file.read_int64("labels");
   if (file.has_attribute("labels", "class_names")) {
     class_names = file.read_strings_attribute("labels", "class_names");
   } else if (!labels.empty()) {  // not written by reverie: use the class numbers as names
-    const Index count = std::min<Index>(*std::max_element(labels.begin(), labels.end()) + 1, 100'000);
-    for (Index i = 0; i < count; ++i) class_names.push_back(std::to_string(i));
+    constexpr Index max_classes = 100'000;
+    const auto [least, greatest] = std::minmax_element(labels.begin(), labels.end());
+    if (*least < 0 || *greatest >= max_classes) {
+      throw Error(file.path(), ": `labels` has values from ", *least, " to ", *greatest,
+                  ", expected class numbers from 0 to ", max_classes - 1);
+    }
+    for (Index i = 0; i <= *greatest; ++i) class_names.push_back(std::to_string(i));
   }
   if (std::ssize(labels) > first) labels.resize(first);
 }

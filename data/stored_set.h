@@ -20,9 +20,12 @@ struct StoredSet : Dataset {
 
  protected:
   virtual void write(Hdf5File& file) const = 0;  ///< writes the samples; save() adds labels and attributes
-  void read_labels(const Hdf5File& file, Index first);
+  void read_labels(const Hdf5File& file, Index count, Index first);  ///< of a file with `count` samples
   void validate_labels(const std::string& where) const;
 };
+
+/// Throws Error unless a dataset of the file is a list with a value for each of `count` samples.
+void require_list(const Hdf5File& file, const std::string& dataset, Index count);
 
 /// Loads an image set or a point set, all of it or the first samples. Throws Error for any other file.
 std::unique_ptr<StoredSet> load_dataset(const std::string& path, Index first = all_samples);

@@ -24,14 +24,14 @@ std::string nearest_words(const std::string& word, std::vector<std::string> know
 std::set<std::string> distinct_words(std::span<const std::string> captions) {
   std::set<std::string> words;
   for (const std::string& caption : captions) {
-    for (const std::string& word : words_of(caption)) words.insert(word);
+    for (const std::string& word : caption_words(caption)) words.insert(word);
   }
   return words;
 }
 
 }  // namespace
 
-std::vector<std::string> words_of(const std::string& text) {
+std::vector<std::string> caption_words(const std::string& text) {
   std::vector<std::string> words;
   bool inside = false;
   for (const char c : text) {
@@ -48,21 +48,21 @@ std::vector<std::string> words_of(const std::string& text) {
 Tokenizer::Tokenizer(std::span<const std::string> captions) {
   const std::set<std::string> words = distinct_words(captions);
   Index longest = 0;
-  for (const std::string& caption : captions) longest = std::max<Index>(longest, std::ssize(words_of(caption)));
+  for (const std::string& caption : captions) longest = std::max<Index>(longest, std::ssize(caption_words(caption)));
   *this = Tokenizer(std::vector<std::string>(words.begin(), words.end()), longest);
 }
 
 Tokenizer::Tokenizer(std::vector<std::string> words, Index length) : words_(std::move(words)), length_(length) {
   if (words_.empty() != (length < 1)) throw Error("tokenizer: ", words_.size(), " words for captions of ", length);
   for (const std::string& word : words_) {
-    if (words_of(word) != std::vector{word}) throw Error("tokenizer: \"", word, "\" is not a word in lower case");
+    if (caption_words(word) != std::vector{word}) throw Error("tokenizer: \"", word, "\" is not a word in lower case");
     if (!tokens_.emplace(word, std::ssize(tokens_) + 1).second) throw Error("tokenizer: \"", word, "\" comes twice");
   }
 }
 
 std::vector<Index> Tokenizer::encode(const std::string& caption) const {
   std::vector<Index> tokens;
-  for (const std::string& word : words_of(caption)) {
+  for (const std::string& word : caption_words(caption)) {
     const auto token = tokens_.find(word);
     if (token == tokens_.end()) {
       throw UsageError("caption \"", caption, "\": the model doesn't know the word \"", word, "\"; the nearest of its ",

@@ -33,6 +33,6 @@ class Tokenizer {
 };
 
 /// The words of a text, see Tokenizer.
-std::vector<std::string> words_of(const std::string& text);
+std::vector<std::string> caption_words(const std::string& text);
 
 }  // namespace reverie::inline REVERIE_PRECISION

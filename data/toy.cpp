@@ -70,7 +70,7 @@ const std::vector<ToyDistribution>& toy_distributions() {
 }
 
 PointSet toy(const std::string& name, Index count, std::uint64_t seed) {
-  if (count < 1) throw UsageError("toy: expects at least 1 point, got ", count);
+  if (count < 1 || count > 100'000'000) throw UsageError("toy: expects 1 to 100000000 points, got ", count);
   std::string names;
   for (const ToyDistribution& toy : toy_distributions()) {
     names += (names.empty() ? "" : ", ") + std::string(toy.name);

@@ -103,9 +103,13 @@ void Ema::update(const ParameterStore& parameters, Index update) {
   for_each_chunk(values, [&](const Chunk& chunk) { this->update(values[chunk.tensor].data(), chunk, update); });
 }
 
+// The product of the first k rates of the warm-up, 2/11 3/12 ... (1 + k)/(10 + k), is 10! / ((k + 2) ... (k + 10)); the
+// others are `rate`.
 double Ema::share_of_start(double rate, bool warmup, Index updates) {
-  double share = 1;
-  for (Index update = 1; update <= updates; ++update) share *= effective(rate, warmup, update);
+  const double crossing = std::floor((10 * rate - 1) / (1 - rate));  // where (1 + k) / (10 + k) reaches the rate
+  const double all = static_cast<double>(updates), k = warmup ? std::clamp(crossing, 0.0, all) : 0;
+  double share = std::pow(rate, all - k);
+  for (int j = 2; j <= 10; ++j) share *= j / (k + j);
   return share;
 }
 
@@ -115,8 +119,9 @@ double LearningRate::operator()(Index step) const {
   }
   if (step < warmup_steps) return base * (step + 1) / warmup_steps;
   if (decay == "constant" || total_steps <= warmup_steps) return base;
-  const double done = double(step - warmup_steps) / (total_steps - warmup_steps);
-  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(done, 1.0)));
+  const Index last = total_steps - 1;
+  const double done = step < last ? double(step - warmup_steps) / (last - warmup_steps) : 1;
+  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * done));
   return base * (final_fraction + (1 - final_fraction) * cosine);
 }
 

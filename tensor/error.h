@@ -1,9 +1,11 @@
 #pragma once
+#include <cmath>
+#include <iomanip>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 
-#include "tensor/real.h"
+#include "tensor/printable.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -15,10 +17,24 @@ std::string concat(const Parts&... parts) {
   return out.str();
 }
 
-/// An error message in one line that a user can act on: what is wrong, where, and what would be right.
+/// An error message in one line that a user can act on: what is wrong, where, and what would be right. It is printable,
+/// whatever names it quotes.
 struct Error : std::runtime_error {
   template <class... Parts>
-  explicit Error(const Parts&... parts) : std::runtime_error(concat(parts...)) {}
+  explicit Error(const Parts&... parts) : std::runtime_error(printable(concat(parts...))) {}
+};
+
+/// "N MB", rounded up.
+inline std::string megabytes(double bytes) {
+  return concat(std::fixed, std::setprecision(0), std::ceil(bytes / 1e6), " MB");
+}
+
+/// Memory that a tensor or an operation can't get: "out of memory: WHAT needs N MB".
+struct OutOfMemory : Error {
+  using Error::Error;
+  static OutOfMemory of(const std::string& what, double bytes) {
+    return OutOfMemory("out of memory: ", what, " needs ", megabytes(bytes));
+  }
 };
 
 /// Shapes that don't fit an operation; names both.

@@ -10,7 +10,9 @@ void set_threads(int count);
 int threads();
 
 /// Calls task(i) for i = 0 .. count-1, in any order and perhaps in parallel. The calling thread takes part. A task must
-/// not depend on the number of threads. Rethrows a task's first exception. The tasks run in the caller's TaskContext.
+/// not depend on the number of threads. The tasks run in the caller's TaskContext. If it returns, all tasks have run:
+/// it rethrows a task's first exception, and throws Error if the loop was cancelled, which happens inside a task of
+/// another loop when a task of that loop throws. The rest of the tasks are then skipped.
 void parallel_tasks(Index count, const std::function<void(Index)>& task);
 
 /// Cuts [0, n) into ranges of `grain` elements (the last may be shorter) and calls body(begin, end) for each, perhaps

@@ -22,7 +22,8 @@ enum class Stream : std::uint32_t {
   toy,
   probe,
   bootstrap,
-  dequantisation
+  dequantisation,
+  subset
 };
 
 /// Randomness is a function of (seed, stream, step, sample, element), computed by Philox 4x32-10, a counter-based

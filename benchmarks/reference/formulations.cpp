@@ -65,7 +65,7 @@ void run_logit_normal(Case& c) {
 
 void run_loss_weight(Case& c) {
   const LossWeight& weight = find_line("loss weight", loss_weights(), c.text("weighting"));
-  c.output("weight", make_loss_weights(weight.name, read_schedule(c), mean_type(c.text("mean_type")),
+  c.output("weight", make_loss_weights(weight.name, read_schedule(c).alphas_cumprod, mean_type(c.text("mean_type")),
                                        read_parameters(c, weight.options)));
 }
 

@@ -20,13 +20,17 @@ SamplerOptions read_options(const Case& c) {
   return sampler_options(sampler, values, c.has_param("solver_type") ? c.text("solver_type") : "");
 }
 
-void run_sigma_sampler(Case& c) {
+void run(Case& c, const std::function<SigmaSampler>& sampler) {
   const Denoiser denoise = read_denoiser(c);
-  c.output_image("sample",
-                 sampler_of(c)
-                     .sigma(denoise, c.image("x"), c.number_input("sigmas"), read_options(c), read_noise(c), nullptr)
-                     .value());
+  c.output_image(
+      "sample",
+      sampler(denoise, c.image("x"), c.number_input("sigmas"), read_options(c), read_noise(c), nullptr).value());
 }
+
+void run_sigma_sampler(Case& c) { run(c, sampler_of(c).sigma); }
+
+// A case states the noises that are added; the sampler of the table correlates those of a sampling step.
+void run_dpmpp_sde(Case& c) { run(c, dpmpp_sde_with_noise); }
 
 void run_ddim_reverse(Case& c) {
   const Process process = read_process(c);
@@ -69,7 +73,7 @@ Kinds sampler_kinds() {
           {"sampler/lms", run_sigma_sampler},
           {"sampler/euler_ancestral", run_sigma_sampler},
           {"sampler/dpmpp_2s_ancestral", run_sigma_sampler},
-          {"sampler/dpmpp_sde", run_sigma_sampler},
+          {"sampler/dpmpp_sde", run_dpmpp_sde},
           {"sampler/dpmpp_2m", run_sigma_sampler},
           {"sampler/dpmpp_2m_sde", run_sigma_sampler},
           {"sampler/dpmpp_3m_sde", run_sigma_sampler},

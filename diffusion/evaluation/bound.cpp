@@ -13,6 +13,8 @@ BoundTerm bound_term(const Process& process, const NetworkFunction& network, con
           mean_per_sample(square(term.pred_x0 - x0)).value()};
 }
 
+// L_T + L_{T-1} + ... + L_0.
+// [Ho20] eq. 5
 VariationalBound variational_bound(const Process& process, const NetworkFunction& network, const Tensor& x0,
                                    const std::function<Tensor(Index t)>& noise, bool clip) {
   const Index N = x0.extent(0), T = process.schedule.steps();

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "data/atomic_file.h"
 #include "data/loader.h"
 #include "diffusion/model/checkpoint.h"
 #include "nn/sharded_gradient.h"
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -119,7 +119,9 @@ Tensor Classifier::log_probability_gradient(const Tensor& x_t, std::span<const d
 std::unique_ptr<Classifier> train_classifier(const Dataset& data, const ClassifierTraining& options,
                                              const std::function<bool(double)>& progress) {
   const kernels::WithKernels in_float({});
-  if (options.epochs < 1) throw UsageError("classifier: ", options.epochs, " epochs; expects at least 1");
+  if (options.epochs < 1 || options.epochs > 100'000) {
+    throw UsageError("classifier: ", options.epochs, " epochs; expects 1 to 100000");
+  }
   auto classifier =
       std::make_unique<Classifier>(DataFacts{data.sample_shape(), data.class_names}, options.noisy, options.seed);
   const Loader loader(data, options.batch_size, options.seed);
@@ -154,19 +156,19 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& data, const Classifi
   return classifier;
 }
 
-Recognition recognise(const Classifier& classifier, const Dataset& data, Index count, double sigma) {
+Recognition recognise(const Classifier& classifier, const Dataset& data, double sigma) {
   if (data.sample_shape() != classifier.data.sample_shape) {
     throw UsageError("classifier: learned images of shape ", classifier.data.sample_shape, ", these have ",
                      data.sample_shape());
   }
-  const Index N = std::min(count, data.size());
+  const Index N = data.size();
   Recognition result{Tensor::uninitialized({N, Classifier::feature_count}),
                      std::vector<Index>(static_cast<std::size_t>(N))};
   const kernels::WithKernels in_float({});
   const auto packed = classifier.parameters.keep_packed();
   parallel_for(N, recognition_shard, [&](Index first, Index last) {
-    std::vector<Index> indices(static_cast<std::size_t>(last - first));
-    std::iota(indices.begin(), indices.end(), first);
+    std::vector<Index> indices;  // always a full shard: rounding depends on its size, and equal images must stay equal
+    for (Index i = 0; i < recognition_shard; ++i) indices.push_back(std::min(first + i, N - 1));
     Tensor x = data.batch(indices);
     std::vector<double> sigmas;
     if (classifier.noisy) {
@@ -174,7 +176,8 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, Index c
       x = with_noise(x, sigmas, normal_rows({.stream = Stream::validation}, x.shape(), first)).value();
     }
     const Tensor features = classifier.features(x, sigmas).value(), logits = classifier.logits(features).value();
-    result.features.rows(first, last).copy_from(features);
+    require_finite(concat("classifier: the output for images ", first, " to ", last - 1), logits);
+    result.features.rows(first, last).copy_from(features.rows(0, last - first));
     for (Index i = first; i < last; ++i) {
       const Tensor row = logits.rows(i - first, i - first + 1);
       result.classes[i] = std::max_element(row.values().begin(), row.values().end()) - row.values().begin();
@@ -221,6 +224,7 @@ void write_classifier(const std::string& path, const Classifier& classifier) {
     for (const auto& [name, tensor] : named(classifier.parameters, classifier.parameters.values())) {
       file.write_tensor("weights/" + name, tensor);
     }
+    file.write_checksum("/");  // last, so that it covers all attributes
     file.close();
   });
 }
@@ -236,6 +240,7 @@ std::unique_ptr<Classifier> read_classifier(const std::string& path) {
   const Hdf5File file = Hdf5File::open(path);
   const Index found = file.read_int_attribute("/", "version");
   if (found != version) throw Error(path, ": is a classifier of version ", found, "; this program reads ", version);
+  file.require_checksum("/");
   const DataFacts data{Shape(file.read_int64("sample_shape")), file.read_strings_attribute("/", "class_names")};
   auto classifier = std::make_unique<Classifier>(data, file.read_int_attribute("/", "noisy") != 0, 0);
   classifier->source = file.read_string_attribute("/", "source");

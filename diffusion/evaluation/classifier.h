@@ -66,10 +66,11 @@ struct Recognition {
   Tensor features;             ///< [N,64]
   std::vector<Index> classes;  ///< the most likely class of each image
 };
-/// Classifies the first `count` images of a set, with added noise if sigma > 0. Throws UsageError for images of another
-/// shape than the classifier's.
-Recognition recognise(const Classifier& classifier, const Dataset& data, Index count = all_samples, double sigma = 0);
-/// Compares predicted classes with labels: 1 per image if they agree, else 0. The mean is the accuracy.
+/// Classifies the images of a set, with added noise if sigma > 0. Equal images get equal features, to the bit, unless
+/// noise is added. Throws UsageError for images of another shape than the classifier's.
+Recognition recognise(const Classifier& classifier, const Dataset& data, double sigma = 0);
+/// Compares predicted classes with labels, which must be numbers among the classifier's classes (`labels_among`): 1 per
+/// image if they agree, else 0. The mean is the accuracy.
 std::vector<double> hits(const std::vector<Index>& classes, std::span<const Index> labels);
 
 /// Builds the guidance of a model's samples by a noisy classifier. `scale` multiplies the gradient. Throws UsageError

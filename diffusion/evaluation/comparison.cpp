@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <limits>
-#include <numeric>
 
+#include "data/classes.h"
+#include "data/subset.h"
 #include "diffusion/metrics/frechet.h"
 #include "diffusion/metrics/kernel_distance.h"
 #include "diffusion/metrics/prdc.h"
@@ -14,15 +16,16 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-Tensor first_samples(const Dataset& set, Index count) {
-  std::vector<Index> indices(static_cast<std::size_t>(std::min(count, set.size())));
-  std::iota(indices.begin(), indices.end(), Index{0});
-  return set.batch(indices);
-}
-
 // Clamps an interval to the possible values: the bias correction may have shifted it beyond them.
 Interval within(const Interval& interval, double least, double most) {
   return {std::clamp(interval.low, least, most), std::clamp(interval.high, least, most)};
+}
+
+// A bootstrap resample of values.
+std::vector<double> resampled(const std::vector<double>& values, std::uint64_t seed, Index replicate, Index set) {
+  std::vector<double> result;
+  for (const Index row : resample(std::ssize(values), seed, replicate, set)) result.push_back(values[row]);
+  return result;
 }
 
 // Measures one set against the data; without replicates there are no intervals.
@@ -95,7 +98,7 @@ class Measuring {
     };
     const char* name = set_.x.rank() == 4 ? "classes found" : "modes found";
     add(name, static_cast<double>(count_modes(set_.classes, count).found), 0, static_cast<double>(count), of_resample,
-        concat("of ", count));
+        concat("of ", count, "; data: ", count_modes(data_.classes, count).found));
     if (set_.x.rank() == 4) return;
     std::vector<double> in_modes;
     for (const Index mode : set_.classes) in_modes.push_back(mode >= 0 ? 1 : 0);
@@ -108,7 +111,7 @@ class Measuring {
 
 }  // namespace
 
-Judge::Judge(const Dataset& data, const Classifier* classifier)
+Judge::Judge(const Dataset& data, const Classifier* classifier, const std::string& where)
     : classifier_(classifier), sample_shape_(data.sample_shape()) {
   if (sample_shape_.rank() == 3) {
     if (classifier == nullptr) {
@@ -116,32 +119,45 @@ Judge::Judge(const Dataset& data, const Classifier* classifier)
           "images are compared by a classifier's features, and there is none; `reverie classifier` trains one");
     }
     if (classifier->data.sample_shape != sample_shape_) {
-      throw UsageError("the classifier learned images of shape ", classifier->data.sample_shape, ", the data has ",
+      throw UsageError("the classifier learned images of shape ", classifier->data.sample_shape, ", ", where, " has ",
                        sample_shape_);
     }
     class_names_ = classifier->data.class_names;
+    require_fits(data, where);
   } else if (!data.labels.empty()) {
     class_names_ = data.class_names;
-    clusters_ = clusters(first_samples(data, all_samples), data.labels, std::ssize(class_names_));
+    clusters_ = clusters(samples_of(data), data.labels, std::ssize(class_names_));
   }
 }
 
-FeatureSet Judge::look_at(const Dataset& set, Index count) const {
+std::vector<Index> Judge::require_fits(const Dataset& set, const std::string& where) const {
   if (set.sample_shape() != sample_shape_) {
-    throw UsageError("samples of shape ", set.sample_shape(), " can't be compared with data of shape ", sample_shape_);
+    throw UsageError(where, ": samples of shape ", set.sample_shape(), " can't be compared with data of shape ",
+                     sample_shape_);
   }
-  const Index N = std::min(count, set.size());
-  FeatureSet result{.x = first_samples(set, N), .features = {}, .classes = {}, .labels = {}};
+  const Index fewest = ComparisonOptions{}.neighbours + 1;  // each needs that many others
+  if (set.size() < fewest) {
+    throw UsageError(where, ": has ", set.size(), " samples; comparing sets requires at least ", fewest);
+  }
+  if (set.labels.empty() || class_names_.empty()) return {};
+  return labels_among(set, where, class_names_, sample_shape_.rank() == 3 ? "the classifier" : "the data");
+}
+
+FeatureSet Judge::look_at(const Dataset& set, Index count, const std::string& where) const {
+  const Subset subset(set, count);
+  FeatureSet result{.rows = subset.rows(),
+                    .x = samples_of(subset),
+                    .features = {},
+                    .classes = {},
+                    .labels = require_fits(subset, where)};
   if (classifier_ != nullptr && sample_shape_.rank() == 3) {
-    Recognition seen = recognise(*classifier_, set, N);
+    Recognition seen = recognise(*classifier_, subset);
     result.features = seen.features;
     result.classes = std::move(seen.classes);
   } else {
     result.features = result.x;
     if (clusters_) result.classes = nearest_modes(result.x, *clusters_);
   }
-  if (!set.labels.empty() && set.class_names == class_names_)
-    result.labels.assign(set.labels.begin(), set.labels.begin() + N);
   return result;
 }
 
@@ -153,7 +169,7 @@ Comparison compare(const Judge& judge, const FeatureSet& samples, const FeatureS
     result.in_classes = count_modes(samples.classes, std::ssize(judge.class_names())).samples;
   }
   if (training == nullptr) return result;
-  const FeatureSet in_their_place = judge.look_at(*training, samples.x.extent(0));
+  const FeatureSet in_their_place = judge.look_at(*training, samples.x.extent(0), "the training set");
   ComparisonOptions once = options;
   once.replicates = 0;
   for (const Measure& of_training : Measuring(judge, in_their_place, data, once).measures) {
@@ -161,12 +177,18 @@ Comparison compare(const Judge& judge, const FeatureSet& samples, const FeatureS
       if (measure.name == of_training.name) measure.training = of_training.samples.value;
     }
   }
-  result.memorisation = memorisation(samples.x, data.x, first_samples(*training, all_samples));
-  if (result.memorisation->held_out_median == 0) return result;  // the data were trained on: no comparison
-  const std::vector<double>& below = result.memorisation->below;
-  Estimate copied = bootstrap_mean(below, options.replicates, options.seed);
-  copied.interval = within(copied.interval, 0, 1);
-  result.measures.push_back({.name = "nearly copied", .meaning = "0.01 if nothing is", .samples = copied});
+  result.memorisation = memorisation(samples.x, data.x, samples_of(*training));
+  Memorisation& m = *result.memorisation;
+  m.nearest_sample = samples.rows[m.nearest_sample];
+  if (m.held_out.empty()) return result;  // the data were trained on: no comparison
+  const auto of_resample = [&](Index replicate) {
+    return share_nearly_copied(resampled(m.samples, options.seed, replicate, 0),
+                               resampled(m.held_out, options.seed, replicate, 1));
+  };
+  const Interval interval = bootstrap_interval(m.nearly_copied, options.replicates, of_resample);
+  result.measures.push_back({.name = "nearly copied",
+                             .meaning = concat(std::setprecision(2), std::showpoint, m.expected, " if nothing is"),
+                             .samples = {m.nearly_copied, within(interval, 0, 1)}});
   return result;
 }
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iomanip>
 #include <mutex>
 #include <numbers>
 #include <numeric>
 
+#include "data/subset.h"
 #include "diffusion/evaluation/bound.h"
+#include "tensor/decimal.h"
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -43,6 +45,10 @@ Tensor dequantisation(std::uint64_t seed, const Shape& shape, Index first_sample
   return noise;
 }
 
+std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
+  return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
+}
+
 // Means over the samples, for each column of [N,T].
 std::vector<MeanWithError> column_means(const Tensor& table) {
   const Index N = table.extent(0), T = table.extent(1);
@@ -67,25 +73,16 @@ MeanWithError mean_of_rest(const Tensor& table) {
 
 }  // namespace
 
-void require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where) {
-  if (data.sample_shape() != model.facts().sample_shape) {
-    throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model expects ",
-                     model.facts().sample_shape);
-  }
-  if (model.class_conditional() && data.class_names != model.facts().class_names) {
-    throw UsageError(where, ": has ", data.class_names.size(), " classes that are not the model's ",
-                     model.facts().class_names.size());
-  }
-}
-
 BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
                                bool clip, const std::function<bool(double)>& progress) {
-  require_fits(model, data, data.name.empty() ? "evaluation: the set" : "evaluation: " + data.name);
   if (model.facts().sample_shape.rank() != 3) {
     throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
   }
   if (count < 1) throw UsageError("evaluation: ", count, " samples; at least 1 is required");
-  const Index N = std::min(count, data.size()), T = model.process().schedule.steps();
+  const Subset set(data, count);
+  const auto labels = require_fits(model, set, set.name.empty() ? "evaluation: the set" : "evaluation: " + set.name);
+  const Index each = model.network().labels_per_sample();
+  const Index N = set.size(), T = model.process().schedule.steps();
   VariationalBound all;
   for (Tensor* list : {&all.total, &all.prior, &all.exact_decoder}) *list = Tensor::uninitialized({N});
   for (Tensor* table : {&all.vb, &all.mse, &all.x0_mse}) *table = Tensor::uninitialized({N, T});
@@ -94,20 +91,21 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
   const auto packed = model.network().parameters.keep_packed();
   std::mutex mutex;
   Index done = 0;
+  bool going = true;  // once `progress` has returned false, all shards stop, and it is not called again
   parallel_for(N, samples_at_once(model.facts().sample_shape, evaluation_shard), [&](Index first, Index last) {
-    std::vector<Index> indices(last - first);
-    std::iota(indices.begin(), indices.end(), first);
-    const Tensor x0 = data.batch(indices);
+    const Tensor x0 = samples_of(set, first, last);
     const auto noise = [&](Index t) {  // called once per time step
       if (progress) {
         const std::scoped_lock lock(mutex);
-        if (!progress(static_cast<double>(done) / static_cast<double>(N * T))) throw Error("evaluation: interrupted");
+        going = going && progress(static_cast<double>(done) / static_cast<double>(N * T));
+        if (!going) throw Error("evaluation: interrupted");
         done += last - first;
       }
       return normal_rows({.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)},
                          x0.shape(), first);
     };
-    const NetworkFunction network = model.formulation().in_chain(model.with_labels(model.labels_of(data, indices)));
+    const NetworkFunction network =
+        model.formulation().in_chain(model.with_labels(part(labels, first * each, last * each)));
     const VariationalBound part = variational_bound(model.process(), network, x0, noise, clip);
     all.total.rows(first, last).copy_from(part.total);
     all.prior.rows(first, last).copy_from(part.prior);
@@ -117,6 +115,13 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
     all.x0_mse.rows(first, last).copy_from(part.x0_mse);
   });
 
+  for (const auto& [what, values] : {std::pair{"prior", &all.prior}, {"bound", &all.vb}, {"mse", &all.mse}}) {
+    const auto bad = static_cast<Index>(first_not_finite(*values));
+    if (bad == values->size()) continue;
+    const Index each = values->size() / N;
+    throw Error("evaluation: the ", what, " of image ", bad / each, " at time step ", each == 1 ? T : bad % each,
+                " is ", (*values)[bad], "; did training diverge?");
+  }
   BoundEvaluation result;
   result.count = N;
   result.total = mean_with_error(all.total);
@@ -132,8 +137,10 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
 
 std::string step_table(const BoundEvaluation& bound) {
   std::ostringstream csv;
-  csv << "t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n" << std::setprecision(9);
-  const auto cells = [&](const MeanWithError& mean) { csv << "," << mean.value << "," << mean.error; };
+  csv << "t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n";
+  const auto cells = [&](const MeanWithError& mean) {
+    csv << "," << decimal(mean.value) << "," << decimal(mean.error);
+  };
   for (std::size_t t = 0; t < bound.vb.size(); ++t) {
     csv << t;
     for (const auto* column : {&bound.vb, &bound.mse, &bound.x0_mse}) cells((*column)[t]);
@@ -147,24 +154,32 @@ std::string step_table(const BoundEvaluation& bound) {
 
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress) {
-  require_fits(model, data, data.name.empty() ? "likelihood: the set" : "likelihood: " + data.name);
   if (count < 1) throw UsageError("likelihood: ", count, " samples; at least 1 is required");
   const bool images = model.facts().sample_shape.rank() == 3;
-  const Index N = std::min(count, data.size()),
-              shard = samples_at_once(model.facts().sample_shape, images ? evaluation_shard : 16),
+  const Subset set(data, count);
+  const auto labels = require_fits(model, set, set.name.empty() ? "likelihood: the set" : "likelihood: " + set.name);
+  const Index each = model.network().labels_per_sample();
+  // Images are solved one by one. Batches of points are filled up with copies, because the rounding of a matrix product
+  // may depend on the size of the batch.
+  const Index N = set.size(), shard = samples_at_once(model.facts().sample_shape, images ? 1 : 16),
               shards = (N + shard - 1) / shard;
   const auto [sigma_min, sigma_max] = model.formulation().sigma_range();
   options.sigma_min = sigma_min;
   options.sigma_max = sigma_max;
-  std::vector<double> log_densities(static_cast<std::size_t>(N)), shares(static_cast<std::size_t>(shards));
+  std::vector<double> log_densities(static_cast<std::size_t>(N)), errors(log_densities),
+      shares(static_cast<std::size_t>(shards));
   std::vector<Index> evaluations(static_cast<std::size_t>(shards));
   std::mutex mutex;
+  bool going = true;
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
   parallel_for(N, shard, [&](Index first, Index last) {
-    std::vector<Index> indices(last - first);
-    std::iota(indices.begin(), indices.end(), first);
-    Tensor x = data.batch(indices);
+    std::vector<Index> indices, own;
+    for (Index i = first; i < first + shard; ++i) {
+      indices.push_back(std::min(i, N - 1));
+      own.insert(own.end(), labels.begin() + indices.back() * each, labels.begin() + (indices.back() + 1) * each);
+    }
+    Tensor x = set.batch(indices);
     if (images) x = (Var(x) + dequantisation(options.seed, x.shape(), first)).value();
     OdeOptions of_shard = options;
     of_shard.first_sample = first;
@@ -173,21 +188,35 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       if (!progress) return true;
       const std::scoped_lock lock(mutex);
       shares[here] = share;
-      return progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
+      going = going && progress(std::accumulate(shares.begin(), shares.end(), 0.0) / static_cast<double>(shards));
+      return going;
     };
-    const OdeLikelihood ode = ode_log_likelihood(
-        model.formulation().denoiser(model.with_labels(model.labels_of(data, indices))), x, of_shard, report);
-    std::copy(ode.log_density.begin(), ode.log_density.end(), log_densities.begin() + first);
+    const OdeLikelihood ode =
+        ode_log_likelihood(model.formulation().denoiser(model.with_labels(own)), x, of_shard, report);
+    std::copy_n(ode.log_density.begin(), last - first, log_densities.begin() + first);
+    std::copy_n(ode.numerical_error.begin(), last - first, errors.begin() + first);
     evaluations[here] = ode.evaluations;
   });
 
+  if (const std::size_t bad = first_not_finite(std::span<const double>(log_densities)); bad < log_densities.size()) {
+    throw Error("likelihood: ln p of sample ", bad, " is ", log_densities[bad], "; did training diverge?");
+  }
   LikelihoodEvaluation result;
   result.count = N;
   result.sigma_min = sigma_min;
   result.sigma_max = sigma_max;
   result.nats = mean_with_error(log_densities);
+  result.numerical_error = mean_with_error(errors).value;
   const double to_bits = 1 / (std::numbers::ln2 * static_cast<double>(model.facts().sample_shape.size()));
   result.bits = {-result.nats.value * to_bits - (images ? std::log2(bin) : 0), result.nats.error * to_bits};
+  if (images && result.bits.value < 0) {
+    throw Error(
+        "likelihood: ", result.bits.value,
+        " bits per dimension, but 8-bit values take at least 0, because no "
+        "probability is above 1; a smaller tolerance, more probes or more samples may help (the numerical error "
+        "is about ",
+        result.numerical_error * to_bits, ", the statistical one ", result.bits.error, ")");
+  }
   for (const Index n : evaluations) result.evaluations += static_cast<double>(n) / static_cast<double>(shards);
   return result;
 }

@@ -8,10 +8,6 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Throws UsageError, naming `where`, unless the model can be evaluated on the set: the sample shapes must match, and
-/// the classes too if the model is class-conditional.
-void require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where);
-
 /// A mean over samples and its standard error (0 for a single sample).
 struct MeanWithError {
   double value = 0, error = 0;
@@ -27,7 +23,7 @@ struct BoundEvaluation {
   std::vector<MeanWithError> vb, mse, x0_mse;   ///< for each time step, as in BoundTerm
 };
 
-/// Computes the bound on the first `count` samples, in parallel shards; the noise is a function of (seed, t, sample).
+/// Computes the bound on `count` samples (a Subset), in parallel shards; the noise is a function of (seed, t, sample).
 /// `clip` clamps the predicted x_0 to [-1, 1]. `progress` is called with the fraction done, one call at a time, perhaps
 /// from several threads; if it returns false, the evaluation stops with an Error. Throws UsageError for a set that
 /// doesn't match, and for points, because the decoder term is for 8-bit values.
@@ -46,13 +42,18 @@ struct LikelihoodEvaluation {
   /// uniform in a value's bin of width 2/255.
   /// [Theis16] sec. 3.1
   MeanWithError bits;
+  /// The numerical error of the log density in nats, as OdeLikelihood has it: the mean over samples. The errors above
+  /// are statistical.
+  double numerical_error = 0;
   double evaluations = 0;  ///< function evaluations per sample, each with a backward pass
   double sigma_min = 0,
          sigma_max = 0;  ///< integration range of the ODE; p is the density at sigma_min
 };
 
-/// Evaluates the first `count` samples, in parallel shards. Uses tolerance, probes and seed of the options; the noise
-/// levels are those the model was trained on. `progress` as above. Throws UsageError for a set that doesn't match.
+/// Evaluates `count` samples (a Subset), in parallel shards. Uses tolerance, probes and seed of the options; the noise
+/// levels are those the model was trained on. A sample's log density doesn't depend on the other samples. `progress` as
+/// above. Throws UsageError for a set that doesn't match, and Error for a value that no model can have: P(x_0) <= 1, so
+/// 8-bit images take at least 0 bits.
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress = nullptr);
 

@@ -1,12 +1,14 @@
 #include "diffusion/evaluation/ode_likelihood.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numbers>
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
+
+// The number of integration steps: doubled until every sample is accurate enough.
+constexpr Index fewest_steps = 16, most_steps = 4096;
 
 // The state of the ODE: y = x / sqrt(1 + sigma^2), whose values stay of size 1 throughout, and the divergence so far,
 // in nats per dimension and per sample.
@@ -15,14 +17,10 @@ struct State {
   std::vector<double> divergence;
 };
 
-// a + sum of c_i k_i
-State combined(const State& a, std::span<const double> c, std::span<const State> k) {
-  State result{a.y.clone(), a.divergence};
-  for (std::size_t i = 0; i < c.size(); ++i) {
-    if (c[i] == 0) continue;
-    result.y = (Var(result.y) + c[i] * Var(k[i].y)).value();
-    for (std::size_t n = 0; n < a.divergence.size(); ++n) result.divergence[n] += c[i] * k[i].divergence[n];
-  }
+// a + h b
+State moved(const State& a, double h, const State& b) {
+  State result{(Var(a.y) + h * Var(b.y)).value(), a.divergence};
+  for (std::size_t n = 0; n < a.divergence.size(); ++n) result.divergence[n] += h * b.divergence[n];
   return result;
 }
 
@@ -44,6 +42,15 @@ std::vector<Tensor> make_probes(const Shape& shape, const OdeOptions& options) {
   return probes;
 }
 
+void require_finite(const Tensor& x, double sigma2, const char* what) {
+  for (const real value : x.values()) {
+    if (!std::isfinite(value)) {
+      throw Error("ode likelihood: ", what, " at sigma ", std::sqrt(sigma2), " is ", value,
+                  "; every number has to be finite");
+    }
+  }
+}
+
 // The right-hand side in s = ln sigma: dy/ds = y / (1 + sigma^2) - D(x; sigma) / sqrt(1 + sigma^2), whose Jacobian in y
 // is I / (1 + sigma^2) - dD/dx.
 class Slope {
@@ -63,8 +70,10 @@ class Slope {
       const Var on_tape = tape.variable(x), output = denoise_(on_tape, std::exp(s));
       ++evaluations;
       D = output.value();
+      require_finite(D, sigma2, "the denoiser's output");
       tape.backward(output, probe, {});  // probe^T dD/dx
       const Tensor row = tape.gradient(on_tape);
+      require_finite(row, sigma2, "the denoiser's gradient");
       for (Index i = 0; i < row.size(); ++i) {
         trace[i / width] += static_cast<double>(row[i]) * static_cast<double>(probe[i]);
       }
@@ -83,91 +92,91 @@ class Slope {
   bool exact_;
 };
 
-// The Dormand-Prince pair: nodes, stages, and the difference of the fifth-order and fourth-order results. The last
-// stage is the fifth-order result, whose slope is the first stage of the next integration step.
-// [Hairer93] table II.5.2
-constexpr std::array<double, 7> nodes = {0, 1. / 5, 3. / 10, 4. / 5, 8. / 9, 1, 1};
-constexpr std::array<std::array<double, 6>, 7> stages = {{
-    {},
-    {1. / 5},
-    {3. / 40, 9. / 40},
-    {44. / 45, -56. / 15, 32. / 9},
-    {19372. / 6561, -25360. / 2187, 64448. / 6561, -212. / 729},
-    {9017. / 3168, -355. / 33, 46732. / 5247, 49. / 176, -5103. / 18656},
-    {35. / 384, 0, 500. / 1113, 125. / 192, -2187. / 6784, 11. / 84},
-}};
-constexpr std::array<double, 7> error_weights = {71. / 57600,      0,          -71. / 16695, 71. / 1920,
-                                                 -17253. / 339200, 22. / 525., -1. / 40};
+// A solution with some number of integration steps of equal length in s.
+struct Solution {
+  Tensor y;                                     // at the end
+  std::vector<std::vector<double>> divergence;  // after each step, per sample
+};
 
-// Root mean square over a sample's values, the maximum over samples (and their divergences), in units of the tolerance.
-double error_size(const State& error, const State& at, double tolerance) {
-  const Index N = error.y.extent(0), width = error.y.size() / N;
-  double largest = 0;
-  for (Index n = 0; n < N; ++n) {
-    double squares = 0;
-    for (Index i = n * width; i < (n + 1) * width; ++i) {
-      squares += std::pow(static_cast<double>(error.y[i]) / (1 + std::abs(static_cast<double>(at.y[i]))), 2);
-    }
-    const double of_divergence = std::abs(error.divergence[n]);
-    largest = std::max({largest, std::sqrt(squares / static_cast<double>(width)), of_divergence});
+// The classical Runge-Kutta method, of fourth order. The steps are the same for every sample, so a sample's solution
+// doesn't depend on the others in its batch.
+// [Hairer93] table II.1.2
+Solution solve(Slope& slope, State state, double begin, double end, Index steps, const std::function<void()>& stepped) {
+  Solution solution;
+  const double h = (end - begin) / static_cast<double>(steps);
+  for (Index i = 0; i < steps; ++i) {
+    const double s = begin + h * static_cast<double>(i);
+    const State k1 = slope(state, s), k2 = slope(moved(state, h / 2, k1), s + h / 2),
+                k3 = slope(moved(state, h / 2, k2), s + h / 2), k4 = slope(moved(state, h, k3), s + h);
+    state = moved(moved(moved(moved(state, h / 6, k1), h / 3, k2), h / 3, k3), h / 6, k4);
+    solution.divergence.push_back(state.divergence);
+    stepped();
   }
-  return largest / tolerance;
+  solution.y = state.y;
+  return solution;
+}
+
+// ln N(y; 0, 1) + the divergence, of sample n and per dimension.
+double log_density(const Solution& solution, Index n) {
+  const Tensor y = solution.y.rows(n, n + 1);
+  double squares = 0;
+  for (const real value : y.values()) squares += std::pow(static_cast<double>(value), 2);
+  return solution.divergence.back()[n] - (squares / static_cast<double>(y.size()) + std::log(2 * std::numbers::pi)) / 2;
+}
+
+// How far two solutions are apart, of sample n and per dimension: in the log density, or in the divergence anywhere on
+// the way, whichever is larger (the first alone may agree by chance). `fine` has twice as many steps.
+double difference(const Solution& fine, const Solution& coarse, Index n) {
+  double largest = std::abs(log_density(fine, n) - log_density(coarse, n));
+  for (std::size_t i = 0; i < coarse.divergence.size(); ++i) {
+    largest = std::max(largest, std::abs(fine.divergence[2 * i + 1][n] - coarse.divergence[i][n]));
+  }
+  return largest;
 }
 
 }  // namespace
 
 OdeLikelihood ode_log_likelihood(const Denoiser& denoise, const Tensor& x, const OdeOptions& options,
                                  const std::function<bool(double)>& progress) {
-  if (!(options.sigma_min > 0 && options.sigma_min < options.sigma_max && options.tolerance > 0)) {
+  if (!(options.sigma_min > 0 && options.sigma_min < options.sigma_max && std::isfinite(options.sigma_max) &&
+        options.tolerance > 0)) {
     throw UsageError("ode likelihood: from sigma ", options.sigma_min, " to ", options.sigma_max, " with tolerance ",
                      options.tolerance, "; expects 0 < sigma_min < sigma_max and a positive tolerance");
   }
-  const Index N = x.extent(0), width = x.size() / N;
+  const Index N = x.extent(0);
+  const auto samples = static_cast<std::size_t>(N);
   const double begin = std::log(options.sigma_min), end = std::log(options.sigma_max);
+  const double d = static_cast<double>(x.size() / N), start_scale = std::sqrt(1 + std::pow(options.sigma_min, 2));
   Slope slope(denoise, make_probes(x.shape(), options), options.probes == 0);
-  const double start_scale = std::sqrt(1 + options.sigma_min * options.sigma_min);
-  State state{(Var(x) / start_scale).value(), std::vector<double>(static_cast<std::size_t>(N))};
+  const State start{(Var(x) / start_scale).value(), std::vector<double>(samples)};
+  Index done = 0;
+  const auto stepped = [&] {  // there are at least two solutions
+    const double share = static_cast<double>(++done) / (3 * fewest_steps);
+    if (progress && !progress(std::min(share, 1.0))) throw Error("ode likelihood: interrupted");
+  };
 
-  std::array<State, 7> k;
-  k[0] = slope(state, begin);
-  double s = begin, h = (end - begin) / 50;
-  while (s < end) {
-    if (h < 1e-6 * (end - begin)) {
-      throw Error("ode likelihood: steps became too small near sigma ", std::exp(s), "; a larger tolerance may help");
+  OdeLikelihood result{.log_density = std::vector<double>(samples), .numerical_error = std::vector<double>(samples)};
+  std::vector<bool> accurate(samples);
+  Solution coarse = solve(slope, start, begin, end, fewest_steps, stepped);
+  for (Index steps = 2 * fewest_steps; std::find(accurate.begin(), accurate.end(), false) != accurate.end();
+       steps *= 2) {
+    const Solution fine = solve(slope, start, begin, end, steps, stepped);
+    for (Index n = 0; n < N; ++n) {
+      if (accurate[n]) continue;
+      const double error = difference(fine, coarse, n);
+      accurate[n] = error <= options.tolerance;
+      if (!accurate[n] && steps == most_steps) {
+        throw Error("ode likelihood: with ", steps, " integration steps the log density of sample ",
+                    options.first_sample + n, " is still uncertain by ", error,
+                    " nats per dimension; a tolerance above ", options.tolerance, " may help");
+      }
+      // The last term is the log of the volume change from dividing x by sqrt(1 + sigma_min^2).
+      result.log_density[n] = d * (log_density(fine, n) - std::log(start_scale));
+      result.numerical_error[n] = d * error;
     }
-    const bool last = s + h >= end;
-    if (last) h = end - s;
-    State next;
-    for (std::size_t i = 1; i < 7; ++i) {
-      std::array<double, 6> c = stages[i];
-      for (double& value : c) value *= h;
-      next = combined(state, std::span(c).first(i), k);
-      k[i] = slope(next, s + nodes[i] * h);
-    }
-    std::array<double, 7> c = error_weights;
-    for (double& value : c) value *= h;
-    const State none{Tensor::zeros(x.shape()), std::vector<double>(static_cast<std::size_t>(N))};
-    const double error = error_size(combined(none, c, k), next, options.tolerance);
-    if (!std::isfinite(error))
-      throw Error("ode likelihood: the denoiser's output near sigma ", std::exp(s), " is not finite");
-    if (error <= 1) {
-      s = last ? end : s + h;
-      state = next;
-      k[0] = k[6];
-      if (progress && !progress((s - begin) / (end - begin))) throw Error("ode likelihood: interrupted");
-    }
-    h *= std::clamp(0.9 * std::pow(std::max(error, 1e-10), -0.2), 0.2, 5.0);  // [Hairer93] eq. II.4.13
+    coarse = fine;
   }
-
-  // ln p(x) = ln N(y_end; 0, 1) + the divergence + the log of the volume change from dividing by sqrt(1 + sigma_min^2).
-  OdeLikelihood result{.log_density = {}, .evaluations = slope.evaluations};
-  for (Index n = 0; n < N; ++n) {
-    const double d = static_cast<double>(width);
-    double squares = 0;
-    for (Index i = n * width; i < (n + 1) * width; ++i) squares += std::pow(static_cast<double>(state.y[i]), 2);
-    result.log_density.push_back(-(squares + d * std::log(2 * std::numbers::pi)) / 2 + d * state.divergence[n] -
-                                 d * std::log(start_scale));
-  }
+  result.evaluations = slope.evaluations;
   return result;
 }
 

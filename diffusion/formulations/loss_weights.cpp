@@ -52,15 +52,17 @@ LossWeightFunction loss_weight_function(const std::string& name, MeanType mean_t
   };
 }
 
-std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedule& schedule, MeanType mean_type,
+std::vector<double> make_loss_weights(const std::string& name, std::span<const double> alpha_bars, MeanType mean_type,
                                       const OptionValues& given) {
   const LossWeightFunction weight = loss_weight_function(name, mean_type, given);
   std::vector<double> weights;
-  for (const double alpha_bar : schedule.alphas_cumprod) weights.push_back(weight(alpha_bar));
-  if (!(weights.back() > 0 && std::isfinite(weights.back()))) {
-    throw UsageError("loss weight ", name, ": at the last step, where the signal-to-noise ratio is ",
-                     schedule.snr.back(), ", the weight of ", reverie::name(mean_type), " is ", weights.back(),
-                     "; a zero-terminal-SNR schedule requires truncated_snr, or none");
+  for (const double alpha_bar : alpha_bars) {
+    weights.push_back(weight(alpha_bar));
+    if (weights.back() > 0 && std::isfinite(weights.back())) continue;
+    throw UsageError("loss weight ", name, ": at the signal-to-noise ratio ", alpha_bar / (1 - alpha_bar),
+                     ", the weight of ", reverie::name(mean_type), " is ", weights.back(),
+                     "; it must be positive and finite",
+                     alpha_bar == 0 ? " (a zero-terminal-SNR schedule requires truncated_snr, or none)" : "");
   }
   return weights;
 }

@@ -27,9 +27,9 @@ using LossWeightFunction = std::function<double(double alpha_bar)>;
 /// name or option.
 LossWeightFunction loss_weight_function(const std::string& name, MeanType mean_type, const OptionValues& given = {});
 
-/// The same at each time step of a chain. Also throws UsageError if the weight of the last time step (pure noise in a
-/// zero-terminal-SNR chain) would be zero or infinite.
-std::vector<double> make_loss_weights(const std::string& name, const NoiseSchedule& schedule, MeanType mean_type,
+/// The same at each of these alpha_bars (a chain's alphas_cumprod). Also throws UsageError for a weight that isn't
+/// positive and finite, such as that of min_snr where nothing of the data is left (zero-terminal SNR).
+std::vector<double> make_loss_weights(const std::string& name, std::span<const double> alpha_bars, MeanType mean_type,
                                       const OptionValues& given = {});
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -73,12 +73,18 @@ VbTerm vb_term(const Process& process, const Var& x0, const Var& x_t, Timesteps 
                bool clip, Cdf cdf) {
   const Gaussian q = process.posterior(x0, x_t, t);
   const PMeanVariance p = process.p_mean_variance(x_t, t, output, clip);
-  const Var kl = bits_per_dim(normal_kl(q.mean, q.log_variance, p.mean, p.log_variance));  // L_t, [Ho20] eq. 5
-  if (std::find(t.begin(), t.end(), 0) == t.end()) return {kl, p.pred_x0};
+  const auto kl = [&](const Var& log_variance) {  // L_t, [Ho20] eq. 5
+    return bits_per_dim(normal_kl(q.mean, q.log_variance, p.mean, log_variance));
+  };
+  if (std::find(t.begin(), t.end(), 0) == t.end()) return {kl(p.log_variance), p.pred_x0};
+  // Each sample has one of the two terms. The other one gets a variance at which it is finite, because a learned
+  // variance can make it infinite, and 0 times infinity is NaN.
+  const auto first = [&](int rank) { return per_sample(t, rank, [](std::size_t k) { return k == 0 ? 1.0 : 0.0; }); };
+  const Var decodes = first(x_t.rank());
+  const Var for_kl = (1 - decodes) * p.log_variance + decodes * q.log_variance;
   const Var decoder =
-      bits_per_dim(-discretized_gaussian_log_likelihood(x0.value(), p.mean, p.log_variance / 2, cdf));  // L_0
-  const Var first = per_sample(t, 1, [](std::size_t k) { return k == 0 ? 1.0 : 0.0; });
-  return {first * decoder + (1 - first) * kl, p.pred_x0};
+      bits_per_dim(-discretized_gaussian_log_likelihood(x0.value(), p.mean, decodes * p.log_variance / 2, cdf));  // L_0
+  return {first(1) * decoder + (1 - first(1)) * kl(for_kl), p.pred_x0};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -27,17 +27,20 @@ void require_no_loss_weight(const DiffusionOptions& d) {
 std::unique_ptr<Formulation> make_chain(const DiffusionOptions& d, const OptionValues&) {
   Process process(schedule_of(d), mean_type(d.prediction), variance_type(d.variance));
   ChainOptions options{.loss = find_loss(d.loss), .cdf = cdf_called(d.decoder_cdf), .huber = d.huber};
-  if (d.loss_weight != "none") {
-    options.weights = make_loss_weights(d.loss_weight, process.schedule, process.mean_type, d.loss_weight_parameters);
-  }
+  if (d.loss_weight != "none") options.weights = loss_weights_of(d);
   return std::make_unique<ChainFormulation>(std::move(process), std::move(options));
+}
+
+LogSnrLine line_of(const OptionValues& values) {
+  return {.max = values.at("log_snr_max"), .min = values.at("log_snr_min")};
 }
 
 std::unique_ptr<Formulation> make_continuous(const DiffusionOptions& d, const OptionValues& values) {
   const MeanType mean = mean_type(d.prediction);
+  loss_weights_of(d);  // throws for weights that can't be
   return std::make_unique<ContinuousFormulation>(
       chain_of_denoiser(d),
-      ContinuousOptions{.log_snr = {.max = values.at("log_snr_max"), .min = values.at("log_snr_min")},
+      ContinuousOptions{.log_snr = line_of(values),
                         .mean_type = mean,
                         .weight = loss_weight_function(d.loss_weight, mean, d.loss_weight_parameters),
                         .huber = d.huber});
@@ -89,6 +92,18 @@ std::span<const FormulationKind> formulations() {
 OptionValues formulation_options(const DiffusionOptions& options) {
   const FormulationKind& kind = find_line("formulation", formulations(), options.formulation);
   return complete("formulation " + options.formulation, kind.options, options.formulation_parameters);
+}
+
+std::vector<double> loss_weights_of(const DiffusionOptions& d) {
+  std::vector<double> alpha_bars;
+  if (d.formulation == "continuous") {
+    constexpr int count = 1000;
+    const LogSnrLine line = line_of(formulation_options(d));
+    for (int i = 0; i <= count; ++i) alpha_bars.push_back(line.alpha_bar(static_cast<double>(i) / count));
+  } else {
+    alpha_bars = schedule_of(d).alphas_cumprod;
+  }
+  return make_loss_weights(d.loss_weight, alpha_bars, mean_type(d.prediction), d.loss_weight_parameters);
 }
 
 std::unique_ptr<Formulation> make_formulation(const DiffusionOptions& options) {

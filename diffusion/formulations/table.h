@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "diffusion/formulations/formulation.h"
 #include "diffusion/tables/options.h"
@@ -37,5 +38,9 @@ std::span<const FormulationKind> formulations();
 std::unique_ptr<Formulation> make_formulation(const DiffusionOptions& options);
 /// The formulation's own options, given or from the table.
 OptionValues formulation_options(const DiffusionOptions& options);
+
+/// The weight of the squared error at each time step of a chain; for `continuous`, at 1001 times from 0 to 1. Throws
+/// UsageError for a weight that isn't positive and finite.
+std::vector<double> loss_weights_of(const DiffusionOptions& options);
 
 }  // namespace reverie::inline REVERIE_PRECISION

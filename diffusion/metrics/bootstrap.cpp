@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "tensor/error.h"
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 
@@ -44,6 +45,12 @@ Interval bootstrap_interval(double estimate, Index replicates, const std::functi
   if (replicates < 1) throw UsageError("bootstrap: ", replicates, " replicates; expects at least 1");
   std::vector<double> values(static_cast<std::size_t>(replicates));
   parallel_tasks(replicates, [&](Index i) { values[i] = statistic(i); });
+  values.push_back(estimate);
+  if (const std::size_t bad = first_not_finite(std::span<const double>(values)); bad < values.size()) {
+    throw Error("bootstrap: ", bad + 1 == values.size() ? "the estimate" : concat("replicate ", bad), " is ",
+                values[bad]);
+  }
+  values.pop_back();
   const double shift = estimate - mean_of(values);
   std::sort(values.begin(), values.end());
   return {quantile(values, 0.025) + shift, quantile(values, 0.975) + shift};

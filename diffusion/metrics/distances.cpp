@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -15,6 +16,7 @@ Index common_width(const Tensor& a, const Tensor& b) {
       a.size() / a.extent(0) != b.size() / b.extent(0)) {
     throw ShapeError("distances: rows of ", a.shape(), " and ", b.shape(), " can't be compared");
   }
+  for (const Tensor* x : {&a, &b}) require_finite("distances", *x);  // NaN has no order
   return a.size() / a.extent(0);
 }
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "diffusion/metrics/symmetric_eigen.h"
+#include "tensor/finite.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -44,6 +45,7 @@ Moments moments(const Tensor& features) {
 Moments moments(const Tensor& features, std::span<const Index> rows) {
   if (features.rank() != 2) throw ShapeError("moments: features have shape ", features.shape(), ", expected [N,D]");
   if (rows.size() < 2) throw ShapeError("moments: a covariance needs at least two rows, not ", rows.size());
+  require_finite("moments", features);
   const std::size_t n = static_cast<std::size_t>(features.extent(1));
   Moments result{std::vector<double>(n), std::vector<double>(n * n)};
   const auto row = [&](Index i) { return features.data() + i * features.extent(1); };
@@ -77,7 +79,7 @@ double frechet_distance(const Moments& a, const Moments& b) {
     distance += std::pow(a.mean[i] - b.mean[i], 2) + a.covariance[i * n + i] + b.covariance[i * n + i] -
                 2 * std::sqrt(std::max(0.0, eigen.values[i]));
   }
-  return distance;
+  return distance < 0 ? 0 : distance;  // rounding; NaN stays
 }
 
 double frechet_distance(const Tensor& features_a, const Tensor& features_b) {

@@ -15,7 +15,7 @@ Moments moments(const Tensor& features);
 Moments moments(const Tensor& features, std::span<const Index> rows);
 
 /// The squared Frechet (Wasserstein-2) distance of the normal distributions with these moments: |mean_a - mean_b|^2 +
-/// tr(A + B - 2 (A B)^(1/2)). Throws ShapeError if the widths differ.
+/// tr(A + B - 2 (A B)^(1/2)). Never below 0, where rounding alone would get it. Throws ShapeError if the widths differ.
 /// [Dowson82], [Heusel17] eq. 6
 double frechet_distance(const Moments& a, const Moments& b);
 double frechet_distance(const Tensor& features_a, const Tensor& features_b);

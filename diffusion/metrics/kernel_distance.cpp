@@ -1,5 +1,6 @@
 #include "diffusion/metrics/kernel_distance.h"
 
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -23,28 +24,32 @@ std::vector<double> kernel(const Tensor& a, const Tensor& b) {
   return result;
 }
 
-// The mean of k_ij over pairs with weights x_i y_j; if x and y are the same set, without pairs of a row with itself.
+// The mean of k_ij over pairs with weights x_i y_j; if x and y are the same set, without pairs of a row with itself,
+// unless a resample has no other pairs.
 double mean_kernel(const std::vector<double>& k, std::span<const double> x, std::span<const double> y, bool one_set) {
-  double sum = 0, x_weight = 0, y_weight = 0, diagonal = 0;
+  double sum = 0, x_weight = 0, y_weight = 0, diagonal = 0, last = 0;
   for (const double w : y) y_weight += w;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double* row = &k[i * y.size()];
     double of_row = 0;
 #pragma omp simd reduction(+ : of_row)
     for (std::size_t j = 0; j < y.size(); ++j) of_row += y[j] * row[j];
-    if (one_set) {
+    if (one_set && y[i] < y_weight) {
       of_row -= y[i] * row[i];
       diagonal += x[i] * y[i];
+      if (x[i] > 0) last = row[i];
     }
     sum += x[i] * of_row;
     x_weight += x[i];
   }
-  return sum / (x_weight * y_weight - diagonal);
+  const double pairs = x_weight * y_weight - diagonal;
+  return pairs > 0 ? sum / pairs : last;  // a resample may hold a single row, many times
 }
 
 }  // namespace
 
 KernelDistance::KernelDistance(const Tensor& a, const Tensor& b) {
+  for (const Tensor* x : {&a, &b}) require_finite("kernel distance", *x);
   if (a.rank() != 2 || b.rank() != 2 || a.extent(1) != b.extent(1) || a.extent(0) < 2 || b.extent(0) < 2) {
     throw ShapeError("kernel distance: features of shapes ", a.shape(), " and ", b.shape(),
                      " can't be compared; expects [N,D] and [M,D] of at least two rows");

@@ -16,25 +16,38 @@ std::vector<double> nearest(const Tensor& queries, const Tensor& training) {
   return distances;
 }
 
-// The quantile of the values at `share`.
-double at_share(std::vector<double> values, double share) {
-  const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size()));
-  std::nth_element(values.begin(), values.begin() + place, values.end());
-  return values[place];
+// The value that `place` others are not above.
+double ordered(std::span<const double> values, Index place) {
+  std::vector<double> copy(values.begin(), values.end());
+  std::nth_element(copy.begin(), copy.begin() + place, copy.end());
+  return copy[place];
 }
+
+// The 1% quantile.
+double threshold_of(std::span<const double> held_out) { return ordered(held_out, std::ssize(held_out) / 100); }
 
 }  // namespace
 
+double share_nearly_copied(std::span<const double> samples, std::span<const double> held_out) {
+  const double threshold = threshold_of(held_out);
+  const auto below = std::count_if(samples.begin(), samples.end(), [&](double d) { return d < threshold; });
+  return static_cast<double>(below) / static_cast<double>(samples.size());
+}
+
 Memorisation memorisation(const Tensor& samples, const Tensor& held_out, const Tensor& training) {
-  const std::vector<double> of_samples = nearest(samples, training), of_held_out = nearest(held_out, training);
-  const auto closest = std::min_element(of_samples.begin(), of_samples.end());
-  Memorisation result{.sample_median = at_share(of_samples, 0.5),
-                      .held_out_median = at_share(of_held_out, 0.5),
-                      .threshold = at_share(of_held_out, 0.01),
-                      .below = {},
-                      .nearest_sample = closest - of_samples.begin(),
-                      .nearest = *closest};
-  for (const double distance : of_samples) result.below.push_back(distance < result.threshold ? 1 : 0);
+  Memorisation result{.samples = nearest(samples, training), .held_out = nearest(held_out, training)};
+  result.sample_copies = std::count(result.samples.begin(), result.samples.end(), 0.0);
+  result.held_out_copies = static_cast<Index>(std::erase(result.held_out, 0.0));
+  result.sample_median = ordered(result.samples, std::ssize(result.samples) / 2);
+  const auto closest = std::min_element(result.samples.begin(), result.samples.end());
+  result.nearest_sample = closest - result.samples.begin();
+  result.nearest = *closest;
+  if (result.held_out.empty()) return result;
+  const Index n = std::ssize(result.held_out);
+  result.held_out_median = ordered(result.held_out, n / 2);
+  result.threshold = threshold_of(result.held_out);
+  result.nearly_copied = share_nearly_copied(result.samples, result.held_out);
+  result.expected = static_cast<double>(1 + n / 100) / static_cast<double>(n + 1);
   return result;
 }
 

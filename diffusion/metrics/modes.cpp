@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -18,6 +20,7 @@ Clusters clusters(const Tensor& points, std::span<const Index> labels, Index cla
   if (points.rank() != 2 || points.extent(0) != static_cast<Index>(labels.size())) {
     throw ShapeError("clusters: points of shape ", points.shape(), " with ", labels.size(), " labels");
   }
+  require_finite("clusters", points);
   const Index width = points.extent(1);
   const auto K = static_cast<std::size_t>(classes);
   std::vector<Index> counts(K);
@@ -44,14 +47,15 @@ Clusters clusters(const Tensor& points, std::span<const Index> labels, Index cla
 }
 
 std::vector<Index> nearest_modes(const Tensor& points, const Clusters& clusters, double reach) {
+  require_finite("modes", points);
   std::vector<Index> modes;
   for (Index i = 0; i < points.extent(0); ++i) {
     Index mode = -1;
     double smallest = reach * reach;  // squared, in standard deviations
     for (std::size_t k = 0; k < clusters.centres.size(); ++k) {
-      const double distance = squared_distance(points.data() + i * points.extent(1), clusters.centres[k]) /
-                              std::pow(clusters.deviations[k], 2);
-      if (distance > smallest) continue;
+      double distance = squared_distance(points.data() + i * points.extent(1), clusters.centres[k]);
+      if (distance > 0) distance /= std::pow(clusters.deviations[k], 2);  // a class of equal points has deviation 0
+      if (!(distance <= smallest)) continue;
       smallest = distance;
       mode = static_cast<Index>(k);
     }

@@ -34,13 +34,14 @@ Prdc prdc(const Tensor& real_features, const Tensor& generated_features, Index k
   for (std::size_t i = 0; i < N; ++i) {
     for (std::size_t j = 0; j < M; ++j) {
       const double distance = between[i * M + j];
-      if (distance < real_radii[i]) {
+      if (distance <= real_radii[i]) {
         result.precision[j] = result.coverage[i] = 1;
-        result.density[j] += 1 / static_cast<double>(k);
+        ++result.density[j];
       }
-      if (distance < generated_radii[j]) result.recall[i] = 1;
+      if (distance <= generated_radii[j]) result.recall[i] = 1;
     }
   }
+  for (double& balls : result.density) balls /= static_cast<double>(k);
   return result;
 }
 

@@ -16,8 +16,9 @@ struct Prdc {
   std::vector<double> coverage;   ///< per real row: 1 if its ball holds a generated row, else 0
 };
 
-/// real: [N,D], generated: [M,D]. A row is inside a ball if it is strictly nearer than the radius. Throws UsageError
-/// unless k >= 1 and both sets have more than k rows.
+/// real: [N,D], generated: [M,D]. A ball contains its surface, as in [Kynkaanniemi19] eq. 1: where more than k rows are
+/// equal the radius is 0, and the ball still holds their copies. Throws UsageError unless k >= 1 and both sets have
+/// more than k rows.
 Prdc prdc(const Tensor& real_features, const Tensor& generated_features, Index k);
 
 }  // namespace reverie::inline REVERIE_PRECISION

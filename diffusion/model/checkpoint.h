@@ -13,6 +13,7 @@ using TensorMap = std::map<std::string, Tensor>;
 struct TrainingState {
   Index step = 0;     ///< training steps done
   Index updates = 0;  ///< optimizer updates
+  std::string data;   ///< the fingerprint of the data (data/fingerprint.h); empty if it is unknown
   /// Tensors by group, named as in PyTorch: `weights` (a state dict), `ema/RATE`, `optimizer/m`, `optimizer/v`,
   /// `timestep_sampler` (what it has learned from losses).
   std::map<std::string, TensorMap> tensors;
@@ -23,18 +24,19 @@ struct TrainingState {
 };
 
 /// A snapshot from which a run continues as if it had never stopped. One HDF5 file with the attributes `format`,
-/// `version`, `step`, `updates`, `config` (TOML), `sample_shape`, `class_names`, the dataset `words` if there
-/// are captions, and the groups of tensors. A model
-/// built from parts of your own has no configuration: leave `config` as it is, and continue with
+/// `version`, `step`, `updates`, `data`, `config` (TOML), `sample_shape`, `class_names`, attributes `log.*`, the
+/// groups of tensors, and, for captions, the dataset `words`. `data`, `log.*` and `words` may be missing. A model built
+/// from parts of your own has no configuration: leave `config` as it is, and continue with
 /// `trainer.restore(read_checkpoint(path).state, path)`.
 struct Checkpoint {
   static constexpr Index version = 1;
   Config config;
   DataFacts data;
   TrainingState state;
+  std::map<std::string, double> log = {};  ///< the caller's sums for a line of metrics that is not complete yet
 };
 
-/// The name of the group with the exponential moving average (EMA) of this rate.
+/// The name of the group with the exponential moving average (EMA) of this rate: "ema/0.999".
 std::string ema_group(double rate);
 /// The tensors of `map` (the group of that name in `origin`) in the order of the store's parameters. Throws Error,
 /// naming `origin` and the first tensor that is missing, unexpected or of another shape.

@@ -42,8 +42,11 @@ std::string field_text(const ConfigField& field);
 /// known one) and a value of the wrong type. Accepts keys of older versions.
 Config parse_config(const std::string& text, const std::string& origin);
 Config load_config(const std::string& path);
-/// Sets one key from "key=value", the value as TOML; a bare word counts as a string.
+/// Sets one key from "key=value", the value as TOML; a bare word counts as a string. A new sampler drops the options of
+/// the previous one.
 void set_config(Config& config, const std::string& assignment);
+/// Sets several keys, sample.sampler first, so that the options given with it are the new sampler's.
+void set_config(Config& config, std::vector<std::string> assignments);
 /// The whole configuration as TOML; `explain` adds each key's meaning as a comment. Reading it back gives the same
 /// values.
 std::string config_text(const Config& config, bool explain = false);
@@ -57,7 +60,7 @@ kernels::KernelChoice kernel_choice_of(const Config& config);
 kernels::OperandType operand_type(const std::string& products);
 
 /// The sampling request for previews, also the program's default.
-inline SampleRequest default_request(const Config& config) { return {config.sample}; }
+inline SampleRequest default_request(const Config& config) { return {without_unused(config.sample)}; }
 
 /// Builds the model that a configuration describes, for data with these facts. Throws UsageError if they don't go
 /// together (a U-Net for points, classes without labels, an image size that can't be halved, ...).

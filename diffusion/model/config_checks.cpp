@@ -6,7 +6,6 @@
 #include "diffusion/formulations/losses.h"
 #include "diffusion/model/config.h"
 #include "diffusion/process/timestep_sampler.h"
-#include "diffusion/samplers/sigmas.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -35,10 +34,7 @@ void check_config(const Config& c) {
   find_line("flow times", flow_times(), c.diffusion.flow_times);
   make_timestep_sampler(c.train.timestep_sampler, c.diffusion.steps, c.train.timestep_sampler_parameters);
   require_option(c.diffusion.huber >= 0, "diffusion.huber", "can't be negative");
-  sampler_options(find_sampler(c.sample.sampler), c.sample.sampler_parameters, c.sample.solver_type);
-  if (!c.sample.sigmas.empty() && c.sample.sigmas != chain_grid) {
-    find_line("sigma grid", sigma_grids(), c.sample.sigmas);
-  }
+  check_options(find_sampler(c.sample.sampler), c.sample);
   c.train.learning_rate(0);
   const auto optimizers = optimizer_names();
   require_option(std::find(optimizers.begin(), optimizers.end(), c.train.optimizer.name) != optimizers.end(),

@@ -2,15 +2,13 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <map>
 
-#include "data/edit_distance.h"
+#include "data/input_file.h"
 #include "diffusion/model/config.h"
+#include "diffusion/model/config_suggestions.h"
+#include "tensor/decimal.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -22,6 +20,8 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // Clang 14 requires the guide
 
+constexpr std::uint64_t max_text = 1 << 20;
+
 // Keys of older versions, still present in old checkpoints.
 const std::map<std::string, std::string> renamed_keys = {{"train.lanes", "train.accumulators"}};
 
@@ -32,10 +32,18 @@ std::string current_key(const std::string& key) {
 
 [[noreturn]] void unknown_key(const std::string& origin, const std::string& key,
                               const std::vector<ConfigField>& fields) {
-  const auto nearest = std::min_element(fields.begin(), fields.end(), [&](const ConfigField& a, const ConfigField& b) {
-    return edit_distance(key, a.key) < edit_distance(key, b.key);
-  });
-  throw UsageError(origin, ": unknown key `", key, "`; did you mean `", nearest->key, "`?");
+  throw UsageError(origin, ": unknown key `", key, "`; did you mean `", nearest_key(key, fields), "`?");
+}
+
+// TOML is UTF-8, so other text could not be read back. toml++ finds that out when it reads.
+bool is_utf8(const std::string& text) {
+  std::string printable = text;
+  for (char& c : printable) c = static_cast<unsigned char>(c) < 0x80 ? ' ' : c;
+  try {
+    return toml::parse("# " + printable).empty();
+  } catch (const toml::parse_error&) {
+    return false;
+  }
 }
 
 template <class T>
@@ -96,7 +104,18 @@ void assign_all(const std::vector<ConfigField>& fields, const toml::table& table
   }
 }
 
+// Each dot of a key makes a table inside a table, and toml++ overflows the stack on ten thousands of them.
+void require_shallow(const std::string& text, const std::string& origin) {
+  constexpr Index max_dots = 1000;
+  Index line = 1, dots = 0;
+  for (const char c : text) {
+    if (c == '\n') ++line, dots = 0;
+    if (c == '.' && ++dots > max_dots) throw UsageError(origin, ":", line, ": has more than ", max_dots, " dots");
+  }
+}
+
 toml::table parse_toml(const std::string& text, const std::string& origin) {
+  require_shallow(text, origin);
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {
@@ -104,10 +123,18 @@ toml::table parse_toml(const std::string& text, const std::string& origin) {
   }
 }
 
-// The shortest decimal that reads back as the same double.
-std::string decimal(double value) {
-  std::array<char, 32> text;
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+std::string quoted(const std::string& text) {
+  std::ostringstream out;
+  out << toml::value<std::string>(text);
+  return out.str();
+}
+
+// A key as TOML has it: in quotes unless it has only letters, digits, - and _.
+std::string key_text(const std::string& key) {
+  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '-' || c == '_';
+  });
+  return bare ? key : quoted(key);
 }
 
 template <class T>
@@ -127,11 +154,7 @@ std::string listed(const std::vector<T>& list) {
 }  // namespace
 
 std::string field_text(const ConfigField& field) {
-  return std::visit(Overloaded{[](const std::string* text) {
-                                 std::ostringstream out;
-                                 out << toml::value<std::string>(*text);
-                                 return out.str();
-                               },
+  return std::visit(Overloaded{[](const std::string* text) { return quoted(*text); },
                                [](const bool* flag) { return std::string(*flag ? "true" : "false"); },
                                [](const Index* value) { return std::to_string(*value); },
                                [](const double* value) { return decimal(*value); },
@@ -140,7 +163,7 @@ std::string field_text(const ConfigField& field) {
                                [](const OptionValues* values) {
                                  std::string text;
                                  for (const auto& [name, value] : *values) {
-                                   text += (text.empty() ? " " : ", ") + name + " = " + decimal(value);
+                                   text += (text.empty() ? " " : ", ") + key_text(name) + " = " + decimal(value);
                                  }
                                  return text.empty() ? std::string("{}") : "{" + text + " }";
                                }},
@@ -154,12 +177,13 @@ Config parse_config(const std::string& text, const std::string& origin) {
 }
 
 Config load_config(const std::string& path) {
-  if (std::filesystem::is_directory(path)) throw UsageError(path, ": is a folder, expects a configuration file");
-  std::ifstream in(path);
-  if (!in) throw UsageError(path, ": can't be read; expects a configuration file, like configs/digits.toml");
-  std::ostringstream text;
-  text << in.rdbuf();
-  return parse_config(text.str(), path);
+  std::string text;
+  try {
+    text = InputFile(path).text(max_text);
+  } catch (const Error& error) {
+    throw UsageError(error.what(), "; expects a configuration file, like configs/digits.toml");
+  }
+  return parse_config(text, path);
 }
 
 void set_config(Config& config, const std::string& assignment) {
@@ -172,8 +196,18 @@ void set_config(Config& config, const std::string& assignment) {
   if (field == fields.end()) unknown_key("--set", key, fields);
   const bool text = std::holds_alternative<std::string*>(field->target);
   const bool quoted = !value.empty() && (value.front() == '"' || value.front() == '\'');
+  if (text && !quoted && !is_utf8(value)) throw UsageError(origin, ": expects text in UTF-8");
   const toml::table table = text && !quoted ? toml::table{{"value", value}} : parse_toml("value = " + value, origin);
+  std::string sampler = config.sample.sampler;
   assign(*field, *table.get("value"), origin);
+  std::swap(config.sample.sampler, sampler);
+  choose_sampler(config.sample, sampler);
+}
+
+void set_config(Config& config, std::vector<std::string> assignments) {
+  std::stable_partition(assignments.begin(), assignments.end(),
+                        [](const std::string& assignment) { return assignment.starts_with("sample.sampler="); });
+  for (const std::string& assignment : assignments) set_config(config, assignment);
 }
 
 std::string config_text(const Config& config, bool explain) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "data/classes.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 
 DiffusionModel::DiffusionModel(DataFacts facts, std::unique_ptr<Network> network,
@@ -24,23 +26,11 @@ Var DiffusionModel::operator()(const Var& x, std::span<const double> t, std::spa
   return (*network_)(x, t, labels, mode);
 }
 
-std::vector<Index> DiffusionModel::labels_of(const Dataset& data, std::span<const Index> indices) const {
-  std::vector<Index> labels;
-  if (text_conditional()) {
-    std::vector<std::string> captions;
-    for (const Index i : indices) captions.push_back(data.captions.at(static_cast<std::size_t>(i)));
-    labels = tokens_of(captions);
-  } else if (conditional()) {
-    for (const Index i : indices) labels.push_back(data.labels.at(static_cast<std::size_t>(i)));
-  }
-  return labels;
-}
-
 std::vector<Index> DiffusionModel::tokens_of(std::span<const std::string> captions) const {
   std::vector<Index> tokens;
   for (const std::string& caption : captions) {
     std::vector<Index> own = facts_.tokenizer.encode(caption);
-    if (words_of(caption).empty() && has_null_class()) std::fill(own.begin(), own.end(), null_class());
+    if (caption_words(caption).empty() && has_null_class()) std::fill(own.begin(), own.end(), null_class());
     tokens.insert(tokens.end(), own.begin(), own.end());
   }
   return tokens;
@@ -49,6 +39,23 @@ std::vector<Index> DiffusionModel::tokens_of(std::span<const std::string> captio
 NetworkFunction DiffusionModel::with_labels(std::vector<Index> labels) const {
   if (!conditional()) labels.clear();
   return [this, labels = std::move(labels)](const Var& x, std::span<const double> t) { return (*this)(x, t, labels); };
+}
+
+std::vector<Index> require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where) {
+  if (data.sample_shape() != model.facts().sample_shape) {
+    throw UsageError(where, ": has samples of shape ", data.sample_shape(), ", the model expects ",
+                     model.facts().sample_shape);
+  }
+  if (!model.conditional()) return {};
+  if (model.text_conditional()) {
+    if (data.captions.empty()) throw UsageError(where, ": has no captions, which the model expects");
+    try {
+      return model.tokens_of(data.captions);
+    } catch (const UsageError& error) {
+      throw UsageError(where, ": ", error.what());
+    }
+  }
+  return labels_among(data, where, model.facts().class_names, "the model");
 }
 
 Index samples_at_once(const Shape& sample, Index images) {

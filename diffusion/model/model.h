@@ -35,9 +35,6 @@ class DiffusionModel {
 
   /// The network's output, see Network; by default in inference mode.
   Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode& mode = {}) const;
-  /// The labels of these samples of a set, as the network takes them: none, classes, or tokens of captions. Throws
-  /// UsageError for a caption with a word that the model doesn't know.
-  std::vector<Index> labels_of(const Dataset& data, std::span<const Index> indices) const;
   /// The tokens of captions, or, where a caption is empty, of "no caption" if the model was trained with it.
   std::vector<Index> tokens_of(std::span<const std::string> captions) const;
   /// The network with the samples' labels bound, not guided; a model without classes ignores `labels`. The model must
@@ -50,6 +47,11 @@ class DiffusionModel {
   std::unique_ptr<const Formulation> formulation_;
   kernels::KernelChoice kernels_;
 };
+
+/// Checks that a set suits the model and returns its labels as the network takes them, `labels_per_sample` for each:
+/// classes matched by name as in `match_classes`, or the tokens of its captions. Throws UsageError, naming `where`, for
+/// samples of another shape, other classes, missing captions and words that the model doesn't know.
+std::vector<Index> require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where);
 
 /// The number of samples [H,W,C] or [2] per task: enough that each packed weight is reused, few enough that the
 /// activations stay in cache. At most `images`; for images larger than 32x32, as many as have the same number of

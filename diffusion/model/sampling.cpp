@@ -4,9 +4,11 @@
 #include <cmath>
 #include <mutex>
 
+#include "data/classes.h"
 #include "data/image_set.h"
 #include "data/point_set.h"
 #include "diffusion/samplers/sigmas.h"
+#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -21,6 +23,11 @@ struct Plan {
   std::vector<double> sigmas;  // empty for samplers of the chain
   Index steps;
 };
+
+// The name of the grid to follow; empty for samplers of the chain.
+std::string grid_name(const Sampler& sampler, const SampleOptions& options) {
+  return sampler.chain ? "" : options.sigmas.empty() ? sampler.sigmas : options.sigmas;
+}
 
 // The named grid, with its ends clamped to the noise levels of training unless the request sets them.
 std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& request, const std::string& name) {
@@ -38,8 +45,14 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
   options.clip = request.clip;
   options.dynamic_threshold = request.dynamic_threshold;
   Plan plan{options, model.process(), {}, 0};
-  const std::string grid = request.sigmas.empty() ? sampler.sigmas : request.sigmas;
+  const std::string grid = grid_name(sampler, request);
+  const Index T = model.process().schedule.steps();
+  if (request.steps < 0) throw UsageError("sampling: ", request.steps, " steps; expects at least 1, or 0 for all ", T);
   if (sampler.chain || grid == chain_grid) {
+    if (request.steps > T) {
+      throw UsageError("sampling: ", request.steps, " steps (--steps, sample.steps) of a chain of ", T,
+                       "; expects 1 to ", T, ", or 0 for all");
+    }
     if (request.steps > 0) plan.process.schedule = respace(model.process().schedule, std::to_string(request.steps));
     plan.steps = plan.process.schedule.steps();
   }
@@ -52,10 +65,8 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
 
 // Changes the request to DDIM without noise.
 SampleRequest encoding_of(SampleRequest request) {
-  request.sampler = "ddim";
+  choose_sampler(request, "ddim");
   request.sampler_parameters.clear();
-  request.solver_type.clear();
-  request.sigmas.clear();
   return request;
 }
 
@@ -92,7 +103,17 @@ std::vector<Index> part(const std::vector<Index>& labels, Index first, Index las
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
 }
 
-// Adds up the progress of several threads and reports the total.
+// Throws Error for NaN and infinite values in some rows of a batch of samples, of which `first` is the number of the
+// first; `step` counts from 0.
+void require_finite_samples(const Tensor& x, Index rows, Index first, const char* what, Index step, Index steps) {
+  const auto bad = static_cast<Index>(first_not_finite(x));
+  if (bad == x.size()) return;
+  const Index row = bad / (x.size() / x.extent(0)) % rows;  // guidance evaluates each row twice
+  throw Error("sampling: ", what, " of sample ", first + row, " is ", x[bad], " in sampling step ", step + 1, " of ",
+              steps, "; are the options of the sampler or of guidance too extreme, or did training diverge?");
+}
+
+// Adds up the progress of several threads and reports the total. Once `progress` has returned false, it stops them all.
 class ShardProgress {
  public:
   ShardProgress(const std::function<bool(double)>& progress, Index all) : progress_(progress), all_(all) {}
@@ -100,14 +121,23 @@ class ShardProgress {
     if (!progress_) return;
     const std::scoped_lock lock(mutex_);
     done_ += steps;
-    if (!progress_(static_cast<double>(done_) / static_cast<double>(all_))) throw Error("sampling: interrupted");
+    going_ = going_ && progress_(static_cast<double>(done_) / static_cast<double>(all_));
+    if (!going_) throw Error("sampling: interrupted");
   }
 
  private:
   const std::function<bool(double)>& progress_;
   Index all_, done_ = 0;
+  bool going_ = true;
   std::mutex mutex_;
 };
+
+// The classifier's number of each class of the samples; empty if it has no names to match.
+std::vector<Index> guiding_classes(const DiffusionModel& model, const SampleRequest& request) {
+  const std::vector<std::string>& guiding = request.classifier.class_names;
+  if (guiding.empty()) return {};
+  return match_classes(sample_classes(model, request), "sampling: the model", guiding, "the guiding classifier");
+}
 
 }  // namespace
 
@@ -115,8 +145,54 @@ const std::vector<std::string>& sample_classes(const DiffusionModel& model, cons
   return model.class_conditional() ? model.facts().class_names : request.classifier.class_names;
 }
 
+void choose_sampler(SampleOptions& options, const std::string& name) {
+  find_sampler(name);
+  if (name == options.sampler) return;
+  options.sampler = name;
+  options.sampler_parameters.clear();
+  options.solver_type.clear();
+  options = without_unused(std::move(options));
+}
+
+SampleOptions without_unused(SampleOptions options) {
+  const Sampler& sampler = find_sampler(options.sampler);
+  if (sampler.chain) options.sigmas.clear();
+  const std::string grid = grid_name(sampler, options);
+  if (grid.empty() || grid == chain_grid) options.sigma_parameters.clear();
+  return options;
+}
+
+void check_options(const Sampler& sampler, const SampleOptions& options) {
+  sampler_options(sampler, options.sampler_parameters, options.solver_type);
+  const std::string grid = grid_name(sampler, options);
+  const bool parameters = !options.sigma_parameters.empty();
+  if (grid.empty() && (parameters || !options.sigmas.empty())) {
+    throw UsageError("sampler ", sampler.name, ": takes its steps from the chain and doesn't use ",
+                     options.sigmas.empty() ? options.sigma_parameters.begin()->first : "sigmas", "; its options are ",
+                     sampler.options.empty() ? "none" : names_in(std::span<const OptionInfo>(sampler.options)));
+  }
+  if (grid == chain_grid && parameters) {
+    throw UsageError("sigma grid chain: has no options; ", options.sigma_parameters.begin()->first,
+                     " was given, for one of ", names_in(sigma_grids()));
+  }
+  if (!grid.empty() && grid != chain_grid) {
+    complete("sigma grid " + grid, find_line("sigma grid", sigma_grids(), grid).options, options.sigma_parameters);
+  }
+  require_range("sample.steps", options.steps, 0, 1'000'000);
+  if (!(options.guidance_rescale >= 0 && options.guidance_rescale <= 1)) {
+    throw UsageError("sampling: guidance rescale is ", options.guidance_rescale, "; it must be from 0 to 1");
+  }
+  if (!(options.dynamic_threshold >= 0 && options.dynamic_threshold <= 1)) {
+    throw UsageError("sampling: dynamic threshold is ", options.dynamic_threshold, "; it must be from 0 to 1");
+  }
+}
+
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
-  if (request.count < 1) throw UsageError("sampling: ", request.count, " samples; at least 1 is required");
+  constexpr Index most = 100'000'000;
+  if (request.count < 1 || request.count > most) {
+    throw UsageError("sampling: ", request.count, " samples; expects from 1 to ", most);
+  }
+  check_options(sampler, request);
   plan_of(model, sampler, request);
   const Index classes = std::ssize(sample_classes(model, request));
   std::vector<Index> labels = request.labels;
@@ -149,19 +225,9 @@ void check_request(const DiffusionModel& model, const Sampler& sampler, const Sa
   }
   model.tokens_of(request.captions);  // unknown words
   if (!request.negative_caption.empty()) model.tokens_of(std::vector{request.negative_caption});
-  const std::vector<std::string>& guiding = request.classifier.class_names;
-  if (model.class_conditional() && !guiding.empty() && guiding != model.facts().class_names) {
-    throw UsageError("sampling: the classifier's ", guiding.size(), " classes are not the model's ",
-                     model.null_class());
-  }
+  guiding_classes(model, request);
   if (!std::isfinite(request.classifier.scale)) {
     throw UsageError("sampling: the classifier's scale is ", request.classifier.scale, "; it must be a number");
-  }
-  if (!(request.guidance_rescale >= 0 && request.guidance_rescale <= 1)) {
-    throw UsageError("sampling: guidance rescale is ", request.guidance_rescale, "; it must be from 0 to 1");
-  }
-  if (!(request.dynamic_threshold >= 0 && request.dynamic_threshold <= 1)) {
-    throw UsageError("sampling: dynamic threshold is ", request.dynamic_threshold, "; it must be from 0 to 1");
   }
 }
 
@@ -181,7 +247,10 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
         .process = plan.process,
         .network = model.formulation().in_chain(model.with_labels(part(conditions, first * each, last * each))),
         .options = plan.options,
-        .observe = [&](Index, const Var&, const Var&) { report(last - first); }};
+        .observe = [&](Index i, const Var& x, const Var&) {
+          require_finite_samples(x.value(), last - first, first, "x", i, plan.steps - 1);
+          report(last - first);
+        }};
     x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)).value());
   });
   return x_T;
@@ -200,6 +269,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
   const std::vector<Index> conditions = conditions_of(model, request);
   const Index each = model.network().labels_per_sample();
   if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
+  const std::vector<Index> guiding = guiding_classes(model, request);
   ShardProgress report(progress, plan.steps * request.count);
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
@@ -215,25 +285,38 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
                                                            plan.process.variance_type, request.guidance_rescale)
                                            : model.with_labels({});
         Index evaluations = 0;
+        Index step = 0;
         const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
           evaluations += request.guidance == 1 ? 1 : 2;
-          return guided(x, t);
+          Var output = guided(x, t);
+          require_finite_samples(output.value(), last - first, first, "the network's output", step, plan.steps);
+          return output;
         };
         Sampling sampling{.process = plan.process,
                           .network = model.formulation().in_chain(counted),
                           .options = plan.options,
                           .noise = seeded_noise(request.seed, shape, first),
-                          .observe = [&](Index, const Var&, const Var&) { report(last - first); },
+                          .observe =
+                              [&](Index i, const Var& x, const Var&) {
+                                require_finite_samples(x.value(), last - first, first, "x", i, plan.steps);
+                                step = i + 1;
+                                report(last - first);
+                              },
                           .denoise = model.formulation().denoiser(counted),
                           .sigmas = plan.sigmas};
         if (request.classifier.gradient) {
-          sampling.classifier = [&](const Var& x_t, std::span<const double> t) {
-            return request.classifier.scale * request.classifier.gradient(x_t, t, labels);
+          std::vector<Index> towards = labels;
+          if (!guiding.empty())
+            for (Index& label : towards) label = guiding[label];
+          sampling.classifier = [&, towards](const Var& x_t, std::span<const double> t) {
+            return request.classifier.scale * request.classifier.gradient(x_t, t, towards);
           };
         }
         const Tensor start = request.start.defined() ? request.start.rows(first, last).clone()
                                                      : starting_noise(request.seed, shape, first);
-        samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
+        const Tensor x = sampler.sample(sampling, start);
+        require_finite_samples(x, last - first, first, "x", plan.steps - 1, plan.steps);
+        samples.x.rows(first, last).copy_from(x);
         if (first == 0) samples.evaluations = evaluations;
       });
   return samples;

@@ -22,6 +22,15 @@ struct SampleOptions {
   bool clip = true;
 };
 
+/// Changes the sampler; the options of the previous one are dropped, the grid of sigmas only if the new one has none.
+void choose_sampler(SampleOptions& options, const std::string& name);
+/// Returns the options without the grid, and the grid's parameters, that the sampler doesn't use: configurations of
+/// older versions may hold some.
+SampleOptions without_unused(SampleOptions options);
+/// Throws UsageError for an option that the sampler or its grid of sigmas lacks, naming those it has, and for values
+/// out of range.
+void check_options(const Sampler& sampler, const SampleOptions& options);
+
 /// Classifier guidance: pulls samples towards their labels.
 struct LabelGuidance {
   /// Like ClassifierGradient, of log p(labels | x_t, t); empty for no guidance.
@@ -65,7 +74,8 @@ struct Samples {
 /// Draws samples, in parallel shards. Sample i is a function of (weights, seed, i), independent of the count, up to
 /// rounding that depends on its shard's size. `sampler` may be your own; `request.sampler` is then ignored. `progress`
 /// is called with the fraction done, one call at a time, perhaps from several threads; if it returns false, sampling
-/// stops with an Error. Throws as check_request.
+/// stops with an Error. Throws as check_request, and Error that names the sampling step and the sample if a value is
+/// NaN or infinite.
 Samples generate(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request,
                  const std::function<bool(double)>& progress = nullptr);
 /// The same with the sampler that the request names.

@@ -1,7 +1,10 @@
 #include "diffusion/networks/table.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <iomanip>
+#include <numeric>
 
 #include "diffusion/networks/dit.h"
 #include "diffusion/networks/mlp.h"
@@ -13,12 +16,24 @@ namespace {
 
 using NetworkPtr = std::unique_ptr<Network>;
 
-void check_heads(const NetworkOptions& m, Index channels) {
-  require_option(m.num_heads > 0, "model.num_heads", "must be at least 1");
-  require_option(channels % m.num_heads == 0, "model.num_heads", concat("must divide the ", channels, " channels"));
+constexpr Index widest = 65536, deepest = 1000;
+
+// Throws UsageError that lists the divisors up to 256 unless `value` divides `size`, the number of `what`.
+void require_divisor(const char* key, Index value, Index size, const std::string& what) {
+  if (value > 0 && size % value == 0) return;
+  std::string divisors;
+  for (Index d = 1; d <= std::min<Index>(size, 256); ++d)
+    if (size % d == 0) divisors += (divisors.empty() ? "" : ", ") + std::to_string(d);
+  require_option(false, key, concat("must divide ", what, "; it is ", value, ", and these fit: ", divisors));
 }
 
-constexpr Index widest = 65536, deepest = 1000;
+// Keeps a network that can't be held in memory from being built; the estimate may be wrong by a factor of two.
+void require_size(double parameters, const char* keys) {
+  constexpr double most = 4e9;
+  if (parameters <= most) return;
+  throw UsageError("config: the network would have about ", std::setprecision(2), parameters, " parameters, more than ",
+                   most, "; smaller values of ", keys, " help");
+}
 
 void check_unet(const NetworkOptions& m) {
   require_range("model.channels", m.channels, 32, widest);
@@ -32,6 +47,12 @@ void check_unet(const NetworkOptions& m) {
   require_option(m.channel_mult.size() <= 16, "model.channel_mult", "has more than 16 levels");
   require_range("model.num_res_blocks", m.num_res_blocks, 1, deepest);
   require_option(m.num_heads > 0, "model.num_heads", "must be at least 1");
+  require_option(m.num_head_channels == -1 || m.num_head_channels > 0, "model.num_head_channels",
+                 concat("is ", m.num_head_channels, "; it must be at least 1, or -1 to use model.num_heads"));
+  double squares = 0;  // of the channels; a residual block has two convolutions of 3 x 3
+  for (const double multiple : m.channel_mult) squares += std::pow(multiple * static_cast<double>(m.channels), 2);
+  require_size(squares * 18 * static_cast<double>(2 * m.num_res_blocks + 1),
+               "model.channels, model.channel_mult or model.num_res_blocks");
   require_option(m.dropout >= 0 && m.dropout < 1, "model.dropout", "must be in [0, 1)");
 }
 
@@ -63,11 +84,20 @@ NetworkPtr make_unet(const NetworkRequest& request) {
     Index rate = 1;
     while (rate <= multiple && height / rate != resolution) rate *= 2;
     if (rate > multiple) {
+      std::string heights;
+      for (rate = 1; rate <= multiple; rate *= 2) heights += concat(rate == 1 ? "" : ", ", height / rate);
       throw UsageError("config: `model.attention_resolutions` has ", resolution, ", but images of ", height, "x", width,
-                       " are never ", resolution, " pixels high in this network");
+                       " are never ", resolution, " pixels high in this network, only ", heights);
     }
     o.attention_rates.push_back(rate);
   }
+  Index channels = o.width(halvings);  // common divisor of the channels of all attention blocks; the middle has one
+  for (const Index rate : o.attention_rates)
+    channels = std::gcd(channels, o.width(std::countr_zero(static_cast<std::uint64_t>(rate))));
+  const bool by_channels = m.num_head_channels > 0;
+  require_divisor(by_channels ? "model.num_head_channels" : "model.num_heads",
+                  by_channels ? m.num_head_channels : m.num_heads, channels,
+                  concat("the ", channels, " channels of attention blocks"));
   return std::make_unique<UNet>(o, request.seed);
 }
 
@@ -80,16 +110,18 @@ void check_dit(const NetworkOptions& m) {
   require_option(mlp_width >= 1 && mlp_width <= widest, "model.mlp_ratio",
                  concat("times `model.hidden` must be from 1 to ", widest));
   require_range("model.frequency_dim", m.frequency_dim, 2, widest);
-  check_heads(m, m.hidden);
+  require_divisor("model.num_heads", m.num_heads, m.hidden, concat("the ", m.hidden, " channels"));
+  const double hidden = static_cast<double>(m.hidden);
+  require_size(static_cast<double>(m.depth) * hidden * (10 * hidden + 2 * mlp_width),
+               "model.hidden, model.depth or model.mlp_ratio");
 }
 
 NetworkPtr make_dit(const NetworkRequest& request) {
   const NetworkOptions& m = request.options;
   const Index height = request.sample_shape[0], width = request.sample_shape[1];
-  if (height % m.patch_size != 0 || width % m.patch_size != 0) {
-    throw UsageError("config: images of ", height, "x", width, " can't be cut into patches of ", m.patch_size, "x",
-                     m.patch_size, " (`model.patch_size`); height and width must be multiples of it");
-  }
+  require_divisor("model.patch_size", m.patch_size, std::gcd(height, width),
+                  concat("the height and width of ", height, "x", width, " images, cut into patches of ", m.patch_size,
+                         "x", m.patch_size));
   return std::make_unique<Dit>(DitOptions{.in_channels = request.channels(),
                                           .out_channels = request.out_channels,
                                           .patch_size = m.patch_size,
@@ -106,6 +138,8 @@ NetworkPtr make_dit(const NetworkRequest& request) {
 void check_mlp(const NetworkOptions& m) {
   require_range("model.hidden", m.hidden, 1, widest);
   require_range("model.depth", m.depth, 1, deepest);
+  const double hidden = static_cast<double>(m.hidden);
+  require_size(static_cast<double>(m.depth) * 2 * hidden * hidden, "model.hidden or model.depth");
 }
 
 NetworkPtr make_mlp(const NetworkRequest& request) {

@@ -34,6 +34,8 @@ Var Process::q_sample(const Var& x0, Timesteps t, const Var& noise) const {
          per_sample(t, x0.rank(), [&](std::size_t k) { return std::sqrt(1 - alpha_bar[k]); }) * noise;
 }
 
+// q(x_t | x_0) = N(sqrt(alpha_bar) x_0, (1 - alpha_bar) I).
+// [Ho20] eq. 4
 Gaussian Process::q_mean_variance(const Var& x0, Timesteps t) const {
   check("q_mean_variance", x0, t);
   const auto& alpha_bar = schedule.alphas_cumprod;

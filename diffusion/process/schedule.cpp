@@ -26,10 +26,11 @@ std::vector<double> from_alpha_bar(Index T, F alpha_bar) {
   return betas;
 }
 
+// T values from first to last. A single one is the last, the noisiest, because sampling starts from pure noise.
 std::vector<double> equidistant(Index T, double first, double last) {
   std::vector<double> values;
   for (Index t = 0; t < T; ++t) {
-    values.push_back(T == 1 ? first : first + (last - first) * static_cast<double>(t) / static_cast<double>(T - 1));
+    values.push_back(T == 1 ? last : first + (last - first) * static_cast<double>(t) / static_cast<double>(T - 1));
   }
   return values;
 }
@@ -133,6 +134,7 @@ std::vector<Index> comma_separated(const std::string& text) {
 Index strided_count(Index T, Index stride) { return (T + stride - 1) / stride; }
 
 std::vector<Index> strided_steps(Index T, Index count) {
+  if (count == 1) return {T - 1};
   Index above = T, below = 0;  // the nearest possible counts
   for (Index stride = 1; stride <= T; ++stride) {
     const Index exists = strided_count(T, stride);
@@ -165,6 +167,10 @@ NoiseSchedule::NoiseSchedule(std::vector<double> betas_) : betas(std::move(betas
     }
     const double prev = alpha_bar;
     alpha_bar *= 1 - beta;
+    if (!(alpha_bar < prev) || (alpha_bar == 0 && t + 1 < T)) {
+      throw Error("noise schedule: alphas_cumprod at step ", t, " is ", alpha_bar, " after ", prev,
+                  "; it has to fall at every step, and only the last may be 0");
+    }
     alphas_cumprod_prev.push_back(prev);
     alphas_cumprod.push_back(alpha_bar);
     sqrt_recipm1_alphas_cumprod.push_back(std::sqrt(1 / alpha_bar - 1));
@@ -241,6 +247,7 @@ std::vector<Index> spaced_steps(Index T, const std::string& sections) {
     throw UsageError("respacing \"", sections,
                      "\": expects a number of steps \"25\", one for each section \"10,15,20\", or \"ddim50\"");
   }
+  if (counts.size() == 1 && counts[0] == 1) return {T - 1};
   std::vector<Index> steps;
   const Index k = static_cast<Index>(counts.size());
   Index begin = 0;

@@ -11,7 +11,8 @@ namespace reverie::inline REVERIE_PRECISION {
 /// from the betas, in double. Index 0 is the least noisy time step.
 /// [Ho20]
 struct NoiseSchedule {
-  /// Betas in (0, 1]; only the last may be 1. Throws Error for other values or an empty list.
+  /// Betas in (0, 1]; only the last may be 1. Throws Error for other values, for betas so small or so large that
+  /// alphas_cumprod doesn't fall or reaches 0 before the end, and for an empty list.
   explicit NoiseSchedule(std::vector<double> betas);
 
   Index steps() const { return static_cast<Index>(betas.size()); }
@@ -58,7 +59,8 @@ NoiseSchedule make_schedule(const std::string& name, Index T, const OptionValues
 NoiseSchedule with_zero_terminal_snr(const NoiseSchedule& schedule);
 
 /// Selects time steps of a chain of length T, ascending. "25": 25 equally spaced ones. "10,15,20": that many from each
-/// third. "ddim50": 0, i, 2i, ... with the integer i that gives 50. Throws UsageError for anything else, and for more
+/// third. "ddim50": 0, i, 2i, ... with the integer i that gives 50. A chain of a single time step ("1", "ddim1") keeps
+/// the last, the noisiest, because sampling starts from pure noise. Throws UsageError for anything else, and for more
 /// time steps than there are.
 /// [Nichol21] sec. 4, [Song21]
 std::vector<Index> spaced_steps(Index T, const std::string& sections);

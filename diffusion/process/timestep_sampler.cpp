@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -111,6 +113,8 @@ void LossSecondMoment::restore(const std::map<std::string, Tensor>& state, const
                 "] that loss_second_moment keeps");
   }
   const Tensor losses = state.at("losses"), counts = state.at("counts");
+  require_finite(origin + ": `timestep_sampler/losses`", losses);
+  require_finite(origin + ": `timestep_sampler/counts`", counts);
   for (Index t = 0; t < T; ++t) {
     auto& history = histories_[t];
     history.clear();
@@ -134,8 +138,11 @@ std::span<const TimestepSamplerKind> timestep_samplers() {
        {{"history", 10, "losses kept for each step; uniform until all are there"},
         {"uniform_prob", 0.001, "share of draws that ignore them"}},
        [](Index T, const OptionValues& values) -> std::unique_ptr<TimestepSampler> {
-         return std::make_unique<LossSecondMoment>(T, static_cast<Index>(values.at("history")),
-                                                   values.at("uniform_prob"));
+         const double history = std::clamp(values.at("history"), -1.0, 1e6);  // an Index holds these
+         if (history != std::round(history)) {
+           throw UsageError("timestep sampler loss_second_moment: history ", history, " is not a whole number");
+         }
+         return std::make_unique<LossSecondMoment>(T, static_cast<Index>(history), values.at("uniform_prob"));
        }},
   };
   return table;

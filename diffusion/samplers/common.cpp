@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -19,6 +20,34 @@ Var limited_x0(const Var& x0, const SamplerOptions& options) {
 }
 
 }  // namespace
+
+Sampling with_finite_checks(Sampling sampling, const char* sampler) {
+  const auto step = std::make_shared<Index>(1);
+  const auto check = [=](const Var& x, const auto&... what) {
+    for (const real value : x.value().values()) {
+      if (std::isfinite(value)) continue;
+      throw Error("sampler ", sampler, ": in sampling step ", *step, " ", what..., " is ", value,
+                  "; every number has to be finite");
+    }
+    return x;
+  };
+  if (sampling.network) {
+    sampling.network = [=, network = std::move(sampling.network)](const Var& x_t, std::span<const double> t) {
+      return check(network(x_t, t), "the network's output at t = ", t[0]);
+    };
+  }
+  if (sampling.denoise) {
+    sampling.denoise = [=, denoise = std::move(sampling.denoise)](const Var& x, double sigma) {
+      return check(denoise(x, sigma), "the denoiser's output at sigma = ", sigma);
+    };
+  }
+  sampling.observe = [=, observe = std::move(sampling.observe)](Index i, const Var& x, const Var& pred_x0) {
+    check(x, "x");
+    *step = i + 2;
+    if (observe) observe(i, x, pred_x0);
+  };
+  return sampling;
+}
 
 PMeanVariance predict(const Sampling& sampling, const Var& x_t, Index t) {
   const std::vector<Index> all(x_t.extent(0), t);

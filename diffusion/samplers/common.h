@@ -4,6 +4,10 @@
 /// Functions shared by samplers.
 namespace reverie::inline REVERIE_PRECISION {
 
+/// The same, but throws Error, naming the sampler and the sampling step, as soon as an output of the network or x is
+/// NaN or infinite. (Clamping would turn an infinity into a 1 that nobody notices.) `observe` must be called.
+Sampling with_finite_checks(Sampling sampling, const char* sampler);
+
 // --- In the chain's form.
 
 /// p(x_{t-1} | x_t) at time step t for the whole batch, from one network evaluation; x_0 is clamped according to the

@@ -29,10 +29,13 @@ Var sample_ddim(const Sampling& sampling, Var x) {
 }
 
 // The same sampling step in reverse, x_{k+1} = sqrt(ab[k+1]) x_0 + sqrt(1 - ab[k+1]) eps; DDIM inverts it exactly in
-// the limit of small sampling steps.
+// the limit of small sampling steps. x_0 counts as x at the chain's first time step, so a chain of a single one has no
+// sampling step to reverse.
 // [Song21] sec. 4.3
-Var ddim_reverse(const Sampling& sampling, Var x) {
+Var ddim_reverse(const Sampling& unchecked, Var x) {
+  const Sampling sampling = with_finite_checks(unchecked, "ddim, encoding");
   const NoiseSchedule& schedule = sampling.process.schedule;
+  if (schedule.steps() < 2) throw UsageError("encoding: a chain of 1 step doesn't lead to noise; expects at least 2");
   for (Index k = 0; k + 1 < schedule.steps(); ++k) {
     const double ab_next = schedule.alphas_cumprod[k + 1];
     const auto [x0, eps] = predict_x0_and_eps(sampling, x, k);

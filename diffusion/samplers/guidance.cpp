@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -59,9 +61,11 @@ NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> lab
 Tensor dynamic_threshold(const Tensor& x0, double share) {
   Tensor result = x0.clone();
   for (Index n = 0; n < x0.extent(0); ++n) {
-    const std::span<real> sample = result.rows(n, n + 1).values();
+    Tensor row = result.rows(n, n + 1);
+    const std::span<real> sample = row.values();
     std::vector<double> sizes;
     for (const real value : sample) sizes.push_back(std::abs(static_cast<double>(value)));
+    if (first_not_finite(std::span<const double>(sizes)) < sizes.size()) continue;  // can't be sorted; stays NaN
     std::sort(sizes.begin(), sizes.end());
     const double place = share * static_cast<double>(sizes.size() - 1);  // quantile, interpolated linearly
     const auto below = static_cast<std::size_t>(place), above = std::min(below + 1, sizes.size() - 1);

@@ -53,7 +53,8 @@ using SigmaSampler = Var(const Denoiser& denoise, Var x, std::span<const double>
                          const NoiseSource& noise, const Observer& observe);
 
 /// A sampler: a function in one of the two forms, and the options that it uses. The table lists the built-in ones;
-/// `generate` also takes your own.
+/// `generate` also takes your own (examples/own_sampler.cpp). To add one to the table: a file with its function, listed
+/// in meson.build and declared below, and a row in table.cpp; the program, its help and the tests then know it.
 struct Sampler {
   const char* name;
   const char* summary;
@@ -63,7 +64,8 @@ struct Sampler {
   std::function<SigmaSampler> sigma = nullptr;  ///< set for a sampler in the sigma form, else empty
   const char* sigmas = "karras";                ///< sigma form: the default grid
 
-  /// Runs either form from x_T, N(0, 1), to a sample of x_0.
+  /// Runs either form from x_T, N(0, 1), to a sample of x_0. Throws Error, naming the sampling step, for a NaN or an
+  /// infinity.
   Tensor sample(const Sampling& sampling, const Tensor& x_T) const;
 };
 
@@ -87,11 +89,16 @@ NoiseSource seeded_noise(std::uint64_t seed, const Shape& shape, Index first_sam
 ChainSampler sample_ancestral, sample_ddim, sample_pndm;
 
 /// Reverses DDIM, a deterministic encoding: maps x_0 to the x_T that sample_ddim with eta = 0 maps back to x_0.
+/// Throws UsageError for a chain of a single time step.
 Var ddim_reverse(const Sampling& sampling, Var x0);
 
 /// Samplers in the sigma form, each in the file of its name.
 SigmaSampler sample_euler, sample_heun, sample_dpm2, sample_lms, sample_unipc, sample_euler_ancestral,
     sample_dpmpp_2s_ancestral, sample_dpmpp_sde, sample_dpmpp_2m, sample_dpmpp_2m_sde, sample_dpmpp_3m_sde,
     sample_flow_euler, sample_flow_heun;
+
+/// sample_dpmpp_sde with the noises exactly as they are added, 2i at the midpoint of sampling step i and 2i + 1 at its
+/// end: the caller correlates them.
+SigmaSampler dpmpp_sde_with_noise;
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -84,7 +84,8 @@ std::span<const SigmaGrid> sigma_grids() {
 
 std::vector<double> make_sigmas(const std::string& name, Index n, const OptionValues& given) {
   const SigmaGrid& grid = find_line("sigma grid", sigma_grids(), name);
-  if (n < 1) throw UsageError("sigma grid ", name, ": ", n, " steps; it takes at least 1");
+  constexpr Index most = 1'000'000;  // as for a chain
+  if (n < 1 || n > most) throw UsageError("sigma grid ", name, ": ", n, " steps; it takes from 1 to ", most);
   std::vector<double> sigmas = grid.sigmas(n, complete("sigma grid " + name, grid.options, given));
   sigmas.push_back(0);
   for (std::size_t i = 0; i + 1 < sigmas.size(); ++i) {

@@ -19,8 +19,8 @@ struct SigmaGrid {
 std::span<const SigmaGrid> sigma_grids();
 
 /// Builds the grid called `name` for n sampling steps: n + 1 values, descending, the last 0. Missing options take the
-/// table's defaults. Throws UsageError for an unknown name or option, for n < 1, and for values that don't give a
-/// descending grid.
+/// table's defaults. Throws UsageError for an unknown name or option, for n outside 1 to 1,000,000, and for values that
+/// don't give a descending grid.
 std::vector<double> make_sigmas(const std::string& name, Index n, const OptionValues& given = {});
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -114,6 +114,9 @@ SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given
     if (!(value >= number.low && value <= number.high)) {
       throw UsageError(who, ": ", name, " is ", value, "; it must be from ", number.low, " to ", number.high);
     }
+    if (name == "order" && value != std::round(value)) {
+      throw UsageError(who, ": order is ", value, "; it must be a whole number from ", number.low, " to ", number.high);
+    }
     number.set(options, value);
   }
   options.solver_type = solver_type;
@@ -138,7 +141,8 @@ std::vector<double> chain_grid_sigmas(const NoiseSchedule& schedule) {
   return sigmas;
 }
 
-Tensor Sampler::sample(const Sampling& sampling, const Tensor& x_T) const {
+Tensor Sampler::sample(const Sampling& unchecked, const Tensor& x_T) const {
+  const Sampling sampling = with_finite_checks(unchecked, name);
   if (chain) return chain(sampling, x_T).value();
   const std::vector<double> sigmas =
       sampling.sigmas.empty() ? chain_grid_sigmas(sampling.process.schedule) : sampling.sigmas;

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
-#include <numeric>
 
+#include "data/subset.h"
+#include "tensor/finite.h"
 #include "tensor/kernels/simd/operands.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -18,9 +19,8 @@ struct Values {
 };
 
 Values values_of(const Dataset& data) {
-  std::vector<Index> first(std::min<Index>(data.size(), 1000));
-  std::iota(first.begin(), first.end(), Index{0});
-  const Tensor x = data.batch(first);
+  const Tensor x = samples_of(Subset(data, 1000));
+  require_finite("the training data", x);
   const auto [low, high] = std::minmax_element(x.values().begin(), x.values().end());
   double sum = 0, squares = 0;
   for (const real value : x.values()) {
@@ -75,6 +75,17 @@ void end_of_noise(const Config& config, Warnings& warnings) {
 
 void losses(const Config& config, Warnings& warnings) {
   const DiffusionOptions& d = config.diffusion;
+  if (d.loss_weight != "none") {
+    const std::vector<double> weights = loss_weights_of(d);
+    const double largest = *std::max_element(weights.begin(), weights.end());
+    if (largest > 1e6) {
+      const bool noisiest = largest == weights.back();
+      warnings.push_back(concat("diffusion.loss_weight = \"", d.loss_weight, "\" multiplies the squared error of ",
+                                d.prediction, " by up to ", std::setprecision(2), largest, ", where there is ",
+                                noisiest ? "most" : "least", " noise, so the network will learn hardly anything else (",
+                                "min_snr, or diffusion.prediction = \"v\", doesn't have it)"));
+    }
+  }
   if (d.formulation == "chain" && kind(variance_type(d.variance)).learned && d.loss == "mse") {
     warnings.emplace_back(
         "diffusion.loss = \"mse\" with a learned variance gives the bound's term its full weight, which "
@@ -125,6 +136,9 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
         "train.label_dropout is 0: samples of a class can be drawn, but not guided towards it "
         "(0.1 leaves that open)");
   }
+  if (std::string empty = empty_classes(data); config.model.class_conditional && !empty.empty()) {
+    warnings.push_back(std::move(empty));
+  }
   if (config.train.batch_size > data.size()) {
     warnings.push_back(concat("a batch of ", config.train.batch_size, " holds the ", data.size(),
                               " samples of the data more than once"));
@@ -140,6 +154,18 @@ void processor(const Config& config, Warnings& warnings) {
 }
 
 }  // namespace
+
+std::string empty_classes(const Dataset& data) {
+  std::vector<Index> counts(data.class_names.size());
+  for (const Index label : data.labels) ++counts.at(static_cast<std::size_t>(label));
+  const Index empty = std::count(counts.begin(), counts.end(), 0);
+  if (empty == 0) return "";
+  const auto first = static_cast<std::size_t>(std::find(counts.begin(), counts.end(), 0) - counts.begin());
+  return concat("the data has no samples of class ", first, " (", data.class_names[first], ")",
+                empty == 1 ? "" : concat(", nor of ", empty - 1, " others"), " of its ", counts.size(),
+                first == 0 ? " classes; do the labels count from 1? They should count from 0"
+                           : " classes; a model of them can't learn these");
+}
 
 std::vector<std::string> lint(const Config& config, const Dataset& train) {
   Warnings warnings;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/fingerprint.h"
+#include "data/subset.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -49,8 +51,10 @@ Trainer::Batch Trainer::draw_batch() const {
               .times = timestep_sampler_->draw(seed, steps_done_, drawn.x0.extent(0)),
               .labels = {}};
   if (!model_.conditional()) return batch;
-  batch.labels = model_.labels_of(data_, drawn.indices);
   const Index each = model_.network().labels_per_sample();
+  for (const Index index : drawn.indices) {
+    batch.labels.insert(batch.labels.end(), labels_.begin() + index * each, labels_.begin() + (index + 1) * each);
+  }
   for (Index i = 0; i < batch.size(); ++i) {  // [Ho22] Alg. 1: sometimes drops the class or the caption
     const RandomKey key{
         .seed = seed, .stream = Stream::label_drop, .step = step, .sample = static_cast<std::uint32_t>(i)};
@@ -129,6 +133,7 @@ TrainOptions complete(TrainOptions options, const Shape& sample) {
 Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& options)
     : options_(complete(options, data.sample_shape())),
       model_(std::move(model)),
+      labels_(require_fits(model_, data, "training: the data")),
       data_(data),
       loader_(data, options_.batch_size, static_cast<std::uint64_t>(options_.seed), options_.flip),
       timestep_sampler_(make_timestep_sampler(options_.timestep_sampler, model_.process().schedule.steps(),
@@ -136,14 +141,6 @@ Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& 
       gradient_(model_.network().parameters, options_.shard_size, options_.accumulators),
       optimizer_(options_.optimizer, model_.network().parameters),
       raw_(model_.network().parameters.values()) {
-  if (data.sample_shape() != model_.facts().sample_shape) {
-    throw UsageError("training: the data has samples of shape ", data.sample_shape(), ", the model expects ",
-                     model_.facts().sample_shape);
-  }
-  if (model_.class_conditional() && data.class_names != model_.facts().class_names) {
-    throw UsageError("training: the data's ", data.class_names.size(), " classes are not the model's ",
-                     model_.null_class());
-  }
   if (options_.label_dropout > 0 && !(model_.conditional() && model_.has_null_class())) {
     throw UsageError("training: label dropout requires a network with a label for \"none\" after the data's ",
                      model_.null_class(), " classes or tokens");
@@ -154,17 +151,16 @@ Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& 
 }
 
 double Trainer::validation_loss(const Dataset& held_out) {
-  const Index count = std::min(options_.validation_count, held_out.size());
+  const Subset set(held_out, options_.validation_count);
+  const Index count = set.size();
   const RandomKey key{.seed = 0, .stream = Stream::validation};
-  std::vector<Index> indices;
   Batch batch;
   for (const Index i : permutation(key, count)) {  // avoids a correlation of data and u
-    indices.push_back(std::ssize(indices));
     batch.times.u.push_back((static_cast<double>(i) + 0.5) / static_cast<double>(count));  // spread evenly
   }
-  batch.x0 = held_out.batch(indices);
+  batch.x0 = samples_of(set);
   batch.noise = key;
-  batch.labels = model_.labels_of(held_out, indices);
+  batch.labels = require_fits(model_, set, "validation: the held-out data");
 
   const WithValues averaged(model_.network().parameters, sampling_weights());
   const kernels::WithKernels scope(model_.kernels());
@@ -190,7 +186,7 @@ TrainingState Trainer::state() const {
                   " is not finite; a smaller learning rate or clip_norm may help");
     }
   }
-  TrainingState saved{.step = steps_done_, .updates = optimizer_.updates, .tensors = {}};
+  TrainingState saved{.step = steps_done_, .updates = optimizer_.updates, .data = data_fingerprint(), .tensors = {}};
   saved.tensors["weights"] = named(parameters, raw_);
   for (const Ema& ema : emas_) saved.tensors[ema_group(ema.rate())] = named(parameters, ema.average());
   for (const char* moment : Optimizer::moments) {
@@ -202,7 +198,16 @@ TrainingState Trainer::state() const {
   return saved;
 }
 
+const std::string& Trainer::data_fingerprint() const {
+  if (fingerprint_.empty()) fingerprint_ = fingerprint(data_);
+  return fingerprint_;
+}
+
 void Trainer::restore(const TrainingState& saved, const std::string& origin) {
+  if (!saved.data.empty() && saved.data != data_fingerprint()) {
+    throw UsageError("resume: the run in ", origin, " was trained on other data: ", saved.data, "; now ",
+                     data_fingerprint());
+  }
   const ParameterStore& parameters = model_.network().parameters;
   const auto restore = [&](TensorList& into, const std::string& group) {
     if (into.empty()) return;

@@ -56,14 +56,14 @@ class Trainer {
   /// timed. The caller must activate the model's kernels.
   RecordedLoss first_shard() const;
 
-  /// The loss on the first `validation_count` samples of a held-out set, with the sampling weights. Noise and noise
+  /// The loss on `validation_count` samples (a Subset) of a held-out set, with the sampling weights. Noise and noise
   /// levels are the same at every call, so it falls smoothly, unlike the training loss, which varies with the random t.
   double validation_loss(const Dataset& held_out);
 
   /// The state a run needs to continue. Throws Error, naming the training step and the parameter, if a weight is not
   /// finite.
   TrainingState state() const;
-  /// Continues from a state. Throws Error, naming `origin`, if its model or options differ.
+  /// Continues from a state. Throws Error, naming `origin`, if its model, options or data differ.
   void restore(const TrainingState& state, const std::string& origin);
 
   const TrainOptions& options() const { return options_; }
@@ -83,6 +83,7 @@ class Trainer {
     Index size() const { return x0.extent(0); }
   };
   Batch draw_batch() const;
+  const std::string& data_fingerprint() const;
   Var shard_loss(Tape& tape, const Batch& batch, Index first, Index last, std::span<double> each) const;
   Var shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const;
   Mode training_mode(Index first_sample) const;
@@ -90,7 +91,9 @@ class Trainer {
 
   TrainOptions options_;
   DiffusionModel model_;
+  std::vector<Index> labels_;  // of the whole training set, as the network takes them
   const Dataset& data_;
+  mutable std::string fingerprint_;  // of the data; computed when it is first needed
   Loader loader_;
   std::unique_ptr<TimestepSampler> timestep_sampler_;
   ShardedGradient gradient_;

@@ -29,7 +29,7 @@ TEST_CASE("evaluation: the three parts add up, the table has a line a step, thre
   const TemporaryFolder folder;
   const auto evaluate = [&](const char* threads) {
     const Outcome outcome = run({"evaluate", "--checkpoint", unet_checkpoint(), "--data", unet_images(), "--count",
-                                 "11", "--threads", threads, "--out", folder / threads});
+                                 "11", "--threads", threads, "--out", folder / concat(threads, ".csv")});
     INFO(outcome.err);
     CHECK(outcome.code == 0);
     return outcome.out.substr(outcome.out.find('\n'), outcome.out.rfind('\n'));
@@ -41,11 +41,11 @@ TEST_CASE("evaluation: the three parts add up, the table has a line a step, thre
   CHECK(part(text, "total") ==
         doctest::Approx(part(text, "prior") + part(text, "middle") + part(text, "decoder")).epsilon(1e-3));
   CHECK(contains(text, "standard error"));
-  const std::string table = read_text(folder / "1");
+  const std::string table = read_text(folder / "1.csv");
   CHECK(table.starts_with("t,vb,vb_error,mse,mse_error,x0_mse,x0_mse_error\n0,"));
   CHECK(split(table, '\n').size() == 1 + 41);
   evaluate("3");
-  CHECK(read_text(folder / "3") == table);
+  CHECK(read_text(folder / "3.csv") == table);
 
   CHECK(failed_with(run({"evaluate", "--checkpoint", unet_checkpoint(), "--data", "data/sets/digits-test.h5"}), 2,
                     {"digits-test.h5", "[28,28,1]", "[8,8,1]"}));
@@ -72,10 +72,10 @@ TEST_CASE("points: likelihood and samples with no flags but the data; eight mode
   CHECK(contains(outcome.out, "nearly copied"));
   CHECK(!contains(outcome.out, "FID"));
 
-  // What the data are, and two moons instead of them.
+  // What the data are, and a spiral instead of them.
   CHECK(run({"data", "toy", "eight_gaussians", "--count", "600", "--seed", "7", "--out", folder / "good.h5"}).code ==
         0);
-  CHECK(run({"data", "toy", "two_moons", "--count", "600", "--out", folder / "bad.h5"}).code == 0);
+  CHECK(run({"data", "toy", "swiss_roll", "--count", "600", "--out", folder / "bad.h5"}).code == 0);
   const auto compare = [&](const std::string& samples) {
     return run({"evaluate", "--samples", folder / samples, "--data", "toy:eight_gaussians", "--training",
                 "toy:eight_gaussians", "--compare", "600"});
@@ -85,7 +85,7 @@ TEST_CASE("points: likelihood and samples with no flags but the data; eight mode
   CHECK(number(good.out, "modes found") == 8);
   CHECK(number(good.out, "share in modes") > 0.99);
   CHECK(number(good.out, "Frechet distance") < 0.05);
-  CHECK(number(bad.out, "modes found") < 8);
+  CHECK(number(bad.out, "share in modes") < 0.5);
   CHECK(number(bad.out, "precision") < 0.5);
   CHECK(number(bad.out, "recall") < number(good.out, "recall"));
 }

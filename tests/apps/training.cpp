@@ -19,6 +19,12 @@ std::vector<std::string> timeless(const std::string& metrics_path) {
   return lines;
 }
 
+// Resumes a run if it had begun when it was killed, else begins it.
+std::vector<std::string> begun_run(const std::string& folder) {
+  if (!std::filesystem::exists(folder + "/config.toml")) return small_run(folder);
+  return small_run(folder, {"--resume"});
+}
+
 struct Reference {
   TemporaryFolder folder;
   Outcome outcome = run(small_run(folder / "run"));
@@ -139,7 +145,7 @@ TEST_CASE("killed at any moment and resumed, a run ends with the bits and the me
     killed += first.signal == SIGKILL ? 1 : 0;
     if (std::filesystem::exists(folder / "run/checkpoint.h5"))
       CHECK(read_checkpoint(folder / "run/checkpoint.h5").state.step % 20 == 0);
-    const Outcome second = run(small_run(folder / "run", {"--resume"}));
+    const Outcome second = run(begun_run(folder / "run"));
     INFO(second.err);
     CHECK(second.code == 0);
     CHECK(same_checkpoints(folder / "run/checkpoint.h5", reference.checkpoint));
@@ -153,9 +159,8 @@ TEST_CASE("killed again and again, a run still comes to the same end") {
   const Reference& reference = undisturbed();
   const TemporaryFolder folder;
   for (int attempt = 0; attempt < 6; ++attempt)
-    run(small_run(folder / "run", {"--resume"}),
-        {.signal = SIGKILL, .after = (0.15 + 0.03 * attempt) * reference.outcome.seconds});
-  CHECK(run(small_run(folder / "run", {"--resume"})).code == 0);
+    run(begun_run(folder / "run"), {.signal = SIGKILL, .after = (0.15 + 0.03 * attempt) * reference.outcome.seconds});
+  CHECK(run(begun_run(folder / "run")).code == 0);
   CHECK(same_checkpoints(folder / "run/checkpoint.h5", reference.checkpoint));
 }
 
@@ -190,6 +195,9 @@ TEST_CASE("a finished run that is resumed stays as it is; a larger train.steps p
 
 TEST_CASE("resuming before the first checkpoint starts from the beginning, and says so") {
   const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "run");
+  write_text(folder / "run/config.toml",
+             read_text(std::getenv("REVERIE_SOURCE_ROOT") + std::string("/configs/toy-moons.toml")));
   const Outcome outcome = run(small_run(folder / "run", {"--resume", "--set", "train.steps=20"}));
   CHECK(outcome.code == 0);
   CHECK(contains(outcome.out, "no checkpoint yet: starting from the beginning"));

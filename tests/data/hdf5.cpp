@@ -138,7 +138,8 @@ TEST_CASE("HDF5: files that are not HDF5, truncated or damaged") {
   const std::string whole = read_text(path);
   for (const std::size_t length : {whole.size() - 1, whole.size() / 2, std::size_t{600}}) {
     write_text(path, whole.substr(0, length));
-    CHECK(error_of([&] { Hdf5File::open(path); }) == path + ": is an HDF5 file that is truncated or damaged");
+    const std::string error = error_of([&] { Hdf5File::open(path); });
+    CHECK(error.starts_with(path + ": is an HDF5 file that can't be opened: the file is truncated or damaged"));
   }
   std::string damaged = whole;
   damaged.replace(whole.size() / 2, 1000, std::string(1000, 'x'));
@@ -170,7 +171,7 @@ TEST_CASE("HDF5: the error for a dataset of impossible size names it") {
   };
   CHECK(refusal({16, 16}) == "nothing");
   CHECK(contains(refusal({hsize_t{1} << 40, hsize_t{1} << 40}), "huge.h5: `w` is damaged"));
-  CHECK(contains(refusal({hsize_t{1} << 46}), "huge.h5: `w` of shape [70368744177664] needs"));
+  CHECK(contains(refusal({hsize_t{1} << 46}), "huge.h5: `w` would have 281474976710656 bytes"));
 }
 
 TEST_CASE("HDF5: reading a file with any damage gives what was written, or an error") {

@@ -87,7 +87,7 @@ TEST_CASE("PNG: every kind of pixel") {
 TEST_CASE("PNG: files that are missing, not PNG, truncated, damaged or not writable") {
   const TemporaryFolder folder;
   const std::string path = folder / "a.png";
-  CHECK(error_of([&] { read_png(path); }) == path + ": no such file");
+  CHECK(error_of([&] { read_png(path); }) == path + ": can't be read: No such file or directory");
   write_png(path, gradient(40, 50, 3));
   const std::string whole = read_text(path);
   std::string damaged = whole;

@@ -7,10 +7,10 @@
 using namespace reverie;
 
 TEST_CASE("words are runs of letters, digits, hyphens, apostrophes and bytes outside ASCII, in lower case") {
-  CHECK(words_of("A Cat,  flat-style; don't (2x)") ==
+  CHECK(caption_words("A Cat,  flat-style; don't (2x)") ==
         std::vector<std::string>{"a", "cat", "flat-style", "don't", "2x"});
-  CHECK(words_of("  ,. ").empty());
-  CHECK(words_of("caf\u00e9") == std::vector<std::string>{"caf\u00e9"});
+  CHECK(caption_words("  ,. ").empty());
+  CHECK(caption_words("caf\u00e9") == std::vector<std::string>{"caf\u00e9"});
 }
 
 TEST_CASE("a tokenizer numbers its words from 1, pads with 0, and survives its own words") {

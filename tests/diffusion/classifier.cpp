@@ -29,7 +29,7 @@ ImageSet halves(Index count, std::uint64_t seed, Index size = 8) {
 }
 
 double accuracy(const Classifier& classifier, const ImageSet& set, double sigma = 0) {
-  return mean_of(hits(recognise(classifier, set, all_samples, sigma).classes, set.labels));
+  return mean_of(hits(recognise(classifier, set, sigma).classes, set.labels));
 }
 
 const Classifier& noisy_one() {

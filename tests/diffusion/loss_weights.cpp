@@ -23,7 +23,7 @@ TEST_CASE("every weight: whatever the network predicts, the loss is the weighted
       const Var x_t = process.q_sample(x0, t, eps);
       // the answer that says pred_x0
       const Var answer = process.target(pred_x0, t, process.eps_from_x0(x_t, t, pred_x0));
-      const std::vector<double> weights = make_loss_weights(weight.name, schedule, mean.type);
+      const std::vector<double> weights = make_loss_weights(weight.name, schedule.alphas_cumprod, mean.type);
       const Var loss = find_loss("mse").terms({process, t, x0, x_t, eps, answer}, {.weights = weights}).loss;
       CHECK(difference((loss / want).value(), Tensor::full({4}, 1)) < tolerance(1e-10, 2e-3));
     }
@@ -32,7 +32,9 @@ TEST_CASE("every weight: whatever the network predicts, the loss is the weighted
 
 TEST_CASE("weights as published: eps has min(snr, 5) / snr, v has min(snr, 5) / (snr + 1); snr leaves eps alone") {
   const NoiseSchedule schedule = make_schedule("linear", 100);
-  const auto weights = [&](const char* name, MeanType type) { return make_loss_weights(name, schedule, type); };
+  const auto weights = [&](const char* name, MeanType type) {
+    return make_loss_weights(name, schedule.alphas_cumprod, type);
+  };
   for (std::size_t t = 0; t < 100; ++t) {
     const double snr = schedule.snr[t];
     CHECK(weights("min_snr", MeanType::eps)[t] == Approx(std::min(snr, 5.0) / snr));
@@ -47,9 +49,10 @@ TEST_CASE("weights as published: eps has min(snr, 5) / snr, v has min(snr, 5) / 
 TEST_CASE("where nothing of the data is left, weights that vanish there are refused") {
   const NoiseSchedule schedule = with_zero_terminal_snr(make_schedule("linear", 50));
   for (const char* name : {"min_snr", "p2", "snr"})
-    CHECK(contains(error_of([&] { make_loss_weights(name, schedule, MeanType::v); }), "zero-terminal-SNR"));
-  CHECK(make_loss_weights("truncated_snr", schedule, MeanType::v).back() == 1);
-  CHECK(contains(error_of([&] { make_loss_weights("min-snr", schedule, MeanType::v); }), "min_snr, p2"));
+    CHECK(contains(error_of([&] { make_loss_weights(name, schedule.alphas_cumprod, MeanType::v); }),
+                   "zero-terminal-SNR"));
+  CHECK(make_loss_weights("truncated_snr", schedule.alphas_cumprod, MeanType::v).back() == 1);
+  CHECK(contains(error_of([&] { make_loss_weights("min-snr", schedule.alphas_cumprod, MeanType::v); }), "min_snr, p2"));
 }
 
 TEST_CASE("Huber: squared inside, linear outside with slope 2 huber, joined smoothly; infinite is the squared error") {

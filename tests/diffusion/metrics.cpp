@@ -98,7 +98,7 @@ TEST_CASE("identical sets cover one another: precision, recall and coverage are 
   CHECK(mean_of(p.precision) == 1);
   CHECK(mean_of(p.recall) == 1);
   CHECK(mean_of(p.coverage) == 1);
-  CHECK(mean_of(p.density) == Approx(1));  // a ball's k nearest other rows end on its surface: k - 1, and its centre
+  CHECK(mean_of(p.density) == Approx(6. / 5));  // in a ball: its centre and the k nearest other rows
 }
 
 TEST_CASE("sets far apart don't meet; a collapsed set has precision without recall") {
@@ -205,10 +205,12 @@ TEST_CASE("resamples are functions of seed, replicate and set, with n rows in ra
 TEST_CASE("copies of training images are found out; new images of the same kind are not") {
   const Tensor training = noise({300, 4, 4, 1}), held_out = noise({400, 4, 4, 1}, 1), fresh = noise({400, 4, 4, 1}, 2);
   const Memorisation copies = memorisation(training.rows(0, 100), held_out, training);
-  CHECK(mean_of(copies.below) == 1);
+  CHECK(copies.nearly_copied == 1);
+  CHECK(copies.sample_copies == 100);
   CHECK(copies.sample_median == 0);
   const Memorisation honest = memorisation(fresh, held_out, training);
-  CHECK(mean_of(honest.below) < 0.04);
+  CHECK(honest.nearly_copied < 0.04);
+  CHECK(honest.sample_copies == 0);
   CHECK(honest.sample_median == Approx(honest.held_out_median).epsilon(0.05));
 }
 

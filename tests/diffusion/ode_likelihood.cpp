@@ -1,35 +1,12 @@
 #include "diffusion/evaluation/ode_likelihood.h"
 
-#include "diffusion/evaluation/gaussian_oracle.h"
+#include "tests/diffusion/exact_denoiser.h"
 #include "tests/diffusion/helpers.h"
 
 using namespace reverie;
 using doctest::Approx;
 
 namespace {
-
-// The exact denoiser of a mixture on a tape: each component's posterior mean, weighted with the share that it has in
-// the density at x. x: [N,D].
-Denoiser exact(const GaussianMixture& data) {
-  return [=](const Var& x, double sigma) {
-    std::vector<Var> logs, means;
-    for (const GaussianMixture::Component& c : data.components) {
-      const double s2 = c.s * c.s, variance = s2 + sigma * sigma;
-      const Tensor mean = Tensor::from({std::ssize(c.mean)}, c.mean);
-      const int last[] = {1};
-      logs.push_back(sum_axes(square(x - mean), last, true) / (-2 * variance) + std::log(c.weight) -
-                     static_cast<double>(x.extent(1)) * std::log(variance) / 2);
-      means.push_back((s2 * x + sigma * sigma * Var(mean)) / variance);
-    }
-    const Var shares = softmax(concat(std::span<const Var>(logs), 1), 1);
-    Var x0;
-    for (std::size_t k = 0; k < means.size(); ++k) {
-      const Var part = slice(shares, 1, static_cast<Index>(k), static_cast<Index>(k) + 1) * means[k];
-      x0 = k == 0 ? part : x0 + part;
-    }
-    return x0;
-  };
-}
 
 const GaussianMixture two_clusters{{{0.3, {-1, 0.5}, 0.4}, {0.7, {0.8, -0.2}, 0.25}}};
 
@@ -42,7 +19,8 @@ OdeOptions precise(Index probes) {
 TEST_CASE("the exact denoiser of a mixture on a tape is the oracle's") {
   const Tensor x = noise({5, 2});
   for (const double sigma : {0.1, 1.0, 10.0})
-    CHECK(difference(exact(two_clusters)(x, sigma).value(), two_clusters.denoise(x, sigma)) < tolerance(1e-12, 1e-5));
+    CHECK(difference(exact_denoiser(two_clusters)(x, sigma).value(), two_clusters.denoise(x, sigma)) <
+          tolerance(1e-12, 1e-5));
 }
 
 TEST_CASE("ODE likelihood of Gaussian data is the known log density, with a single random probe") {
@@ -50,7 +28,7 @@ TEST_CASE("ODE likelihood of Gaussian data is the known log density, with a sing
   for (const auto& [mu, s] : {std::pair{0.0, 1.0}, std::pair{0.3, 0.5}, std::pair{-0.5, 2.0}}) {
     const GaussianMixture data{{{1, {mu, mu, mu}, s}}};
     const Tensor x = (mu + s * Var(noise({6, 3}))).value();
-    const OdeLikelihood got = ode_log_likelihood(exact(data), x, precise(1));
+    const OdeLikelihood got = ode_log_likelihood(exact_denoiser(data), x, precise(1));
     const std::vector<double> want = data.log_density(x, 0.01);
     for (std::size_t n = 0; n < want.size(); ++n) CHECK(std::abs(got.log_density[n] - want[n]) < 2e-3);
     CHECK(got.evaluations > 20);
@@ -59,7 +37,7 @@ TEST_CASE("ODE likelihood of Gaussian data is the known log density, with a sing
 
 TEST_CASE("ODE likelihood of a mixture is the known log density, with the divergence taken exactly") {
   const Tensor x = noise({8, 2});
-  const std::vector<double> got = ode_log_likelihood(exact(two_clusters), x, precise(0)).log_density;
+  const std::vector<double> got = ode_log_likelihood(exact_denoiser(two_clusters), x, precise(0)).log_density;
   const std::vector<double> want = two_clusters.log_density(x, 0.01);
   for (std::size_t n = 0; n < want.size(); ++n) CHECK(std::abs(got[n] - want[n]) < tolerance(2e-3, 2e-2));
 }
@@ -67,9 +45,9 @@ TEST_CASE("ODE likelihood of a mixture is the known log density, with the diverg
 TEST_CASE("Hutchinson's estimate scatters around the exact divergence") {
   const Tensor x = noise({4, 2});
   OdeOptions options{.sigma_min = 0.01, .sigma_max = 100, .tolerance = 1e-4, .probes = 0};
-  const std::vector<double> exactly = ode_log_likelihood(exact(two_clusters), x, options).log_density;
+  const std::vector<double> exactly = ode_log_likelihood(exact_denoiser(two_clusters), x, options).log_density;
   options.probes = 64;
-  const std::vector<double> estimated = ode_log_likelihood(exact(two_clusters), x, options).log_density;
+  const std::vector<double> estimated = ode_log_likelihood(exact_denoiser(two_clusters), x, options).log_density;
   double largest = 0;
   for (std::size_t n = 0; n < exactly.size(); ++n) {
     CHECK(std::abs(estimated[n] - exactly[n]) < 0.5);
@@ -84,7 +62,7 @@ TEST_CASE("a tighter tolerance costs evaluations and comes closer") {
   const auto run = [&](double tolerance) {
     OdeOptions options = precise(0);
     options.tolerance = tolerance;
-    return ode_log_likelihood(exact(two_clusters), x, options);
+    return ode_log_likelihood(exact_denoiser(two_clusters), x, options);
   };
   const OdeLikelihood rough = run(1e-2), fine = run(1e-4);
   CHECK(fine.evaluations > rough.evaluations);
@@ -99,7 +77,7 @@ TEST_CASE("a tighter tolerance costs evaluations and comes closer") {
 TEST_CASE("ODE likelihood names options that can't be") {
   const OdeOptions options{.sigma_min = 1, .sigma_max = 0.5};
   CHECK(contains(error_of([&] {
-                   ode_log_likelihood(exact(two_clusters), noise({1, 2}), options);
+                   ode_log_likelihood(exact_denoiser(two_clusters), noise({1, 2}), options);
                  }),
                  "0 < sigma_min < sigma_max"));
 }

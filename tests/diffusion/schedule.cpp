@@ -78,7 +78,9 @@ TEST_CASE("which steps respacing keeps") {
   CHECK(spaced_steps(10, "4") == std::vector<Index>{0, 3, 6, 9});
   CHECK(spaced_steps(10, "ddim4") == std::vector<Index>{0, 3, 6, 9});
   CHECK(spaced_steps(10, "ddim5") == std::vector<Index>{0, 2, 4, 6, 8});
-  CHECK(spaced_steps(10, "1") == std::vector<Index>{0});
+  CHECK(spaced_steps(10, "1") == std::vector<Index>{9});  // one step starts from the noisiest
+  CHECK(spaced_steps(10, "ddim1") == std::vector<Index>{9});
+  CHECK(spaced_steps(10, "1,1") == std::vector<Index>{0, 5});
   CHECK(spaced_steps(7, "2,1,2") == std::vector<Index>{0, 2, 3, 5, 6});  // sections of 3, 2, 2
   CHECK(spaced_steps(6, "3") == std::vector<Index>{0, 2, 5});            // 2.5 rounds half to even
   CHECK(spaced_steps(1000, "250").size() == 250);

@@ -89,7 +89,7 @@ TEST_CASE("the learning rate warms up, then stays constant or falls like a cosin
   CHECK(constant(3) == doctest::Approx(2));
   CHECK(constant(1000) == 2);
   const LearningRate cosine{
-      .base = 2, .warmup_steps = 10, .decay = "cosine", .total_steps = 110, .final_fraction = 0.1};
+      .base = 2, .warmup_steps = 10, .decay = "cosine", .total_steps = 111, .final_fraction = 0.1};
   CHECK(cosine(10) == doctest::Approx(2));
   CHECK(cosine(60) == doctest::Approx(2 * (0.1 + 0.9 * 0.5)));
   CHECK(cosine(110) == doctest::Approx(0.2));

@@ -1,0 +1,29 @@
+#pragma once
+#include "data/dataset.h"
+
+namespace reverie::inline REVERIE_PRECISION {
+
+/// A part of a set that stands for the whole: `count` samples, with their labels, in a random order that is always the
+/// same; or all of them in their own order, if the set has no more. The first samples of a set can't stand for it: sets
+/// are often sorted by class. Short of the whole set, a smaller subset is the beginning of a larger one.
+class Subset : public Dataset {
+ public:
+  /// `set` must outlive the subset. Throws UsageError unless count >= 1.
+  Subset(const Dataset& set, Index count);
+
+  Index size() const override { return std::ssize(rows_); }
+  Shape sample_shape() const override { return set_.sample_shape(); }
+  Tensor batch(std::span<const Index> indices) const override;
+  /// The number of each sample in the whole set.
+  const std::vector<Index>& rows() const { return rows_; }
+
+ private:
+  const Dataset& set_;
+  std::vector<Index> rows_;
+};
+
+/// The samples first, ..., last - 1 of a set or subset, [last - first, sample_shape]; all of them by default.
+Tensor samples_of(const Dataset& set, Index first, Index last);
+inline Tensor samples_of(const Dataset& set) { return samples_of(set, 0, set.size()); }
+
+}  // namespace reverie::inline REVERIE_PRECISION
