@@ -150,6 +150,11 @@ void evaluate(const Options& options) {
   if (!options.checkpoint.empty()) loaded.emplace(load(options.checkpoint, options.weights));
   const auto data = open_dataset(options.data, toy_held_out);
   if (loaded) require_fits(loaded->model, *data, options.data);
+  for (const auto& [flag, count] : {std::pair{"--count", options.count}, std::pair{"--ode", options.ode}}) {
+    if (count.value_or(0) > data->size()) {
+      throw UsageError(flag, " ", *count, ": ", options.data, " has only ", data->size(), " samples");
+    }
+  }
   const Plan plan = plan_of(options, loaded.has_value(), data->sample_shape().rank() == 3);
 
   note_interrupts();
