@@ -31,6 +31,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
     const rlimit limit{static_cast<rlim_t>(options.largest_file), static_cast<rlim_t>(options.largest_file)};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+  for (const int number : {SIGHUP, SIGINT, SIGTERM}) std::signal(number, SIG_DFL);  // nohup ignores the first
   std::vector<char*> list{const_cast<char*>(program)};
   for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
   list.push_back(nullptr);
