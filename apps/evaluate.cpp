@@ -209,7 +209,7 @@ void evaluate(const Options& options, const CLI::App* command) {
   require_all_used(options, command, plan, images);
   for (const auto& [option, count] : {std::pair{"--count", options.count}, {"--ode", options.ode}}) {
     if (count.value_or(0) > data->size()) {
-      throw UsageError(option, " ", *count, ": ", options.data, " has ", data->size(), " samples");
+      throw UsageError(option, " ", *count, ": ", options.data, " has only ", data->size(), " samples");
     }
   }
   Comparands comparands = comparands_of(options, loaded, *data, plan.draw);

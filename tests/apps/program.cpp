@@ -36,6 +36,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
     setrlimit(RLIMIT_AS, &limit);
   }
   alarm(options.alarm);
+  for (const int number : {SIGHUP, SIGINT, SIGTERM}) std::signal(number, SIG_DFL);  // nohup ignores the first
   std::vector<char*> list{const_cast<char*>(program)};
   for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
   list.push_back(nullptr);
