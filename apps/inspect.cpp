@@ -21,7 +21,10 @@ std::string description(const std::string& path, bool all) {
   return describe(read_state_dict(path), all);
 }
 
-void inspect(const std::string& path, bool all) { std::cout << path << "\n" << description(path, all); }
+void inspect(const std::string& path, bool all) {
+  const std::string text = description(path, all);  // before the name is printed: it may fail
+  std::cout << path << "\n" << text;
+}
 
 }  // namespace
 

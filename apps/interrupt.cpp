@@ -17,7 +17,7 @@ extern "C" void note(int signal) {
 }  // namespace
 
 void note_interrupts() {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE}) {  // SIGPIPE: nobody reads the output any more
     struct sigaction before {};
     sigaction(signal, nullptr, &before);
     if (before.sa_handler == SIG_IGN) continue;  // ignored already, e.g. in a script's background job
