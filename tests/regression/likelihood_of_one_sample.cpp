@@ -19,6 +19,7 @@ Config config_of(const char* network) {
   c.model.channel_mult = {1};
   c.model.num_res_blocks = 1;
   c.model.attention_resolutions = {};
+  c.model.hidden = 16, c.model.depth = 1;
   c.diffusion.prediction = "v";
   return c;
 }
@@ -73,7 +74,7 @@ TEST_CASE("a sample's likelihood is the same, to the bit, whatever set it is in:
   const DiffusionModel plane = random_model("mlp", {2});
   const Tensor x = noise({300, 2}, 4);
   const auto nats = [](const DiffusionModel& model, const Dataset& set, Index count, Index probes) {
-    return evaluate_likelihood(model, set, count, {.tolerance = 1e-2, .probes = probes}).nats.value;
+    return evaluate_likelihood(model, set, count, {.tolerance = 0.1, .probes = probes}).nats.value;
   };
   double sum = 0;
   for (const Index n : {0, 1, 2}) {
