@@ -124,6 +124,9 @@ TEST_CASE("checkpoints that can't be used") {
   CHECK(failed_with(sample(small_checkpoint(), {"--guidance", "3"}), 2, {"guidance"}));
   CHECK(failed_with(sample(small_checkpoint(), {"--sampler", "dreams"}), 2, {"dreams", "ddpm", "ddim"}));
   CHECK(failed_with(sample(small_checkpoint(), {"--steps", "101"}), 2, {"101"}));
+  CHECK(failed_with(sample(small_checkpoint(), {"--sampler", "heun", "--steps", "1000000000000000000"}), 2,
+                    {"1000000000000000000 steps", "1000000"}));
+  CHECK(failed_with(sample(small_checkpoint(), {"--encode", "toy:two_moons", "--steps", "1"}), 2, {"at least 2"}));
   CHECK(failed_with(sample(small_checkpoint(), {"--sampler", "ddpm", "--eta", "0.5"}), 2, {"eta", "ddpm"}));
   CHECK(!std::filesystem::exists(folder / "x.png"));
 }
