@@ -62,6 +62,16 @@ inline void require_used(const CLI::App* command, const char* option, bool used,
   if (!used && command->count(option) > 0) throw UsageError(option, ": has no effect ", because);
 }
 
+/// Makes an empty value an error for all options of a command and its subcommands: an empty name would look like an
+/// option that wasn't given.
+inline void refuse_empty_values(CLI::App* command) {
+  const CLI::Validator not_empty(
+      [](const std::string& text) { return text.empty() ? "expects a value, got \"\"" : ""; }, "");
+  for (CLI::Option* option : command->get_options([](const CLI::Option* o) { return o->get_type_size() != 0; }))
+    option->check(not_empty);
+  for (CLI::App* sub : command->get_subcommands({})) refuse_empty_values(sub);
+}
+
 /// Adds --threads N.
 inline void add_threads(CLI::App* command) {
   command

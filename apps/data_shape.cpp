@@ -21,6 +21,8 @@ Shape parse(const std::string& text) {
 }
 
 std::unique_ptr<Dataset> open(const Config& config) {
+  if (config.data.train.empty())
+    throw UsageError("config: `data.train` is missing; with --shape HxWxC, no data is needed");
   try {
     return open_dataset(config.data.train, 0);
   } catch (const UsageError&) {

@@ -22,7 +22,7 @@ std::string description(const std::string& path, bool all) {
 }
 
 void inspect(const std::string& path, bool all) {
-  const std::string text = description(path, all);
+  const std::string text = description(path, all);  // before the name is printed: it may fail
   std::cout << printable(path) << "\n" << text;
 }
 

@@ -54,6 +54,16 @@ std::string memory_hint(const CLI::App& program) {
   return "";
 }
 
+// Names the help of the command that was given: "(see reverie data toy --help)".
+std::string see_help(const CLI::App& program) {
+  std::string command = "reverie ";
+  for (const CLI::App* app = &program; !app->get_subcommands().empty();) {
+    app = app->get_subcommands().front();
+    command += app->get_name() + " ";
+  }
+  return concat("(see ", command, "--help)");
+}
+
 int run(int argc, char** argv) {
   CLI::App program("reverie trains diffusion models on CPUs, samples from them and evaluates them.");
   try {
@@ -68,11 +78,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& request) {  // --help, --version
     program.exit(request);
   } catch (const CLI::ExtrasError&) {  // its own text lists the arguments backwards
-    const std::string command = program.get_subcommands().empty() ? "" : program.get_subcommands()[0]->get_name() + " ";
-    return fail(
-        2, concat("unexpected argument `", program.remaining(true).front(), "` (see reverie ", command, "--help)"));
+    return fail(2, concat("unexpected argument `", program.remaining(true).front(), "` ", see_help(program)));
   } catch (const CLI::ParseError& error) {
-    return fail(2, std::string(error.what()) + " (see reverie --help)");
+    return fail(2, concat(error.what(), " ", see_help(program)));
   } catch (const UsageError& error) {
     return fail(2, error.what());
   } catch (const Interrupted&) {

@@ -71,7 +71,7 @@ std::unique_ptr<Dataset> set_to_encode(const Options& options, const DiffusionMo
   auto set = open_dataset(options.encode, toy_held_out);
   require_fits(model, *set, options.encode);
   if (options.count.value_or(0) > set->size()) {
-    throw UsageError("--count ", *options.count, ": ", options.encode, " has ", set->size(), " samples");
+    throw UsageError("--count ", *options.count, ": ", options.encode, " has only ", set->size(), " samples");
   }
   if (!options.count) request.count = std::min(request.count, set->size());
   return set;

@@ -3,7 +3,9 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "data/atomic_file.h"
@@ -22,6 +24,24 @@ void write_vector(const Objects& objects, const std::string& name, const Shape& 
 
 // Stops HDF5 from printing an error stack for every failure; our errors are one line.
 void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+// Throws Error for a file of HDF5's older formats that says to be part of a set of files. HDF5 would allocate as much
+// memory as such a file claims for the description of the set.
+void require_one_file(const InputFile& file) {
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  constexpr std::uint64_t none = ~std::uint64_t{0}, largest = 128;
+  for (std::uint64_t at = 0; at + signature.size() <= file.size(); at = std::max<std::uint64_t>(512, 2 * at)) {
+    std::vector<char> start = file.read(at, std::min(largest, file.size() - at));
+    start.resize(largest);
+    if (!std::equal(signature.begin(), signature.end(), start.begin())) continue;
+    const int version = start[8], offset_bytes = start[13];
+    if (version > 1) return;
+    std::uint64_t set = none;  // after the base address, the free space and the end of the file
+    if (offset_bytes == sizeof set) std::memcpy(&set, &start[version == 0 ? 48 : 52], sizeof set);
+    if (offset_bytes == sizeof set && set == none) return;
+    throw Error(file.path(), ": is part of a set of HDF5 files, or damaged; expected a single file");
+  }
+}
 
 constexpr const char* checksum_name = "checksum";
 
@@ -50,6 +70,7 @@ Hdf5File Hdf5File::open(const std::string& path) {
   silence_hdf5();
   const InputFile input(path);
   if (H5Fis_hdf5(path.c_str()) <= 0) throw Error(path, ": is not an HDF5 file");
+  require_one_file(input);
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   if (file < 0) throw Error(path, ": is an HDF5 file that can't be opened: ", cause_of_failure());
   return {path, file, false};

@@ -136,7 +136,7 @@ class Values {
 
   template <class T>
   std::vector<T> room(std::size_t count) const {
-    return room_for<T>(count, concat(objects_.path, ": ", name_, " of shape ", shape_));
+    return room_for<T>(count, concat(objects_.path, ": `", name_, "` of shape ", shape_));
   }
 
   Objects objects_;

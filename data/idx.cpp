@@ -74,7 +74,8 @@ Idx read_idx_file(const std::string& path, std::uint8_t rank, const char* what) 
     throw Error(path, ": is damaged or truncated: the header announces ", size, " bytes, the file has ",
                 file.stored_bytes());
   }
-  const Index expected = size;
+  if (size == 0) throw Error(path, ": has no ", what, ": an extent is 0");
+  const Index expected = static_cast<Index>(size);
   idx.bytes = file.read(expected);
   if (std::ssize(idx.bytes) < expected) {
     throw Error(path, ": is truncated: ", Shape(idx.extents), " takes ", expected, " bytes, there are ",

@@ -172,7 +172,7 @@ Picture crop_and_resample(const Picture& picture, Index height, Index width) {
 }
 
 ImageSet read_png_folder(const std::string& folder, const PngFolderOptions& options) {
-  if (!fs::is_directory(folder)) throw Error(folder, ": no such folder");
+  if (!fs::is_directory(folder)) throw Error(folder, fs::exists(folder) ? ": is not a folder" : ": no such folder");
   if ((options.height == 0) != (options.width == 0) || options.height < 0 || options.width < 0) {
     throw UsageError(folder, ": expects a height and a width above 0, or neither, got ", options.height, " x ",
                      options.width);

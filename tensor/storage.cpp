@@ -3,6 +3,7 @@
 #include <oneapi/tbb/scalable_allocator.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <new>
 
 #include "tensor/pool.h"
@@ -21,8 +22,12 @@ void count(Index bytes) {
 }
 
 #ifdef REVERIE_PLAIN_ALLOCATION
-void* take(std::size_t bytes) { return ::operator new (bytes, std::align_val_t{cache_line}); }
-void give_back(void* block, std::size_t) { ::operator delete (block, std::align_val_t{cache_line}); }
+void* take(std::size_t bytes) {
+  void* block = nullptr;
+  if (posix_memalign(&block, cache_line, bytes) != 0) throw std::bad_alloc();
+  return block;
+}
+void give_back(void* block, std::size_t) { std::free(block); }
 #else
 constexpr std::size_t large = std::size_t{1} << 15;
 void* take(std::size_t bytes) {

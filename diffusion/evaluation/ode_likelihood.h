@@ -7,7 +7,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 struct OdeOptions {
   double sigma_min = 0.002, sigma_max = 80;  ///< integration range; x ~ N(0, 1 + sigma^2) at sigma_max
-  double tolerance = 1e-4;  ///< largest numerical error of each sample's log density, in nats per dimension
+  double tolerance = 1e-2;  ///< largest numerical error of each sample's log density, in nats per dimension
   Index probes = 1;         ///< random vectors for estimating the divergence; 0: exact, one unit vector per coordinate
   std::uint64_t seed = 0;
   Index first_sample = 0;  ///< number of the first sample; its probes depend on the number

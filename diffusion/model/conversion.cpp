@@ -37,7 +37,7 @@ StateDict state_dict_of(const Checkpoint& checkpoint, const std::string& weights
   for (const auto& [name, tensor] : model.network().constants(checkpoint.data.sample_shape))
     dict.tensors[name] = to_stored(tensor);
   dict.metadata = {{"format", "pt"},
-                   {"source", concat(origin, " (step ", checkpoint.state.step, ", weights ", weights, ")")},
+                   {"source", printable(concat(origin, " (step ", checkpoint.state.step, ", weights ", weights, ")"))},
                    {"config", config_text(checkpoint.config)}};
   return dict;
 }

@@ -124,6 +124,9 @@ TEST_CASE("checkpoints that can't be used") {
   CHECK(failed_with(sample(small_checkpoint(), {"--guidance", "3"}), 2, {"guidance"}));
   CHECK(failed_with(sample(small_checkpoint(), {"--sampler", "dreams"}), 2, {"dreams", "ddpm", "ddim"}));
   CHECK(failed_with(sample(small_checkpoint(), {"--steps", "101"}), 2, {"101"}));
+  CHECK(failed_with(sample(small_checkpoint(), {"--sampler", "heun", "--steps", "1000000000000000000"}), 2,
+                    {"1000000000000000000 steps", "1000000"}));
+  CHECK(failed_with(sample(small_checkpoint(), {"--encode", "toy:two_moons", "--steps", "1"}), 2, {"at least 2"}));
   CHECK(failed_with(sample(small_checkpoint(), {"--sampler", "ddpm", "--eta", "0.5"}), 2, {"eta", "ddpm"}));
   CHECK(!std::filesystem::exists(folder / "x.png"));
 }
@@ -164,4 +167,36 @@ TEST_CASE("a full disk is one line, and nothing is half-written") {
   }
   CHECK(failed_with(run({"data", "info", "data/sets/digits-test.h5"}, {.stdout_file = "/dev/full"}), 1,
                     {"standard output"}));
+}
+
+TEST_CASE("names in files and on the command line are printed without control characters") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a\x1b[2J.h5";
+  write_images(path, 4, 8);
+  ImageSet set = ImageSet::load(path);
+  set.class_names = {"a\nreverie: fake", "\x1b]0;title\x07"};
+  set.save(path);
+  for (const Outcome& outcome : {run({"data", "info", path}), run({"inspect", path})}) {
+    CHECK(outcome.code == 0);
+    CHECK(contains(outcome.out, "a\\x1b[2J.h5\n"));
+    CHECK(contains(outcome.out, "a\\nreverie: fake (2), \\x1b]0;title\\x07 (2)"));
+    CHECK(!contains(outcome.out, "\x1b"));
+  }
+  CHECK(failed_with(run({"inspect", folder / "no\x1b[31m"}), 1, {"no\\x1b[31m: can't be read"}));
+  CHECK(failed_with(run({"inspect", "--no\x1b[31m"}), 2, {"--no\\x1b[31m"}));
+  write_text(folder / "a.toml", "[train]\n\"\\u001b[2J\" = 1\n");
+  CHECK(failed_with(train(folder / "run", folder / "a.toml", {}), 2, {"unknown key `train.\\x1b[2J`"}));
+}
+
+TEST_CASE("importing tells what is left out and converted; --range is for 16-bit files") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "in/.ipynb_checkpoints");
+  for (const char* name : {"in/a.png", "in/.ipynb_checkpoints/a.png"}) write_png(folder / name, Picture(2, 2, 1, 5));
+  const std::vector<std::string> import{"data", "import", "png", "--folder", folder / "in", "--out", folder / "a.h5"};
+  const Outcome outcome = run(import);
+  CHECK(outcome.code == 0);
+  CHECK(outcome.err == "warning: left out: 1 hidden (first: .ipynb_checkpoints)\n");
+  std::vector<std::string> ranged = import;
+  ranged.insert(ranged.end(), {"--range", "0", "4095"});
+  CHECK(failed_with(run(ranged), 2, {"a.png: has 8 bits per sample; a range of samples expects 16"}));
 }

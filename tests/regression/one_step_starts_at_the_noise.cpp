@@ -63,7 +63,7 @@ Drawn draw(const NoiseSchedule& schedule, const char* sampler, const char* grid,
 
 bool of_first_order(const Sampler& sampler) {
   const std::string name = sampler.name;
-  return name == "ddpm" || name == "ddim" || name == "pndm" || name.ends_with("euler") || name == "euler_ancestral";
+  return name == "ddpm" || name == "ddim" || name.ends_with("euler") || name == "euler_ancestral";
 }
 
 std::vector<const char*> grids_of(const Sampler& sampler) {

@@ -144,6 +144,21 @@ TEST_CASE("HDF5: strings of variable length that share their bytes get no more m
   CHECK(contains(shared.error([](const Hdf5File& file) { file.read_strings("w"); }), "`w` can't be read"));
 }
 
+TEST_CASE("HDF5: a file that says to be part of a set is refused, whatever its description of the set claims") {
+  NewHdf5 set;
+  H5Fclose(set.file);
+  set.file = -1;
+  const std::string whole = read_text(set.path);
+  for (const std::size_t length : {whole.size(), std::size_t{70}}) {
+    std::string bytes = whole.substr(0, length);
+    bytes.replace(48, 8, std::string("\x60\0\0\0\0\0\0\0", 8));  // the address of the driver's information
+    bytes.resize(std::max<std::size_t>(bytes.size(), 97));
+    bytes.replace(96, 8, std::string("\0\0\0\0\0\0\0\xc0", 8));  // version 0, and its size
+    write_text(set.path, bytes);
+    CHECK(contains(set.error([](const Hdf5File&) {}), "is part of a set of HDF5 files, or damaged"));
+  }
+}
+
 TEST_CASE("safetensors: a header takes little more memory than its text") {
   const TemporaryFolder folder;
   const std::string path = folder / "a.safetensors";
@@ -178,6 +193,8 @@ TEST_CASE("IDX: the header may announce as many bytes as the file can hold") {
   const std::string path = folder / "images";
   write_text(path, "\0\0\x08\x03"s + big_endian(60'000) + big_endian(1'000) + big_endian(1'000) + "x");
   CHECK(contains(quick_error([&] { read_idx(path); }), "the header announces 6e+10 bytes, the file has 17"));
+  write_text(path, "\0\0\x08\x03"s + big_endian(0xfffffffe) + big_endian(0xffbfffff) + big_endian(0));
+  CHECK(contains(quick_error([&] { read_idx(path); }), "has no images: an extent is 0"));
 }
 
 TEST_CASE("TOML: deep nesting is an error, not a stack overflow; so is a large file") {

@@ -42,6 +42,7 @@ std::vector<std::string> timeless(const std::string& path) {
 }  // namespace
 
 TEST_CASE("every signal by which terminals and batch systems stop a program saves the run, which resumes to the byte") {
+  int count = 0;
   for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGXCPU, SIGUSR1, SIGUSR2}) {
     INFO("signal ", signal);
     const TemporaryFolder folder;
@@ -50,12 +51,14 @@ TEST_CASE("every signal by which terminals and batch systems stop a program save
                                 {.signal = signal, .after = 0.05, .after_file = folder / "run/metrics.jsonl"});
     REQUIRE(std::filesystem::exists(folder / "run/checkpoint.h5"));
     CHECK((stopped.code == 128 + signal || stopped.code == 0));  // 0: it was faster than the signal
+    count += stopped.code != 0 ? 1 : 0;
     CHECK(run({"train", "--out", folder / "run", "--resume"}).code == 0);
     CHECK(read_text(folder / "run/checkpoint.h5") == read_text(undisturbed().checkpoint));
     CHECK(timeless(folder / "run/metrics.jsonl") == timeless(undisturbed().folder / "run/metrics.jsonl"));
     CHECK(std::filesystem::exists(folder / "run/previews/step-000150.png"));
     CHECK(std::filesystem::exists(folder / "run/previews/step-000300.png"));
   }
+  CHECK(count >= 3);
 }
 
 TEST_CASE("signals that repeat, as those of a closing terminal and of the CPU limit do, don't end the saving") {
@@ -69,6 +72,7 @@ TEST_CASE("signals that repeat, as those of a closing terminal and of the CPU li
     std::vector<char*> list{const_cast<char*>(program.c_str())};
     for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
     list.push_back(nullptr);
+    signal(SIGHUP, SIG_DFL);
     dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
     dup2(STDOUT_FILENO, STDERR_FILENO);
     execv(list[0], list.data());
