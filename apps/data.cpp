@@ -1,11 +1,13 @@
 // reverie data: creates and inspects data sets.
 #include <iostream>
+#include <map>
 
 #include "apps/cli.h"
 #include "apps/describe.h"
 #include "apps/files.h"
 #include "data/idx.h"
 #include "data/png_folder.h"
+#include "data/scenes.h"
 #include "data/subset.h"
 #include "data/toy.h"
 #include "diffusion/training/lint.h"
@@ -135,6 +137,35 @@ void add_toy(CLI::App* data) {
   });
 }
 
+void add_scenes(CLI::App* data) {
+  struct Options : Output {
+    std::string kind = "seen";
+    Index count = 20'000;
+    std::uint64_t seed = 0;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = data->add_subcommand("scenes", "Draw captioned pictures of two shapes, for text to image");
+  const std::map<std::string, SceneKind> kinds = {
+      {"seen", SceneKind::seen}, {"unseen", SceneKind::unseen}, {"all", SceneKind::all}};
+  command
+      ->add_option("--combinations", options->kind,
+                   "seen; unseen: those with a red square, a blue circle or a yellow triangle, to test what a model "
+                   "makes of pairs that it never saw; or all [seen]")
+      ->type_name("KIND")
+      ->check(CLI::IsMember(kinds).description(""));
+  command->add_option("--count", options->count, "Number of pictures [20000]")->type_name("N")->check(positive);
+  command->add_option("--seed", options->seed, "Random seed; picture i depends only on the seed and i [0]")
+      ->type_name("S")
+      ->check(not_negative);
+  add_output(command, *options);
+  command->footer("example: reverie data scenes --count 20000 --out scenes.h5");
+  command->callback([options, kinds] {
+    options->check({});
+    ImageSet set = scene_set(kinds.at(options->kind), options->count, options->seed);
+    options->save(set);
+  });
+}
+
 void add_info(CLI::App* data) {
   struct Options {
     std::string file, grid;
@@ -171,6 +202,7 @@ void add_data(CLI::App& program) {
   add_import_png(import);
   import->footer("example: reverie data import png --folder photos/ --size 64x64 --out photos.h5");
   add_toy(data);
+  add_scenes(data);
   add_info(data);
   data->footer("example: reverie data info data/sets/digits-train.h5");
 }

@@ -20,6 +20,9 @@ Shape parse(const std::string& text) {
   return {Index{h}, Index{w}, Index{c}};
 }
 
+// Stands for the captions of data that isn't there: its words and its length are a small vocabulary's.
+const std::string stand_in_caption = "a b c d e f g h i j k l m n o p";
+
 std::unique_ptr<Dataset> open(const Config& config) {
   if (config.data.train.empty())
     throw UsageError("config: `data.train` is missing; with --shape HxWxC, no data is needed");
@@ -38,10 +41,11 @@ DataFacts DataShape::facts(const Config& config) const {
   if (shape.empty()) {
     if (classes > 0) throw UsageError("--classes: requires --shape; otherwise the data set defines the classes");
     const auto data = open(config);
-    return {data->sample_shape(), data->class_names};
+    return facts_of(*data);
   }
   DataFacts facts{parse(shape), {}};
   for (Index k = 0; k < classes; ++k) facts.class_names.push_back(std::to_string(k));
+  if (config.model.text_conditional) facts.tokenizer = Tokenizer(std::vector{stand_in_caption});
   return facts;
 }
 
@@ -58,6 +62,7 @@ std::unique_ptr<Dataset> DataShape::samples(const Config& config) const {
   }
   data->class_names = known.class_names;
   data->labels.clear();
+  if (!known.tokenizer.empty()) data->captions.assign(static_cast<std::size_t>(count), stand_in_caption);
   for (Index i = 0; i < count && classes > 0; ++i) data->labels.push_back(i % classes);
   return data;
 }

@@ -101,8 +101,11 @@ std::string describe(const Checkpoint& checkpoint, bool all) {
                           ", format version ", Checkpoint::version) +
                      line("data", config.data.train, ", samples of shape ", checkpoint.data.sample_shape, ", ",
                           checkpoint.data.class_names.size(), " classes") +
-                     line("model", config.model.network, config.model.class_conditional ? " (by class)" : "", ", ",
-                          config.diffusion.formulation, in_words(config.diffusion)) +
+                     line("model", config.model.network,
+                          config.model.class_conditional  ? " (by class)"
+                          : config.model.text_conditional ? " (by caption)"
+                                                          : "",
+                          ", ", config.diffusion.formulation, in_words(config.diffusion)) +
                      line("chain", config.diffusion.schedule, ", ", config.diffusion.steps, " steps, variance ",
                           config.diffusion.variance);
   for (const auto& [group, tensors] : checkpoint.state.tensors) {

@@ -97,10 +97,11 @@ void likelihood(const Options& options, const LoadedModel& loaded, const Dataset
 }
 
 // The request for samples to compare.
-SampleRequest drawing_of(const Options& options, const LoadedModel& loaded, Index draw) {
+SampleRequest drawing_of(const Options& options, const LoadedModel& loaded, const Dataset& data, Index draw) {
   SampleRequest request = default_request(loaded.config);
   request.count = draw;
   request.seed = options.seed;
+  borrow_captions(request, loaded.model, data);
   return request;
 }
 
@@ -136,7 +137,7 @@ Comparands comparands_of(const Options& options, const std::optional<LoadedModel
   all.judge = std::make_unique<Judge>(data, all.classifier.get(), options.data);
   all.judge->require_fits(data, options.data);
   if (options.samples.empty()) {
-    check_request(loaded->model, drawing_of(options, *loaded, draw));
+    check_request(loaded->model, drawing_of(options, *loaded, data, draw));
   } else {
     all.samples = open_dataset(options.samples, toy_held_out);
     all.judge->require_fits(*all.samples, options.samples);
@@ -149,7 +150,7 @@ void compare(const Options& options, const std::optional<LoadedModel>& loaded, c
              Index draw) {
   std::string name = options.samples, words = "samples of " + options.samples;
   if (!all.samples) {
-    const SampleRequest request = drawing_of(options, *loaded, draw);
+    const SampleRequest request = drawing_of(options, *loaded, data, draw);
     Progress progress;
     all.samples = generate(loaded->model, request, progress.reporter(concat("sampling ", draw))).as_dataset();
     name = "the samples of " + options.checkpoint;

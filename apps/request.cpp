@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
+#include "data/input_file.h"
 #include "diffusion/samplers/sampler.h"
 #include "diffusion/samplers/sigmas.h"
 #include "tensor/decimal.h"
@@ -102,6 +105,13 @@ void add_sampling(CLI::App* command, SamplingFlags& flags) {
   command->add_option("--class", flags.label, "Class to sample, by name or number [all classes in turn]")
       ->type_name("K");
   command
+      ->add_option("--prompt", flags.prompts,
+                   "What to draw, for models trained with captions: \"a large green circle\"; several in turn")
+      ->type_name("TEXT");
+  command->add_option("--prompts", flags.prompt_file, "A text file with a prompt in each line")->type_name("FILE");
+  command->add_option("--negative-prompt", flags.negative_prompt, "What guidance leads away from [no caption]")
+      ->type_name("TEXT");
+  command
       ->add_option(
           "--guidance", flags.guidance,
           "Scale of classifier-free guidance; 1 for none, larger values exaggerate the class [sample.guidance]")
@@ -161,6 +171,33 @@ SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, 
   return request;
 }
 
+void add_prompts(SampleRequest& request, const SamplingFlags& flags, const DiffusionModel& model) {
+  std::vector<std::string> prompts = flags.prompts;
+  if (!flags.prompt_file.empty()) {
+    std::istringstream lines(InputFile(flags.prompt_file).text(Index{1} << 20));
+    for (std::string line; std::getline(lines, line);) {
+      if (!caption_words(line).empty()) prompts.push_back(line);
+    }
+    if (prompts.empty())
+      throw UsageError("--prompts ", flags.prompt_file, ": has no prompts; expects one in each line");
+  }
+  request.negative_caption = flags.negative_prompt;
+  if (!model.text_conditional()) {
+    if (prompts.empty() && flags.negative_prompt.empty()) return;
+    throw UsageError("--prompt: this model was trained without captions");
+  }
+  if (prompts.empty()) {
+    std::string some;
+    const std::vector<std::string>& words = model.facts().tokenizer.words();
+    for (std::size_t i = 0; i < std::min<std::size_t>(12, words.size()); ++i) some += (i > 0 ? ", " : "") + words[i];
+    throw UsageError("--prompt is missing: this model draws what a caption says; it knows ", words.size(),
+                     " words: ", some, words.size() > 12 ? ", ..." : "");
+  }
+  for (Index i = 0; i < request.count; ++i) {
+    request.captions.push_back(prompts[static_cast<std::size_t>(i) % prompts.size()]);
+  }
+}
+
 std::string in_words(const DiffusionModel& model, const SampleRequest& request) {
   const Index chain = model.process().schedule.steps();
   std::string text =
@@ -172,6 +209,11 @@ std::string in_words(const DiffusionModel& model, const SampleRequest& request) 
   if (request.label >= 0) {
     text += ", class " + sample_classes(model, request)[request.label];
   }
+  if (!request.captions.empty()) {
+    const std::set<std::string> prompts(request.captions.begin(), request.captions.end());
+    text += prompts.size() == 1 ? concat(", \"", *prompts.begin(), "\"") : concat(", ", prompts.size(), " prompts");
+  }
+  if (!request.negative_caption.empty()) text += concat(", away from \"", request.negative_caption, "\"");
   if (request.guidance != 1) text += concat(", guidance ", decimal(request.guidance));
   if (request.guidance_rescale > 0) text += concat(", rescale ", decimal(request.guidance_rescale));
   if (request.dynamic_threshold > 0) text += concat(", dynamic threshold ", decimal(request.dynamic_threshold));

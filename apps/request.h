@@ -14,6 +14,8 @@ struct SamplingFlags {
   std::optional<double> guidance, guidance_rescale, dynamic_threshold;
   OptionValues sampler_parameters, sigma_parameters;
   std::string label;
+  std::vector<std::string> prompts;
+  std::string prompt_file, negative_prompt;
   std::uint64_t seed = 0;
 };
 /// Adds the flags to a command; `flags` must outlive it.
@@ -23,6 +25,9 @@ std::string sampler_list();
 
 /// Returns the model's default request, modified by the flags. Throws UsageError for an unknown class.
 SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, const LabelGuidance& classifier = {});
+/// Gives the samples the prompts in turn, and the negative prompt. Throws UsageError for prompts that the model lacks
+/// or needs.
+void add_prompts(SampleRequest& request, const SamplingFlags& flags, const DiffusionModel& model);
 /// Describes a request for printing and for the samples' file: "ddim with 50 of 1000 steps, seed 0".
 std::string in_words(const DiffusionModel& model, const SampleRequest& request);
 

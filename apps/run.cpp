@@ -18,11 +18,20 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-Run::Run(Trainer& trainer, const Config& config, const Dataset* held_out, const RunFolder& folder,
+SampleRequest preview_request(const Config& config, const DiffusionModel& model, const Dataset& data) {
+  SampleRequest request = default_request(config);
+  request.count = config.train.preview_count;
+  request.seed = static_cast<std::uint64_t>(config.train.seed);
+  borrow_captions(request, model, data);
+  return request;
+}
+
+Run::Run(Trainer& trainer, const Config& config, const Dataset& data, const Dataset* held_out, const RunFolder& folder,
          const Checkpoint* resumed)
     : trainer_(trainer),
       config_(config),
       held_out_(held_out),
+      preview_request_(preview_request(config, trainer.model(), held_out ? *held_out : data)),
       folder_(folder),
       metrics_(folder.metrics(), resumed ? trainer.steps_done() : -1),
       progress_(share()),
@@ -110,14 +119,10 @@ void Run::finish() {
                         ", of held-out data ", mean_of(brightness(held_out))));
 }
 
-// Always starts from the same noise, so that images of different training steps can be compared.
 Tensor Run::draw_samples(const std::string& path) {
-  SampleRequest request = default_request(config_);
-  request.count = config_.train.preview_count;
-  request.seed = static_cast<std::uint64_t>(config_.train.seed);
   Tensor samples;
   trainer_.with_sampling_weights([&](const DiffusionModel& model) {
-    samples = generate(model, request, progress_.reporter(at_step() + "  sampling")).x;
+    samples = generate(model, preview_request_, progress_.reporter(at_step() + "  sampling")).x;
   });
   write_png(path, picture_of(samples));
   return samples;

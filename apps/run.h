@@ -11,12 +11,16 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
+/// The request for previews: for a model with captions, captions of the set. They start from the same noise each time,
+/// so that images of different training steps can be compared.
+SampleRequest preview_request(const Config& config, const DiffusionModel& model, const Dataset& data);
+
 /// Manages a training run's files, metrics and progress line. The Trainer does the training.
 class Run {
  public:
   /// `held_out` may be null. `resumed` is the checkpoint that the trainer was loaded from, null for a new run; metrics
   /// of later steps are dropped.
-  Run(Trainer& trainer, const Config& config, const Dataset* held_out, const RunFolder& folder,
+  Run(Trainer& trainer, const Config& config, const Dataset& data, const Dataset* held_out, const RunFolder& folder,
       const Checkpoint* resumed);
 
   bool done() const { return trainer_.steps_done() >= config_.train.steps; }
@@ -51,6 +55,7 @@ class Run {
   Trainer& trainer_;
   const Config config_;
   const Dataset* held_out_;
+  SampleRequest preview_request_;
   const RunFolder folder_;
   Metrics metrics_;
   Progress progress_;

@@ -33,7 +33,12 @@ Encoded encode(const Options& options, const Dataset& set, const DiffusionModel&
   Encoded encoded{samples_of(subset), {}};
   SampleRequest own = request;  // encode each sample with its own class
   own.label = -1;
-  own.labels = require_fits(model, subset, options.encode);
+  const std::vector<Index> labels = require_fits(model, subset, options.encode);
+  if (model.text_conditional()) {
+    own.captions = subset.captions;
+  } else {
+    own.labels = labels;
+  }
   if (request.label < 0) request.labels = own.labels;
   Progress progress;
   encoded.x_T = encode(model, encoded.x0, own, progress.reporter(concat("encoding ", request.count)));
@@ -86,6 +91,7 @@ void sample(Options options, const CLI::App* command) {
                 {{"--checkpoint", options.checkpoint},
                  {"--classifier", options.classifier},
                  {"--encode", options.encode},
+                 {"--prompts", options.flags.prompt_file},
                  {"training", loaded.config.data.train},
                  {"training", loaded.config.data.validation}});
   if (!options.products.empty()) loaded.config.kernels.products = options.products;
@@ -97,6 +103,7 @@ void sample(Options options, const CLI::App* command) {
   SampleRequest request = request_of(options.flags, loaded, guidance);
   request.count = options.count.value_or(request.count);
   const auto to_encode = set_to_encode(options, loaded.model, request);
+  add_prompts(request, options.flags, loaded.model);
   check_request(loaded.model, request);
   if (picture) require_picture(loaded.model.facts().sample_shape, request.count * (to_encode ? 2 : 1));
 

@@ -7,6 +7,7 @@
 #include "data/classes.h"
 #include "data/image_set.h"
 #include "data/point_set.h"
+#include "data/subset.h"
 #include "diffusion/samplers/sigmas.h"
 #include "tensor/finite.h"
 #include "tensor/parallel.h"
@@ -143,6 +144,15 @@ std::vector<Index> guiding_classes(const DiffusionModel& model, const SampleRequ
 
 const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request) {
   return model.class_conditional() ? model.facts().class_names : request.classifier.class_names;
+}
+
+void borrow_captions(SampleRequest& request, const DiffusionModel& model, const Dataset& set) {
+  if (!model.text_conditional()) return;
+  if (set.captions.empty()) throw UsageError("sampling: the set has no captions to draw");
+  const Subset some(set, request.count);
+  request.captions.clear();
+  for (Index i = 0; i < request.count; ++i)
+    request.captions.push_back(some.captions[static_cast<std::size_t>(i % some.size())]);
 }
 
 void choose_sampler(SampleOptions& options, const std::string& name) {

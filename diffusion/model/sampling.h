@@ -60,6 +60,10 @@ inline void check_request(const DiffusionModel& model, const SampleRequest& requ
   check_request(model, find_sampler(request.sampler), request);
 }
 
+/// Gives each sample the caption of a sample of this set, taken in the set's fixed random order (see Subset), again and
+/// again if it has fewer; does nothing for a model without captions. Throws UsageError for a set without captions.
+void borrow_captions(SampleRequest& request, const DiffusionModel& model, const Dataset& set);
+
 struct Samples {
   Tensor x;                              ///< [count, sample_shape]
   std::vector<Index> labels;             ///< empty if there are no classes
