@@ -5,6 +5,7 @@
 #include "data/image_set.h"
 #include "data/point_set.h"
 #include "data/scatter.h"
+#include "data/toy.h"
 #include "diffusion/evaluation/evaluation.h"
 #include "diffusion/metrics/bootstrap.h"
 #include "diffusion/metrics/frechet.h"
