@@ -109,6 +109,7 @@ double error_size(const State& error, const State& at, double tolerance) {
       squares += std::pow(static_cast<double>(error.y[i]) / (1 + std::abs(static_cast<double>(at.y[i]))), 2);
     }
     const double of_divergence = std::abs(error.divergence[n]);
+    if (!std::isfinite(squares + of_divergence)) return INFINITY;  // std::max would pass over NaN
     largest = std::max({largest, std::sqrt(squares / static_cast<double>(width)), of_divergence});
   }
   return largest / tolerance;
