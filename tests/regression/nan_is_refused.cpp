@@ -106,8 +106,8 @@ TEST_CASE("NaN becomes no pixel and no dot, and is not sorted") {
            {"clusters", [&] { clusters(points, std::vector<Index>(20), 1); }}}) {
     CHECK_MESSAGE(contains(error_of(action), "value 7 of [20,2] is"), what);
   }
-  CHECK(
-      contains(error_of([&] { bootstrap_interval(0, 9, [&](Index i) { return i == 4 ? not_a_number : 0; }); }), "replicate 4"));
+  CHECK(contains(error_of([&] { bootstrap_interval(0, 9, [&](Index i) { return i == 4 ? not_a_number : 0; }); }),
+                 "replicate 4"));
   CHECK(contains(error_of([&] { bootstrap_interval(not_a_number, 9, [&](Index) { return 0.0; }); }), "the estimate"));
   const Tensor limited = dynamic_threshold(points, 0.5);
   CHECK(std::isnan(limited[7]));  // for the sampler to find
