@@ -12,6 +12,7 @@
 #include "data/hdf5_objects.h"
 #include "data/hdf5_types.h"
 #include "data/input_file.h"
+#include "tensor/pool.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -22,8 +23,13 @@ void write_vector(const Objects& objects, const std::string& name, const Shape& 
   write_values(objects, name, shape, std::ssize(values), native(values.data()), values.data(), storage);
 }
 
-// Stops HDF5 from printing an error stack for every failure; our errors are one line.
-void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+// Before HDF5 opens a file: stops it from printing an error stack for every failure (our errors are one line), and
+// makes sure of the memory for its caches, without which it crashes.
+void prepare_hdf5(const std::string& path) {
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  constexpr std::size_t caches = 16'000'000;
+  if (!has_room(caches)) throw Error(path, ": HDF5 needs ", megabytes(caches), ", more memory than there is");
+}
 
 // Throws Error for a file of HDF5's older formats that says to be part of a set of files. HDF5 would allocate as much
 // memory as such a file claims for the description of the set.
@@ -62,12 +68,12 @@ Index attributes_checksum(const Objects& objects, const std::string& object) {
 }  // namespace
 
 bool Hdf5File::is_hdf5(const std::string& path) {
-  silence_hdf5();
+  prepare_hdf5(path);
   return std::filesystem::is_regular_file(path) && H5Fis_hdf5(path.c_str()) > 0;
 }
 
 Hdf5File Hdf5File::open(const std::string& path) {
-  silence_hdf5();
+  prepare_hdf5(path);
   const InputFile input(path);
   if (H5Fis_hdf5(path.c_str()) <= 0) throw Error(path, ": is not an HDF5 file");
   require_one_file(input);
@@ -77,7 +83,7 @@ Hdf5File Hdf5File::open(const std::string& path) {
 }
 
 Hdf5File Hdf5File::create(const std::string& path) {
-  silence_hdf5();
+  prepare_hdf5(path);
   write_bytes(path, {});  // fails now if the file can't be written
   const hid_t file = create_in_memory(path);
   if (file < 0) throw Error(path, ": HDF5 can't create a file");

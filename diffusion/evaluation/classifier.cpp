@@ -120,7 +120,7 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& data, const Classifi
                                              const std::function<bool(double)>& progress) {
   const kernels::WithKernels in_float({});
   if (options.epochs < 1 || options.epochs > 100'000) {
-    throw UsageError("classifier: ", options.epochs, " epochs; expects 1 to 100000");
+    throw UsageError("classifier: ", options.epochs, " epochs; expects at least 1, at most 100000");
   }
   auto classifier =
       std::make_unique<Classifier>(DataFacts{data.sample_shape(), data.class_names}, options.noisy, options.seed);

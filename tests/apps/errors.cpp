@@ -1,7 +1,8 @@
 // What goes wrong for users: one clear line, exit code 2 (their words) or 1 (the world), nothing half-written.
 #include <doctest/doctest.h>
 
-#include "data/hdf5.h"
+#include "data/image_set.h"
+#include "data/png.h"
 #include "diffusion/model/checkpoint.h"
 #include "tests/apps/program.h"
 
@@ -183,7 +184,7 @@ TEST_CASE("names in files and on the command line are printed without control ch
     CHECK(!contains(outcome.out, "\x1b"));
   }
   CHECK(failed_with(run({"inspect", folder / "no\x1b[31m"}), 1, {"no\\x1b[31m: can't be read"}));
-  CHECK(failed_with(run({"inspect", "--no\x1b[31m"}), 2, {"--no\\x1b[31m"}));
+  CHECK(failed_with(run({"inspect", path, "--no\x1b[31m"}), 2, {"--no\\x1b[31m"}));
   write_text(folder / "a.toml", "[train]\n\"\\u001b[2J\" = 1\n");
   CHECK(failed_with(train(folder / "run", folder / "a.toml", {}), 2, {"unknown key `train.\\x1b[2J`"}));
 }
@@ -198,5 +199,6 @@ TEST_CASE("importing tells what is left out and converted; --range is for 16-bit
   CHECK(outcome.err == "warning: left out: 1 hidden (first: .ipynb_checkpoints)\n");
   std::vector<std::string> ranged = import;
   ranged.insert(ranged.end(), {"--range", "0", "4095"});
+  std::filesystem::remove_all(folder / "in/.ipynb_checkpoints");
   CHECK(failed_with(run(ranged), 2, {"a.png: has 8 bits per sample; a range of samples expects 16"}));
 }

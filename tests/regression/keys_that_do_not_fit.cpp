@@ -50,7 +50,7 @@ TEST_CASE("keys that don't fit one another or the data are named, with values th
            {{"model.network=dit", "model.num_heads=3"}, "`model.num_heads`", "1, 2, 4, 8"},
            {{"model.network=dit", "model.patch_size=3"}, "`model.patch_size`", "1, 2, 4, 7, 14, 28"},
            {{"model.network=dit", "model.patch_size=56"}, "`model.patch_size`", "1, 2, 4, 7, 14, 28"},
-           {{"model.network=dit", "model.hidden=65536", "model.depth=1000"}, "model.depth", "4e+09"},
+           {{"model.network=dit", "model.hidden=16384", "model.depth=1000"}, "model.depth", "4e+09"},
            {{"train.steps=1000000000000000000"}, "`train.steps`", "1000000000"},
            {{"train.batch_size=1000000000000"}, "`train.batch_size`", "1000000"},
            {{"train.timestep_sampler=loss_second_moment", "train.timestep_sampler_parameters={ history = 1e300 }"},

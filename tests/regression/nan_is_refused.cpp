@@ -3,7 +3,9 @@
 
 #include "data/grid.h"
 #include "data/image_set.h"
+#include "data/point_set.h"
 #include "data/scatter.h"
+#include "data/toy.h"
 #include "diffusion/evaluation/evaluation.h"
 #include "diffusion/metrics/bootstrap.h"
 #include "diffusion/metrics/frechet.h"
@@ -19,7 +21,7 @@ using namespace reverie;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 DiffusionModel small_unet() {
   Config config;
@@ -32,7 +34,7 @@ DiffusionModel small_unet() {
 DiffusionModel broken_unet() {
   DiffusionModel model = small_unet();
   TensorList weights = model.network().parameters.clone_values();
-  weights.back().values()[0] = static_cast<real>(nan);
+  weights.back().values()[0] = static_cast<real>(not_a_number);
   model.network().parameters.exchange(std::move(weights));
   return model;
 }
@@ -90,7 +92,7 @@ TEST_CASE("a checkpoint whose weights hold NaN is named") {
 
 TEST_CASE("NaN becomes no pixel and no dot, and is not sorted") {
   Tensor images = Tensor::zeros({2, 4, 4, 1}), points = noise({20, 2}), good = noise({20, 2}, 1);
-  images.values()[17] = points.values()[7] = static_cast<real>(nan);
+  images.values()[17] = points.values()[7] = static_cast<real>(not_a_number);
   CHECK(contains(error_of([&] { ImageSet::from(images); }), "value 17"));
   CHECK(contains(error_of([&] { grid(images); }), "value 17"));
   for (const auto& [what, action] : std::initializer_list<std::pair<const char*, std::function<void()>>>{
@@ -104,9 +106,9 @@ TEST_CASE("NaN becomes no pixel and no dot, and is not sorted") {
            {"clusters", [&] { clusters(points, std::vector<Index>(20), 1); }}}) {
     CHECK_MESSAGE(contains(error_of(action), "value 7 of [20,2] is"), what);
   }
-  CHECK(
-      contains(error_of([&] { bootstrap_interval(0, 9, [&](Index i) { return i == 4 ? nan : 0; }); }), "replicate 4"));
-  CHECK(contains(error_of([&] { bootstrap_interval(nan, 9, [&](Index) { return 0.0; }); }), "the estimate"));
+  CHECK(contains(error_of([&] { bootstrap_interval(0, 9, [&](Index i) { return i == 4 ? not_a_number : 0; }); }),
+                 "replicate 4"));
+  CHECK(contains(error_of([&] { bootstrap_interval(not_a_number, 9, [&](Index) { return 0.0; }); }), "the estimate"));
   const Tensor limited = dynamic_threshold(points, 0.5);
   CHECK(std::isnan(limited[7]));  // for the sampler to find
 }

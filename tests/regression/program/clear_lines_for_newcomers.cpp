@@ -11,7 +11,7 @@ using namespace reverie;
 TEST_CASE("an empty value is an error that names the option") {
   const TemporaryFolder folder;
   const std::string checkpoint = unet_checkpoint(), out = folder / "x.h5";
-  for (const char* option : {"--class", "--weights", "--sampler", "--encode", "--classifier", "--noise", "--products"})
+  for (const char* option : {"--class", "--weights", "--sampler", "--encode", "--classifier", "--noise"})
     CHECK(failed_with(run({"sample", "--checkpoint", checkpoint, "--out", out, option, ""}), 2,
                       {option, "expects a value", "reverie sample --help"}));
   CHECK(failed_with(run({"train", "--config", "", "--out", folder / "run"}), 2, {"--config", "expects a value"}));
