@@ -113,11 +113,14 @@ void train(const Options& options, const std::string& program) {
   const auto data = open_dataset(config.data.train, toy_train);
   const auto held_out = config.data.validation.empty() ? nullptr : open_dataset(config.data.validation, toy_held_out);
   DataFacts facts = facts_of(*data);
-  if (checkpoint) facts.class_names = checkpoint->data.class_names;  // in the order of the model's embeddings
+  if (checkpoint) {
+    match_classes(data->class_names, "data.train, " + config.data.train, checkpoint->data.class_names,
+                  folder.checkpoint());
+    facts.class_names = checkpoint->data.class_names;  // in the order of the model's embeddings
+  }
   Trainer trainer(build_model(config, facts), *data, config.train);
   if (checkpoint) {
     resume(trainer, config, *checkpoint, folder.checkpoint());
-    match_classes(data->class_names, config.data.train, checkpoint->data.class_names, folder.checkpoint());
   }
   if (held_out) require_fits(trainer.model(), *held_out, config.data.validation);
   check_request(trainer.model(), default_request(config));

@@ -32,7 +32,7 @@ TEST_CASE("a grid of sigmas takes at most a million steps; a chain, at most thos
       }
       request.steps = 41;
       const bool chain = sampler.chain || request.sigmas == "chain";
-      CHECK(contains(error_of([&] { check_request(model, request); }), chain ? "takes from 1 to 40" : "nothing"));
+      CHECK(contains(error_of([&] { check_request(model, request); }), chain ? "expects 1 to 40" : "nothing"));
     }
   }
 }
