@@ -22,6 +22,7 @@ TEST_CASE("a grid of sigmas takes at most a million steps; a chain, at most thos
     SampleRequest request;
     request.sampler = sampler.name;
     for (const char* grid : {"", "chain"}) {
+      if (sampler.chain && *grid != 0) continue;  // it has no sigmas
       request.sigmas = grid;
       CAPTURE(std::string(sampler.name));
       for (const Index steps : {Index{-1}, Index{1'000'000'000'000'000'000}}) {
