@@ -60,11 +60,14 @@ TEST_CASE("sampling names the sampling step and the sample of a NaN, for every s
   CHECK(contains(error_of([&] { encode(model, noise({2, 8, 8, 1}), request); }), "in sampling step 1 "));
 }
 
-TEST_CASE("noise that exceeds the numbers there are is refused") {
+TEST_CASE("noise that would bury every image is refused, and a start that overflows") {
   SampleRequest request;
   request.sampler = "euler_ancestral", request.count = 2, request.steps = 4;
   request.sampler_parameters = {{"s_noise", 1e308}};
-  CHECK(contains(error_of([&] { generate(small_unet(), request); }), "in sampling step"));
+  CHECK(contains(error_of([&] { generate(small_unet(), request); }), "s_noise is 1e+308; it must be from 0 to 100"));
+  request.sampler_parameters.clear();
+  request.start = Tensor::full({2, 8, 8, 1}, std::numeric_limits<real>::max());
+  CHECK(contains(error_of([&] { generate(small_unet(), request); }), "in sampling step 1 of 4"));
 }
 
 TEST_CASE("the variational bound and the likelihood name the sample of a NaN") {
