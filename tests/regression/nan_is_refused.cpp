@@ -67,7 +67,7 @@ TEST_CASE("noise that would bury every image is refused, and a start that overfl
   CHECK(contains(error_of([&] { generate(small_unet(), request); }), "s_noise is 1e+308; it must be from 0 to 100"));
   request.sampler_parameters.clear();
   request.start = Tensor::full({2, 8, 8, 1}, std::numeric_limits<real>::max());
-  CHECK(contains(error_of([&] { generate(small_unet(), request); }), "in sampling step 1 of 4"));
+  CHECK(contains(error_of([&] { generate(small_unet(), request); }), "in sampling step 1 "));
 }
 
 TEST_CASE("the variational bound and the likelihood name the sample of a NaN") {
