@@ -22,10 +22,12 @@ class Var {
   Var() = default;
   Var(Tensor value) : value_(std::move(value)) {}  // NOLINT: a tensor is a Var without a tape
 
-  const Tensor& value() const { return value_; }
+  const Tensor& value() const& { return value_; }
+  Tensor value() && { return std::move(value_); }
   /// Moves the tensor out so that the caller may overwrite it; the Var keeps its shape and its position on the tape.
   Tensor take_value() { return std::move(value_); }
-  const Shape& shape() const { return value_.shape(); }
+  const Shape& shape() const& { return value_.shape(); }
+  Shape shape() && { return value_.shape(); }
   int rank() const { return value_.rank(); }
   Index extent(int axis) const { return value_.extent(axis); }
   Index size() const { return value_.size(); }

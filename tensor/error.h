@@ -1,4 +1,6 @@
 #pragma once
+#include <cmath>
+#include <iomanip>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -19,6 +21,19 @@ std::string concat(const Parts&... parts) {
 struct Error : std::runtime_error {
   template <class... Parts>
   explicit Error(const Parts&... parts) : std::runtime_error(concat(parts...)) {}
+};
+
+/// "N MB", rounded up.
+inline std::string megabytes(double bytes) {
+  return concat(std::fixed, std::setprecision(0), std::ceil(bytes / 1e6), " MB");
+}
+
+/// Memory that a tensor or an operation can't get: "out of memory: WHAT needs N MB".
+struct OutOfMemory : Error {
+  using Error::Error;
+  static OutOfMemory of(const std::string& what, double bytes) {
+    return OutOfMemory("out of memory: ", what, " needs ", megabytes(bytes));
+  }
 };
 
 /// Shapes that don't fit an operation; names both.

@@ -1,8 +1,10 @@
 #include "tensor/scratch.h"
 
 #include <algorithm>
+#include <new>
 #include <vector>
 
+#include "tensor/error.h"
 #include "tensor/pool.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -50,7 +52,12 @@ real* Scratch::take(Index count) {
     arena.block = unused;
     arena.blocks.reserve(unused + 1);
     const Index size = std::max(count, least_block);
-    arena.blocks.push_back({static_cast<real*>(pool().take(static_cast<std::size_t>(size) * sizeof(real))), size});
+    const auto bytes = static_cast<std::size_t>(size) * sizeof(real);
+    try {
+      arena.blocks.push_back({static_cast<real*>(pool().take(bytes)), size});
+    } catch (const std::bad_alloc&) {
+      throw OutOfMemory::of("the temporary memory of an operation", static_cast<double>(bytes));
+    }
   }
   real* address = arena.blocks[arena.block].data + arena.used;
   arena.used += count;

@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include <algorithm>
+#include <new>
 
 #include "tensor/storage.h"
 
@@ -19,7 +20,13 @@ Tensor converted(const Shape& shape, std::span<const T> values) {
 
 }  // namespace
 
-Tensor Tensor::uninitialized(const Shape& shape) { return Tensor(allocate(shape.size()), shape); }
+Tensor Tensor::uninitialized(const Shape& shape) {
+  try {
+    return Tensor(allocate(shape.size()), shape);
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemory::of(concat("a tensor of shape ", shape), static_cast<double>(shape.size()) * sizeof(real));
+  }
+}
 
 Tensor Tensor::zeros(const Shape& shape) { return full(shape, 0); }
 

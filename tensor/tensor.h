@@ -12,8 +12,8 @@ namespace reverie::inline REVERIE_PRECISION {
 /// data, and `clone` copies it. There are no strides.
 class Tensor {
  public:
-  Tensor() = default;  ///< undefined: no data, for "none"
-  static Tensor uninitialized(const Shape& shape);
+  Tensor() = default;                               ///< undefined: no data, for "none"
+  static Tensor uninitialized(const Shape& shape);  ///< Throws OutOfMemory, as all functions that make a tensor do.
   static Tensor zeros(const Shape& shape);
   static Tensor full(const Shape& shape, real value);
   static Tensor scalar(real value) { return full({}, value); }
@@ -25,15 +25,17 @@ class Tensor {
   }
 
   bool defined() const { return data_ != nullptr; }
-  const Shape& shape() const { return shape_; }
+  const Shape& shape() const& { return shape_; }
+  Shape shape() && { return shape_; }
   int rank() const { return shape_.rank(); }
   Index size() const { return size_; }
   Index extent(int axis) const { return shape_[axis]; }
 
   real* data() { return data_.get(); }
   const real* data() const { return data_.get(); }
-  std::span<real> values() { return {data(), static_cast<std::size_t>(size_)}; }
-  std::span<const real> values() const { return {data(), static_cast<std::size_t>(size_)}; }
+  std::span<real> values() & { return {data(), static_cast<std::size_t>(size_)}; }
+  std::span<const real> values() const& { return {data(), static_cast<std::size_t>(size_)}; }
+  std::span<const real> values() const&& = delete;  ///< a loop `for (x : f().values())` would read freed memory
   real& operator[](Index i) { return data()[i]; }
   real operator[](Index i) const { return data()[i]; }
   /// The value of a tensor with one element. Throws ShapeError for other tensors.

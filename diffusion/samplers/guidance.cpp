@@ -55,7 +55,8 @@ NetworkFunction with_guidance(ConditionalNetwork network, std::vector<Index> lab
 Tensor dynamic_threshold(const Tensor& x0, double share) {
   Tensor result = x0.clone();
   for (Index n = 0; n < x0.extent(0); ++n) {
-    const std::span<real> sample = result.rows(n, n + 1).values();
+    Tensor row = result.rows(n, n + 1);
+    const std::span<real> sample = row.values();
     std::vector<double> sizes;
     for (const real value : sample) sizes.push_back(std::abs(static_cast<double>(value)));
     std::sort(sizes.begin(), sizes.end());

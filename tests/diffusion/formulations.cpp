@@ -136,8 +136,8 @@ TEST_CASE(
       }
       return Var(y);
     };
-    for (const real l : built->losses(right, x0, eps, u).value().values())
-      CHECK(static_cast<double>(l) < tolerance(1e-18, 2e-4));
+    const Tensor losses = built->losses(right, x0, eps, u).value();
+    for (const real l : losses.values()) CHECK(static_cast<double>(l) < tolerance(1e-18, 2e-4));
   }
 }
 

@@ -218,7 +218,7 @@ TEST_CASE(
   struct Size {
     Index rows, keys, width;
   };
-  for (const Size& size : {Size{196, 196, 16}, {1, 1, 8}, {49, 49, 32}, {5, 131, 20}, {33, 257, 3}}) {
+  for (const Size& size : {Size{196, 196, 16}, Size{1, 1, 8}, Size{49, 49, 32}, Size{5, 131, 20}, Size{33, 257, 3}}) {
     const Index rows = size.rows, keys = size.keys, width = size.width;
     CAPTURE(concat(rows, " queries, ", keys, " keys, ", width));
     const std::vector<Tensor> full = attend(rows, keys, width, true);

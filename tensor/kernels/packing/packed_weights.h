@@ -29,8 +29,8 @@ struct Packer {
 };
 
 /// Returns the weight packed in a layout; `variant` tells apart several of one layout (strides, say). Packs it now,
-/// unless a PackedWeights object has it in its cache. Threads that need it at the same time pack it together. Throws what
-/// `pack` throws in this thread; where only another thread's failed, this one packs the weight for itself.
+/// unless a PackedWeights object has it in its cache. Threads that need it at the same time pack it together. Throws
+/// what `pack` throws in this thread; where only another thread's failed, this one packs the weight for itself.
 Tensor packed_weight(const Tensor& weight, PackedLayout layout, Index variant, const Packer& packer);
 
 /// While an object lives, the packed forms of these weights are cached, so that all shards of a training step, or all
