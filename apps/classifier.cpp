@@ -9,6 +9,7 @@
 #include "apps/interrupt.h"
 #include "apps/progress.h"
 #include "diffusion/metrics/bootstrap.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -27,6 +28,7 @@ void classifier(const Options& options) {
   const auto data = load_dataset(options.data);
   const auto test = options.test.empty() ? nullptr : load_dataset(options.test);
   note_interrupts();
+  prepare_blas();
   Progress progress;
   std::unique_ptr<Classifier> classifier;
   try {

@@ -7,6 +7,7 @@
 #include "apps/progress.h"
 #include "apps/report.h"
 #include "apps/request.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -153,6 +154,7 @@ void evaluate(const Options& options) {
   const Plan plan = plan_of(options, loaded.has_value(), data->sample_shape().rank() == 3);
 
   note_interrupts();
+  prepare_blas();
   if (loaded) std::cout << loaded->origin << " on " << options.data << std::endl;
   try {
     if (plan.bound > 0) bound(options, *loaded, *data, plan.bound);

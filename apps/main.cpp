@@ -34,6 +34,14 @@ int fail(int code, const std::string& message) {
   return code;
 }
 
+// What makes a command need less memory for its tensors.
+std::string memory_hint(const CLI::App& program) {
+  const auto used = [&](const char* command) { return program.got_subcommand(command); };
+  if (used("train")) return "; try a smaller train.shard_size or train.accumulators, or fewer --threads";
+  if (used("sample") || used("evaluate")) return "; try a smaller --count or fewer --threads";
+  return "";
+}
+
 int run(int argc, char** argv) {
   CLI::App program("reverie trains diffusion models on CPUs, samples from them and evaluates them.");
   try {
@@ -51,8 +59,10 @@ int run(int argc, char** argv) {
     return fail(2, error.what());
   } catch (const Interrupted&) {
     return 128 + interrupted();
+  } catch (const OutOfMemory& error) {
+    return fail(1, error.what() + memory_hint(program));
   } catch (const std::bad_alloc&) {
-    return fail(1, "out of memory; try a smaller train.shard_size, train.accumulators or --count");
+    return fail(1, "out of memory" + memory_hint(program));
   } catch (const std::exception& error) {
     return fail(1, error.what());
   }

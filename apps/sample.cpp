@@ -12,6 +12,7 @@
 #include "data/grid.h"
 #include "diffusion/evaluation/comparison.h"
 #include "diffusion/evaluation/evaluation.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -90,6 +91,7 @@ void sample(Options options) {
   check_request(loaded.model, request);
 
   note_interrupts();
+  prepare_blas();
   Progress progress;
   Encoded encoded;
   Samples samples;

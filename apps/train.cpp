@@ -9,6 +9,7 @@
 #include "diffusion/evaluation/evaluation.h"
 #include "diffusion/training/lint.h"
 #include "diffusion/training/resume.h"
+#include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -65,6 +66,7 @@ void train(const Options& options, const std::string& program) {
   check_request(trainer.model(), default_request(config));
   require_picture(data->sample_shape());
 
+  prepare_blas();
   make_folder(folder.path);
   write_text(folder.config(), config_text(config, true));
   for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << warning << "\n";
@@ -92,6 +94,8 @@ void train(const Options& options, const std::string& program) {
     run.stop(
         concat(program, " train --out ", plain ? options.folder : concat(std::quoted(options.folder)), " --resume"));
     throw;
+  } catch (const OutOfMemory& error) {
+    throw OutOfMemory(error.what(), "; ", run.last_checkpoint());
   } catch (const Error& error) {
     throw Error(error.what(), "; ", run.last_checkpoint());
   }

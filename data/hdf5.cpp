@@ -11,6 +11,7 @@
 #include "data/atomic_file.h"
 #include "data/hdf5_objects.h"
 #include "data/hdf5_types.h"
+#include "tensor/pool.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -27,18 +28,23 @@ std::vector<const char*> pointers(const std::vector<std::string>& strings) {
   return out;
 }
 
-// Stops HDF5 from printing an error stack for every failure; our errors are one line.
-void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+// Before HDF5 opens a file: stops it from printing an error stack for every failure (our errors are one line), and
+// makes sure of the memory for its caches, without which it crashes.
+void prepare_hdf5(const std::string& path) {
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  constexpr std::size_t caches = 16'000'000;
+  if (!has_room(caches)) throw Error(path, ": HDF5 needs ", megabytes(caches), ", more memory than there is");
+}
 
 }  // namespace
 
 bool Hdf5File::is_hdf5(const std::string& path) {
-  silence_hdf5();
+  prepare_hdf5(path);
   return std::filesystem::is_regular_file(path) && H5Fis_hdf5(path.c_str()) > 0;
 }
 
 Hdf5File Hdf5File::open(const std::string& path) {
-  silence_hdf5();
+  prepare_hdf5(path);
   if (std::filesystem::is_directory(path)) throw Error(path, ": is a folder, not an HDF5 file");
   if (::access(path.c_str(), R_OK) != 0) throw Error(path, ": can't be read: ", std::strerror(errno));
   if (H5Fis_hdf5(path.c_str()) <= 0) throw Error(path, ": is not an HDF5 file");
@@ -48,7 +54,7 @@ Hdf5File Hdf5File::open(const std::string& path) {
 }
 
 Hdf5File Hdf5File::create(const std::string& path) {
-  silence_hdf5();
+  prepare_hdf5(path);
   write_bytes(path, {});  // fails now if the file can't be written
   const hid_t file = create_in_memory(path);
   if (file < 0) throw Error(path, ": HDF5 can't create a file");

@@ -196,7 +196,7 @@ std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {
     objects_.fail(name_, "of shape ", shape_, " has no rows ", first, " to ", last);
   }
   const Shape part = shape_.with(0, last - first);
-  std::vector<std::uint8_t> values(part.size());
+  std::vector<std::uint8_t> values = room<std::uint8_t>(part.size());
   if (values.empty()) return values;
   const std::vector<hsize_t> count(part.begin(), part.end());
   std::vector<hsize_t> start(count.size());
@@ -208,9 +208,9 @@ std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {
 }
 
 std::vector<std::string> Values::strings() const {
-  std::vector<std::string> strings(shape_.size());
+  std::vector<std::string> strings = room<std::string>(shape_.size());
   if (H5Tis_variable_str(type_) > 0) {
-    std::vector<char*> texts(strings.size(), nullptr);
+    std::vector<char*> texts = room<char*>(strings.size());
     read(type_, texts.data());
     for (std::size_t i = 0; i < texts.size(); ++i) {
       if (texts[i]) strings[i] = texts[i];
@@ -219,7 +219,7 @@ std::vector<std::string> Values::strings() const {
     return strings;
   }
   const std::size_t width = H5Tget_size(type_);
-  std::vector<char> texts(strings.size() * width);
+  std::vector<char> texts = room<char>(strings.size() * width);
   read(type_, texts.data());
   for (std::size_t i = 0; i < strings.size(); ++i) {
     const char* text = texts.data() + i * width;
@@ -232,13 +232,7 @@ std::vector<std::string> Values::strings() const {
 StoredTensor Values::stored() const {
   const auto dtype = dtype_of(type_);
   if (!dtype) objects_.fail(name_, "is ", type_name(), ", expected a type of number that PyTorch has");
-  StoredTensor values{*dtype, shape_, {}};
-  const Index bytes = shape_.size() * info(*dtype).bytes;
-  try {
-    values.bytes.resize(bytes);
-  } catch (const std::bad_alloc&) {
-    objects_.fail(name_, "of shape ", shape_, " needs ", bytes, " bytes, more memory than there is");
-  }
+  StoredTensor values{*dtype, shape_, room<char>(shape_.size() * info(*dtype).bytes)};
   read(Handle(make_hdf5_type(*dtype), H5Tclose), values.bytes.data());
   return values;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/room.h"
 #include "data/state_dict.h"
 
 /// HDF5's C functions with errors that name the file and the object. Implements data/hdf5.cpp; include it nowhere else.
@@ -83,7 +84,7 @@ class Values {
 
   template <class T>
   std::vector<T> numbers() const {
-    std::vector<T> values(shape_.size());
+    std::vector<T> values = room<T>(shape_.size());
     read(native(values.data()), values.data());
     return values;
   }
@@ -101,6 +102,11 @@ class Values {
  private:
   Values(const Objects& objects, std::string name, Handle object, hid_t type(hid_t), hid_t space(hid_t),
          bool accepts(H5T_class_t), const char* expected);
+
+  template <class T>
+  std::vector<T> room(std::size_t count) const {
+    return room_for<T>(count, concat(objects_.path, ": `", name_, "` of shape ", shape_));
+  }
 
   Objects objects_;
   std::string name_;

@@ -23,7 +23,11 @@ class ByteFile {
     std::vector<std::uint8_t> bytes;
     while (std::ssize(bytes) < count) {  // in chunks, because the count may come from a damaged file
       const Index chunk = std::min<Index>(count - std::ssize(bytes), 1 << 24);
-      bytes.resize(bytes.size() + chunk);
+      try {
+        bytes.resize(bytes.size() + chunk);
+      } catch (const std::bad_alloc&) {
+        throw Error(path_, ": needs ", megabytes(static_cast<double>(count)), ", more memory than there is");
+      }
       const int got = gzread(file_, bytes.data() + bytes.size() - chunk, chunk);
       int status = Z_OK;
       const char* why = gzerror(file_, &status);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "data/atomic_file.h"
+#include "data/room.h"
 #include "tensor/error.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -36,7 +37,8 @@ Picture read_png(const std::string& path) {
   }
   image.format = PNG_FORMAT_RGBA;
   image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16-bit files are sRGB like 8-bit ones, not linear light
-  std::vector<std::uint8_t> rgba(PNG_IMAGE_SIZE(image));
+  std::vector<std::uint8_t> rgba = room_for<std::uint8_t>(
+      PNG_IMAGE_SIZE(image), concat(path, ": a picture of ", image.width, " x ", image.height, " pixels"));
   if (!png_image_finish_read(&image, nullptr, rgba.data(), 0, nullptr)) {
     throw Error(path, ": is a damaged PNG: ", image.message);
   }

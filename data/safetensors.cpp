@@ -10,6 +10,7 @@
 #include <set>
 
 #include "data/atomic_file.h"
+#include "data/room.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -39,7 +40,7 @@ struct Reader {
   }
 
   std::vector<char> read(std::uint64_t from, std::uint64_t count) {
-    std::vector<char> bytes(count);
+    std::vector<char> bytes = room_for<char>(count, path + ": a part of it");
     file.seekg(from);
     if (!file.read(bytes.data(), count)) fail("can't be read to its end");
     return bytes;

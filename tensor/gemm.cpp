@@ -3,8 +3,20 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <vector>
 
+#include "tensor/error.h"
 #include "tensor/parallel.h"
+#include "tensor/pool.h"
+
+#ifdef REVERIE_OPENBLAS
+extern "C" {  // OpenBLAS's own allocator, which no header declares
+[[gnu::weak]] void* blas_memory_alloc(int);
+[[gnu::weak]] void blas_memory_free(void*);
+}
+#endif
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -15,19 +27,45 @@ constexpr auto cblas_gemm = cblas_dgemm;
 constexpr auto cblas_gemm = cblas_sgemm;
 #endif
 
-// BLAS must not start threads: beside oneTBB's, on the same cores, they slow both down two- to fourfold.
-bool single_threaded() {
 #ifdef REVERIE_OPENBLAS
-  openblas_set_num_threads(1);
-#endif
-  return true;
+// A thread inside a product holds a buffer, at most this large on any processor. Where there is no memory for a new
+// one, OpenBLAS keeps trying for ever. So all threads' buffers are allocated first, once there is known to be room for
+// them.
+constexpr std::size_t buffer_bytes = (std::size_t{1} << 27) + (1 << 20);
+
+void allocate_buffers(int before, int count) {
+  const std::size_t bytes = static_cast<std::size_t>(count - before) * buffer_bytes;
+  if (!has_room(bytes)) {
+    throw Error("OpenBLAS needs ", megabytes(static_cast<double>(bytes)), " of address space for ", count,
+                count == 1 ? " thread" : " threads", ", more than there is (ulimit -v)",
+                count == 1 ? "" : "; try fewer threads");
+  }
+  if (!blas_memory_alloc || !blas_memory_free) return;
+  std::vector<void*> buffers(count);
+  for (void*& buffer : buffers) buffer = blas_memory_alloc(0);
+  for (void* buffer : buffers) blas_memory_free(buffer);  // OpenBLAS keeps them for later products
 }
+#endif
 
 }  // namespace
 
+void prepare_blas() {
+#ifdef REVERIE_OPENBLAS
+  static std::mutex mutex;
+  static std::atomic<int> prepared = 0;  // number of threads
+  const int count = threads();
+  if (prepared >= count) return;
+  const std::lock_guard lock(mutex);
+  if (prepared >= count) return;
+  openblas_set_num_threads(1);  // its threads, beside oneTBB's on the same cores, slow both down two- to fourfold
+  allocate_buffers(prepared, count);
+  prepared = count;
+#endif
+}
+
 void gemm(Trans trans_a, Trans trans_b, Index m, Index n, Index k, real alpha, const real* a, Index lda, const real* b,
           Index ldb, real beta, real* c, Index ldc) {
-  [[maybe_unused]] static const bool once = single_threaded();
+  prepare_blas();
   if (m == 0 || n == 0) return;
   const auto as_int = [](Index i) { return static_cast<int>(i); };
   const auto as_cblas = [](Trans t) { return t == Trans::yes ? CblasTrans : CblasNoTrans; };

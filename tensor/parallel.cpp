@@ -7,7 +7,18 @@
 
 #include <atomic>
 #include <memory>
+#include <system_error>
+#include <thread>
 #include <vector>
+
+#ifdef REVERIE_THREAD_SANITIZER
+#include <sanitizer/tsan_interface.h>
+#define REVERIE_ACQUIRE __tsan_acquire
+#define REVERIE_RELEASE __tsan_release
+#else
+#define REVERIE_ACQUIRE(moment) static_cast<void>(moment)
+#define REVERIE_RELEASE(moment) static_cast<void>(moment)
+#endif
 
 #include "tensor/error.h"
 #include "tensor/task_context.h"
@@ -22,10 +33,51 @@ struct Pool {
   tbb::task_arena arena;
 };
 
-std::unique_ptr<Pool>& pool() {
-  static std::unique_ptr<Pool> instance = std::make_unique<Pool>(tbb::info::default_concurrency());
+// oneTBB starts its threads when the first loop runs, and may end the program where it can't. So this starts as many
+// for a moment, and throws Error if that fails: there may be no room for their stacks, or a limit on their number.
+void try_threads(int count) {
+  struct Flag {
+    ~Flag() {
+      set = true;
+      set.notify_all();
+    }
+    std::atomic<bool>& set;
+  };
+  std::atomic<bool> end = false;
+  std::vector<std::jthread> started;
+  const Flag end_all{end};
+  try {
+    for (int i = 1; i < count; ++i) started.emplace_back([&] { end.wait(false); });
+  } catch (const std::system_error& error) {
+    throw Error("can't start ", count, " threads: ", error.code().message(), "; try fewer threads");
+  }
+}
+
+// The pool; the first call makes it, with this number of threads (0: one per core).
+std::unique_ptr<Pool>& pool(int count = 0) {
+  static std::unique_ptr<Pool> instance = [&] {
+    const int first = count > 0 ? count : tbb::info::default_concurrency();
+    try_threads(first);
+    return std::make_unique<Pool>(first);
+  }();
   return instance;
 }
+
+// Tells the thread sanitizer that a loop's tasks come after what its caller did before, and before what it does
+// afterwards (but in no order among themselves). oneTBB sees to that, but is not built for the sanitizer.
+struct Order {
+  char begin = 0, end = 0;  // whose addresses stand for the two moments
+};
+struct OrderOfCaller {
+  explicit OrderOfCaller(Order& loop) : loop(loop) { REVERIE_RELEASE(&loop.begin); }
+  ~OrderOfCaller() { REVERIE_ACQUIRE(&loop.end); }
+  Order& loop;
+};
+struct OrderOfTask {
+  explicit OrderOfTask(Order& loop) : loop(loop) { REVERIE_ACQUIRE(&loop.begin); }
+  ~OrderOfTask() { REVERIE_RELEASE(&loop.end); }
+  Order& loop;
+};
 
 // The number of threads that run a task now. While all threads are busy, a loop inside a task runs its tasks one after
 // the other: the same tasks, so the same bits, without the overhead. When a thread runs out of work, the inner loops of
@@ -47,8 +99,11 @@ struct Working {
 
 void set_threads(int count) {
   const int limit = count > 0 ? count : tbb::info::default_concurrency();
-  pool().reset();
-  pool() = std::make_unique<Pool>(limit);
+  std::unique_ptr<Pool>& current = pool(limit);
+  if (current->arena.max_concurrency() == limit) return;
+  try_threads(limit);
+  current.reset();
+  current = std::make_unique<Pool>(limit);
 }
 
 int threads() { return pool()->arena.max_concurrency(); }
@@ -61,11 +116,14 @@ void parallel_tasks(Index count, const std::function<void(Index)>& task) {
   }
   const auto run = [&, context = task_context] {
     tbb::task_group_context group;  // oneTBB cancels it too when a task of a loop around this one throws
+    Order order;
+    const OrderOfCaller caller(order);
     tbb::parallel_for(
         Index{0}, count,
         [&](Index i) {
           const Working now;
           const WithTaskContext inherited(context);
+          const OrderOfTask of_task(order);
           task(i);
         },
         tbb::simple_partitioner(), group);

@@ -92,6 +92,15 @@ std::size_t Pool::held() const {
   return bytes;
 }
 
+bool has_room(std::size_t bytes) {
+#ifdef __linux__
+  void* memory = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  munmap(memory, bytes);
+#endif
+  return true;
+}
+
 Pool& pool() {
   static Pool& instance = *new Pool;
   return instance;

@@ -41,6 +41,9 @@ class Pool {
   std::set<std::pair<std::size_t, std::byte*>> free_;  // by size
 };
 
+/// Returns whether the process could map `bytes` more now: a limit on its address space (`ulimit -v`) may forbid it.
+bool has_room(std::size_t bytes);
+
 /// The pool of tensors and kernels. Never destroyed, because tensors may outlive static objects.
 Pool& pool();
 

@@ -31,6 +31,11 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
     const rlimit limit{static_cast<rlim_t>(options.largest_file), static_cast<rlim_t>(options.largest_file)};
     setrlimit(RLIMIT_FSIZE, &limit);
   }
+  if (options.address_space > 0) {
+    const rlimit limit{static_cast<rlim_t>(options.address_space), static_cast<rlim_t>(options.address_space)};
+    setrlimit(RLIMIT_AS, &limit);
+  }
+  alarm(options.alarm);
   std::vector<char*> list{const_cast<char*>(program)};
   for (const std::string& argument : arguments) list.push_back(const_cast<char*>(argument.c_str()));
   list.push_back(nullptr);

@@ -19,6 +19,8 @@ struct RunOptions {
   double after = 0;              ///< ... so many seconds after the start, ...
   std::string after_file = {};   ///< ... and after this file exists, if it is named
   long largest_file = 0;         ///< bytes (RLIMIT_FSIZE): stands for a full disk
+  long address_space = 0;        ///< bytes (RLIMIT_AS, `ulimit -v`)
+  unsigned alarm = 0;            ///< seconds, after which SIGALRM ends it
   std::string stdout_file = {};  ///< where standard output goes, instead of a pipe
 };
 
