@@ -16,7 +16,7 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 void print(const std::string& path, const StoredSet& set) {
-  std::cout << path << "\n" << describe(set) << std::flush;
+  std::cout << printable(path) << "\n" << describe(set) << std::flush;
   if (const std::string warning = empty_classes(set); !warning.empty()) std::cerr << "warning: " << warning << "\n";
 }
 

@@ -99,7 +99,7 @@ void add_explain(CLI::App& program) {
   command->add_option("--set", options->settings, "Override keys of the configuration, e.g. --set train.batch_size=16")
       ->type_name("KEY=VALUE");
   add_data_shape(command, options->data);
-  command->add_option("--dot", options->dot, "Write the recorded operations as a graph for Graphviz")
+  command->add_option("--dot", options->dot, "Write the recorded operations as a graph for Graphviz, X.dot")
       ->type_name("FILE");
   command->add_flag("--time", options->time, "Time the operations forward and backward, and list the slowest first");
   command->add_option("--runs", options->runs, "With --time: report the fastest of N runs [10]")

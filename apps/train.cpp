@@ -113,14 +113,15 @@ void train(const Options& options, const std::string& program) {
   const auto data = open_dataset(config.data.train, toy_train);
   const auto held_out = config.data.validation.empty() ? nullptr : open_dataset(config.data.validation, toy_held_out);
   DataFacts facts = facts_of(*data);
-  if (checkpoint) {  // in the order of the model's embeddings
-    facts.class_names = checkpoint->data.class_names;
+  if (checkpoint) {
+    match_classes(data->class_names, "data.train, " + config.data.train, checkpoint->data.class_names,
+                  folder.checkpoint());
+    facts.class_names = checkpoint->data.class_names;  // in the order of the model's embeddings
     facts.tokenizer = checkpoint->data.tokenizer;
   }
   Trainer trainer(build_model(config, facts), *data, config.train);
   if (checkpoint) {
     resume(trainer, config, *checkpoint, folder.checkpoint());
-    match_classes(data->class_names, config.data.train, checkpoint->data.class_names, folder.checkpoint());
   }
   if (held_out) require_fits(trainer.model(), *held_out, config.data.validation);
   check_request(trainer.model(), preview_request(config, trainer.model(), held_out ? *held_out : *data));

@@ -32,10 +32,8 @@ std::string fingerprint(const Dataset& data) {
                    [](real value) { return static_cast<float>(value); });
     checksum.add(values.data(), values.size() * sizeof(float));
   }
-  checksum.add(data.labels.data(), data.labels.size() * sizeof(Index));
-  for (const auto* texts : {&data.class_names, &data.captions}) {
-    for (const std::string& text : *texts) checksum.add(text);
-  }
+  for (const Index label : data.labels) checksum.add(data.class_names.at(static_cast<std::size_t>(label)));
+  for (const std::string& caption : data.captions) checksum.add(caption);
   return concat(data.size(), " samples of shape ", data.sample_shape(), " in ", data.class_names.size(),
                 " classes, CRC-32 ", std::hex, std::setfill('0'), std::setw(8), checksum.value);
 }

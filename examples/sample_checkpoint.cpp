@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     const Checkpoint checkpoint = read_checkpoint(argv[1]);
     const DiffusionModel model = model_of(checkpoint, "ema", argv[1]);
     SampleRequest request = default_request(checkpoint.config);
-    request.sampler = "ddim", request.sampler_parameters.clear();
+    choose_sampler(request, "ddim");
     request.steps = 20, request.count = 16;
     const Samples samples = generate(model, request);
     if (samples.x.rank() != 4) throw UsageError(argv[1], ": is a model of points, this example draws images");

@@ -9,7 +9,6 @@
 #include "data/point_set.h"
 #include "data/subset.h"
 #include "diffusion/samplers/sigmas.h"
-#include "tensor/finite.h"
 #include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -48,7 +47,6 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
   Plan plan{options, model.process(), {}, 0};
   const std::string grid = grid_name(sampler, request);
   const Index T = model.process().schedule.steps();
-  if (request.steps < 0) throw UsageError("sampling: ", request.steps, " steps; expects at least 1, or 0 for all ", T);
   if (sampler.chain || grid == chain_grid) {
     if (request.steps > T) {
       throw UsageError("sampling: ", request.steps, " steps (--steps, sample.steps) of a chain of ", T,
@@ -102,16 +100,6 @@ std::vector<Index> away_from(const DiffusionModel& model, const SampleRequest& r
 
 std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
-}
-
-// Throws Error for NaN and infinite values in some rows of a batch of samples, of which `first` is the number of the
-// first; `step` counts from 0.
-void require_finite_samples(const Tensor& x, Index rows, Index first, const char* what, Index step, Index steps) {
-  const auto bad = static_cast<Index>(first_not_finite(x));
-  if (bad == x.size()) return;
-  const Index row = bad / (x.size() / x.extent(0)) % rows;  // guidance evaluates each row twice
-  throw Error("sampling: ", what, " of sample ", first + row, " is ", x[bad], " in sampling step ", step + 1, " of ",
-              steps, "; are the options of the sampler or of guidance too extreme, or did training diverge?");
 }
 
 // Adds up the progress of several threads and reports the total. Once `progress` has returned false, it stops them all.
@@ -188,7 +176,11 @@ void check_options(const Sampler& sampler, const SampleOptions& options) {
   if (!grid.empty() && grid != chain_grid) {
     complete("sigma grid " + grid, find_line("sigma grid", sigma_grids(), grid).options, options.sigma_parameters);
   }
-  require_range("sample.steps", options.steps, 0, 1'000'000);
+  constexpr Index most = 1'000'000;
+  if (options.steps < 0 || options.steps > most) {
+    throw UsageError("sampling: ", options.steps, " steps (--steps, sample.steps); expects 1 to ", most,
+                     ", or 0 for all");
+  }
   if (!(options.guidance_rescale >= 0 && options.guidance_rescale <= 1)) {
     throw UsageError("sampling: guidance rescale is ", options.guidance_rescale, "; it must be from 0 to 1");
   }
@@ -257,10 +249,8 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
         .process = plan.process,
         .network = model.formulation().in_chain(model.with_labels(part(conditions, first * each, last * each))),
         .options = plan.options,
-        .observe = [&](Index i, const Var& x, const Var&) {
-          require_finite_samples(x.value(), last - first, first, "x", i, plan.steps - 1);
-          report(last - first);
-        }};
+        .observe = [&](Index, const Var&, const Var&) { report(last - first); },
+        .first_sample = first};
     x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)).value());
   });
   return x_T;
@@ -298,22 +288,16 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
         Index step = 0;
         const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
           evaluations += request.guidance == 1 ? 1 : 2;
-          Var output = guided(x, t);
-          require_finite_samples(output.value(), last - first, first, "the network's output", step, plan.steps);
-          return output;
+          return guided(x, t);
         };
         Sampling sampling{.process = plan.process,
                           .network = model.formulation().in_chain(counted),
                           .options = plan.options,
                           .noise = seeded_noise(request.seed, shape, first),
-                          .observe =
-                              [&](Index i, const Var& x, const Var&) {
-                                require_finite_samples(x.value(), last - first, first, "x", i, plan.steps);
-                                step = i + 1;
-                                report(last - first);
-                              },
+                          .observe = [&](Index, const Var&, const Var&) { report(last - first); },
                           .denoise = model.formulation().denoiser(counted),
-                          .sigmas = plan.sigmas};
+                          .sigmas = plan.sigmas,
+                          .first_sample = first};
         if (request.classifier.gradient) {
           std::vector<Index> towards = labels;
           if (!guiding.empty())
@@ -324,9 +308,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
         }
         const Tensor start = request.start.defined() ? request.start.rows(first, last).clone()
                                                      : starting_noise(request.seed, shape, first);
-        const Tensor x = sampler.sample(sampling, start);
-        require_finite_samples(x, last - first, first, "x", plan.steps - 1, plan.steps);
-        samples.x.rows(first, last).copy_from(x);
+        samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
         if (first == 0) samples.evaluations = evaluations;
       });
   return samples;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <memory>
 
+#include "tensor/finite.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -23,13 +25,14 @@ Var limited_x0(const Var& x0, const SamplerOptions& options) {
 
 Sampling with_finite_checks(Sampling sampling, const char* sampler) {
   const auto step = std::make_shared<Index>(1);
-  const auto check = [=](const Var& x, const auto&... what) {
-    for (const real value : x.value().values()) {
-      if (std::isfinite(value)) continue;
-      throw Error("sampler ", sampler, ": in sampling step ", *step, " ", what..., " is ", value,
-                  "; every number has to be finite");
-    }
-    return x;
+  const auto check = [=, first = sampling.first_sample](const Var& x, const auto&... what) {
+    const Tensor& values = x.value();
+    const auto bad = static_cast<Index>(first_not_finite(values));
+    if (bad == values.size()) return x;
+    throw Error("sampler ", sampler, ": in sampling step ", *step, " ", what..., " is ", values[bad], " for sample ",
+                first + bad / (values.size() / values.extent(0)),
+                "; every number has to be finite: are the sampler's or guidance's options too extreme, or did training "
+                "diverge?");
   };
   if (sampling.network) {
     sampling.network = [=, network = std::move(sampling.network)](const Var& x_t, std::span<const double> t) {

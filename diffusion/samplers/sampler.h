@@ -42,6 +42,7 @@ struct Sampling {
   Denoiser denoise = nullptr;               ///< in the sigma form; if empty, derived from process and network
   std::vector<double> sigmas = {};          ///< grid of the sigma form; if empty, the chain's own, and 0
   ClassifierGradient classifier = nullptr;  ///< includes its scale; may be empty
+  Index first_sample = 0;                   ///< the number of the first sample, for errors
 };
 
 /// A sampler of the chain: maps x_T (N(0, 1), any shape [N,...,C]) to a sample of x_0.

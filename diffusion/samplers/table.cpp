@@ -29,13 +29,13 @@ struct NumberOption {
   double low, high;
   void (*set)(SamplerOptions&, double);
 };
-constexpr double any = INFINITY;
+constexpr double any = INFINITY, most = 100;  // more noise than that buries every image
 constexpr NumberOption numbers[] = {
-    {"eta", 0, any, [](SamplerOptions& o, double value) { o.eta = value; }},
+    {"eta", 0, most, [](SamplerOptions& o, double value) { o.eta = value; }},
     {"s_churn", 0, any, [](SamplerOptions& o, double value) { o.s_churn = value; }},
     {"s_tmin", 0, any, [](SamplerOptions& o, double value) { o.s_tmin = value; }},
     {"s_tmax", 0, any, [](SamplerOptions& o, double value) { o.s_tmax = value; }},
-    {"s_noise", 0, any, [](SamplerOptions& o, double value) { o.s_noise = value; }},
+    {"s_noise", 0, most, [](SamplerOptions& o, double value) { o.s_noise = value; }},
     {"order", 1, 6, [](SamplerOptions& o, double value) { o.order = std::lround(value); }},
 };
 

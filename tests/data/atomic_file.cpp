@@ -62,7 +62,7 @@ TEST_CASE("write_atomically: after a failure only the old file is left") {
                    write_atomically(folder / "no/file",
                                     [](const std::string& temporary) { write_bytes(temporary, {}); });
                  }),
-                 "No such file or directory"));
+                 "there is no folder"));
 }
 
 TEST_CASE("write_atomically: a disk that fills up while an HDF5 file is written") {

@@ -97,7 +97,7 @@ TEST_CASE("PNG: files that are missing, not PNG, truncated, damaged or not writa
     CHECK_MESSAGE(contains(error, path), error);
     CHECK_MESSAGE(contains(error, "PNG"), error);
   }
-  CHECK(contains(error_of([&] { write_png(folder / "no/a.png", gradient(2, 2, 1)); }), "can't be written"));
+  CHECK(contains(error_of([&] { write_png(folder / "no/a.png", gradient(2, 2, 1)); }), "there is no folder"));
   CHECK(contains(error_of([&] { write_png(path, gradient(2, 2, 2)); }), "expects a picture of 1 or 3 channels"));
 }
 
@@ -173,12 +173,13 @@ TEST_CASE("grid: images in rows, enlarged, with borders of 4 pixels") {
   CHECK_THROWS_AS(grid(Tensor::zeros({3, 2})), ShapeError);
 }
 
-TEST_CASE("scatter: draws points with y upwards and leaves out those that can't be drawn") {
-  const Picture picture = scatter(Tensor::from({3, 2}, {1.5, 1.5, 99, 0, NAN, 0}), 3, 64);
+TEST_CASE("scatter: draws points with y upwards, leaves out those outside, and refuses NaN") {
+  const Picture picture = scatter(Tensor::from({2, 2}, {1.5, 1.5, 99, 0}), 3, 64);
   CHECK(picture.at(16, 48)[0] < 255);
   CHECK(picture.at(48, 16)[0] == 255);
   Index inked = 0;
   for (Index i = 0; i < 64 * 64; ++i) inked += picture.pixels[3 * i] < 255;
   CHECK(inked == 9);
+  CHECK(contains(error_of([] { scatter(Tensor::from({1, 2}, {0, NAN})); }), "value 1 of [1,2] is nan"));
   CHECK_THROWS_AS(scatter(Tensor::zeros({3, 3})), ShapeError);
 }

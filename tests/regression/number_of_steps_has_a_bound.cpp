@@ -22,6 +22,7 @@ TEST_CASE("a grid of sigmas takes at most a million steps; a chain, at most thos
     SampleRequest request;
     request.sampler = sampler.name;
     for (const char* grid : {"", "chain"}) {
+      if (sampler.chain && *grid != 0) continue;  // it has no sigmas
       request.sigmas = grid;
       CAPTURE(std::string(sampler.name));
       for (const Index steps : {Index{-1}, Index{1'000'000'000'000'000'000}}) {
@@ -32,7 +33,7 @@ TEST_CASE("a grid of sigmas takes at most a million steps; a chain, at most thos
       }
       request.steps = 41;
       const bool chain = sampler.chain || request.sigmas == "chain";
-      CHECK(contains(error_of([&] { check_request(model, request); }), chain ? "takes from 1 to 40" : "nothing"));
+      CHECK(contains(error_of([&] { check_request(model, request); }), chain ? "expects 1 to 40" : "nothing"));
     }
   }
 }

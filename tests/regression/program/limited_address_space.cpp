@@ -10,6 +10,12 @@ using namespace reverie;
 
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;  // sanitizers reserve terabytes of address space
+#else
+constexpr bool sanitized = false;
+#endif
+
 // Whether a run under a limit ended by itself, well or with one line; the line of the dynamic loader, which can't map
 // the libraries under the smallest limits, counts too.
 bool ends(const Outcome& outcome, const std::string& command, Index megabytes) {
@@ -28,7 +34,7 @@ bool ends(const Outcome& outcome, const std::string& command, Index megabytes) {
 
 }  // namespace
 
-TEST_CASE("under any limit on its address space, the program ends: well, or with one line") {
+TEST_CASE("under any limit on its address space, the program ends: well, or with one line" * doctest::skip(sanitized)) {
   const TemporaryFolder folder;
   const std::string checkpoint = unet_checkpoint(), images = unet_images();
   const std::vector<std::vector<std::string>> commands = {
@@ -52,7 +58,8 @@ TEST_CASE("under any limit on its address space, the program ends: well, or with
   }
 }
 
-TEST_CASE("threads that can't be had, and memory for BLAS, are one line that says what to change") {
+TEST_CASE("threads that can't be had, and memory for BLAS, are one line that says what to change" *
+          doctest::skip(sanitized)) {
   const TemporaryFolder folder;
   const auto limited = [&](const char* threads, long megabytes) {
     return run(small_run(folder / "run", {"--threads", threads}),
@@ -63,7 +70,7 @@ TEST_CASE("threads that can't be had, and memory for BLAS, are one line that say
   CHECK(!std::filesystem::exists(folder / "run"));
 }
 
-TEST_CASE("out of memory: what needs it, how much, and a hint only where it helps") {
+TEST_CASE("out of memory: what needs it, how much, and a hint only where it helps" * doctest::skip(sanitized)) {
   const TemporaryFolder folder;
   ImageSet set;
   set.count = 3000, set.height = set.width = 256, set.channels = 1;

@@ -126,13 +126,12 @@ TEST_CASE("a signal saves the run also while its output is blocked by a reader t
 
 TEST_CASE("a preview that can't be written saves the steps before the run ends with the error; resuming draws it") {
   const TemporaryFolder folder;
-  std::filesystem::create_directory(folder / "run");
-  write_text(folder / "run/previews", "a file in the place of the folder");
+  std::filesystem::create_directories(folder / "run/previews/step-000150.png");  // a folder in the place of the file
   const std::vector<std::string> settings{"--set", "train.log_every=7", "--set", "train.preview_every=150"};
   CHECK(failed_with(run(unsaved_run(folder / "run", settings)), 1,
-                    {"previews", "can't create the folder", "the checkpoint of step 150 stays in "}));
+                    {"step-000150.png: is a folder", "the checkpoint of step 150 stays in "}));
   CHECK(read_checkpoint(folder / "run/checkpoint.h5").state.step == 150);
-  std::filesystem::remove(folder / "run/previews");
+  std::filesystem::remove(folder / "run/previews/step-000150.png");
   CHECK(run({"train", "--out", folder / "run", "--resume"}).code == 0);
   CHECK(std::filesystem::exists(folder / "run/previews/step-000150.png"));
   CHECK(read_text(folder / "run/checkpoint.h5") == read_text(undisturbed().checkpoint));

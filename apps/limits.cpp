@@ -1,7 +1,7 @@
-// What must happen under a limit on the address space (`ulimit -v`) before the libraries start. OpenBLAS starts a
-// thread per core while it is loaded, each with 140 MB of address space. They have nothing to do here, and where there
-// is no room for them, OpenBLAS keeps trying for ever. So the program executes itself again with
-// OPENBLAS_NUM_THREADS=1. Where there is hardly any room at all, other libraries crash; so the program ends.
+// What must happen before the libraries start, under a limit on the address space (`ulimit -v`) or on the number of
+// threads. OpenBLAS starts a thread per core while it is loaded, each with 140 MB of address space. They have nothing
+// to do here, and where there is no room for them, OpenBLAS keeps trying for ever. So the program executes itself again
+// with OPENBLAS_NUM_THREADS=1. Where there is hardly any room at all, other libraries crash; so the program ends.
 #if defined(REVERIE_OPENBLAS) && defined(__linux__)
 #include <alloca.h>
 #include <sys/mman.h>
@@ -13,12 +13,15 @@
 namespace {
 
 // Runs before a sanitizer is ready.
-[[gnu::no_sanitize("address", "thread", "undefined")]] void prepare_for_limit(int, char** arguments,
-                                                                              char** environment) {
+[[gnu::no_sanitize("address", "thread", "undefined")]] void prepare_for_limits(int, char** arguments,
+                                                                               char** environment) {
   constexpr char name[] = "OPENBLAS_NUM_THREADS=";
   static char setting[] = "OPENBLAS_NUM_THREADS=1";
-  rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  constexpr rlim_t few_threads = 4096;  // of all of the user's programs
+  rlimit space{RLIM_INFINITY, RLIM_INFINITY}, threads = space;
+  getrlimit(RLIMIT_AS, &space);
+  getrlimit(RLIMIT_NPROC, &threads);
+  if (space.rlim_cur == RLIM_INFINITY && threads.rlim_cur > few_threads) return;
   constexpr std::size_t least = 16'000'000;
   void* room = mmap(nullptr, least, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) {
@@ -42,7 +45,7 @@ namespace {
 }
 
 // Functions in this section of a program run before those of its libraries.
-[[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) = prepare_for_limit;
+[[gnu::section(".preinit_array"), gnu::used]] void (*const before_libraries)(int, char**, char**) = prepare_for_limits;
 
 }  // namespace
 #endif
