@@ -285,7 +285,6 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
                                                            plan.process.variance_type, request.guidance_rescale)
                                            : model.with_labels({});
         Index evaluations = 0;
-        Index step = 0;
         const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
           evaluations += request.guidance == 1 ? 1 : 2;
           return guided(x, t);
