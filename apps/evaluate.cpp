@@ -230,7 +230,8 @@ void add_evaluate(CLI::App& program) {
                    "Compute the variational bound of the first N images, over all time steps; 0 for none [64]")
       ->type_name("N")
       ->check(not_negative);
-  command->add_option("--out", options->out, "Write the bound's terms at all time steps to X.csv: t,vb,vb_error,mse,...")
+  command
+      ->add_option("--out", options->out, "Write the bound's terms at all time steps to X.csv: t,vb,vb_error,mse,...")
       ->type_name("FILE");
   command
       ->add_option("--ode", options->ode,
