@@ -13,8 +13,8 @@
 namespace {
 
 // Runs before a sanitizer is ready.
-[[gnu::no_sanitize("address", "thread", "undefined")]] void prepare_for_limits(int, char** arguments,
-                                                                               char** environment) {
+__attribute__((no_sanitize("address", "thread", "undefined"))) void prepare_for_limits(int, char** arguments,
+                                                                                       char** environment) {
   constexpr char name[] = "OPENBLAS_NUM_THREADS=";
   static char setting[] = "OPENBLAS_NUM_THREADS=1";
   constexpr rlim_t few_threads = 4096;  // of all of the user's programs

@@ -32,6 +32,7 @@ constexpr auto cblas_gemm = cblas_sgemm;
 // one, OpenBLAS keeps trying for ever. So all threads' buffers are allocated first, once there is known to be room for
 // them.
 constexpr std::size_t buffer_bytes = (std::size_t{1} << 27) + (1 << 20);
+constexpr int most_buffers = 64;  // it fails with many more than it was built for, in Debian 64 threads
 
 void allocate_buffers(int before, int count) {
   const std::size_t bytes = static_cast<std::size_t>(count - before) * buffer_bytes;
@@ -53,7 +54,7 @@ void prepare_blas() {
 #ifdef REVERIE_OPENBLAS
   static std::mutex mutex;
   static std::atomic<int> prepared = 0;  // number of threads
-  const int count = threads();
+  const int count = std::min(threads(), most_buffers);
   if (prepared >= count) return;
   const std::lock_guard lock(mutex);
   if (prepared >= count) return;
