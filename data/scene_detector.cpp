@@ -8,7 +8,7 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 constexpr Index pixels = scene_side * scene_side;
-constexpr double smallest = 12;  // pixels
+constexpr double smallest = 10;  // pixels
 
 // A pixel as white mixed with a colour: how much of it, 0 to 1, and the squared distance that is left.
 struct Mixture {

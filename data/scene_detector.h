@@ -12,7 +12,7 @@ struct FoundObject {
 };
 
 /// Finds shapes in a picture [32,32,3] in 0..255: connected regions of one colour, each compared with a drawing of
-/// every shape of the same area and centroid. Regions below 12 pixels are ignored.
+/// every shape of the same area and centroid. Regions below 10 pixels are ignored.
 std::vector<FoundObject> find_objects(std::span<const std::uint8_t> image);
 
 /// How a picture agrees with a scene, under the assignment of found objects to the scene's that agrees best. An object

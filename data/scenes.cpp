@@ -40,7 +40,7 @@ struct Place {
 };
 
 // Where the two objects are: a gap of a pixel or more along the relation's axis, and less than 60% of the distance
-// across it, so that the relation is clear. Rejection sampling; one draw in some tens is good.
+// across it, so that the relation is clear. Rejection sampling: at worst, one draw in some hundreds is good.
 std::array<Place, 2> places(Index relation, const std::array<Extent, 2>& e, const RandomKey& key) {
   for (Index attempt = 0;; ++attempt) {
     std::array<Place, 2> at;
@@ -103,7 +103,8 @@ std::vector<Scene> scenes(SceneKind kind) {
   return result;
 }
 
-double scene_area(Index size) { return size == 0 ? 100 : 36; }
+// Two of the largest triangles fit beside each other.
+double scene_area(Index size) { return size == 0 ? 64 : 25; }
 
 std::span<const double, 3> rgb(Index colour) { return palette[colour]; }
 
