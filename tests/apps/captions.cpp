@@ -88,8 +88,9 @@ TEST_CASE("captioned models are evaluated on captioned data alone, and resume wi
                     {"bare.h5", "no captions"}));
   std::filesystem::copy(run_folder, folder / "copy", std::filesystem::copy_options::recursive);
   CHECK(run({"train", "--out", folder / "copy", "--resume", "--set", "train.steps=6"}).code == 0);
-  CHECK(failed_with(run({"train", "--config", "configs/digits.toml", "--out", folder / "new", "--set",
-                         "model.text_conditional=true", "--set", "data.train=" + (folder / "bare.h5"), "--set",
-                         "data.validation=''", "--set", "model.attention_resolutions=[8]"}),
-                    2, {"model.text_conditional", "no captions"}));
+  CHECK(failed_with(
+      run({"train", "--config", "configs/digits.toml", "--out", folder / "new", "--set", "model.text_conditional=true",
+           "--set", "model.class_conditional=false", "--set", "data.train=" + (folder / "bare.h5"), "--set",
+           "data.validation=''", "--set", "model.attention_resolutions=[8]"}),
+      2, {"model.text_conditional", "no captions"}));
 }
