@@ -48,7 +48,7 @@ void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs);
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);
 
-/// Throws UsageError if a picture of so many samples of this shape would be too large.
+/// Throws UsageError if a picture of `count` samples of this shape would be too large.
 void require_picture(const Shape& sample, Index count);
 /// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2]. Of images that have neither 1 nor 3
 /// channels, draws the first three, or the first one if there are two.

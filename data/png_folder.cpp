@@ -111,7 +111,7 @@ class Conversions {
     if (file.blended) changes_.add("with transparent pixels, blended with white", name);
     if (file.gamma) changes_.add("with another gamma, converted to sRGB's", name);
     if (file.profile) changes_.add("with a colour profile, which is ignored", name);
-    if (file.animated) changes_.add("animated, of which the first picture is taken", name);
+    if (file.animated) changes_.add("animated; the first picture is taken", name);
     if (file.outside > 0) changes_.add("with samples outside the range, which are clipped", name);
   }
 

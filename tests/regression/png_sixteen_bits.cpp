@@ -138,5 +138,5 @@ TEST_CASE("PNG: other conversions are told: transparency, gamma, profiles, anima
   import(png({8, 0, 1, false, chunk("gAMA", big_endian(45'455))}, sample));
   CHECK(import.notes.empty());
   import(png({8, 0, 1, false, chunk("acTL", big_endian(2) + big_endian(0))}, sample));
-  CHECK(contains(import.notes.at(0), "1 animated, of which the first picture is taken"));
+  CHECK(contains(import.notes.at(0), "1 animated; the first picture is taken"));
 }
