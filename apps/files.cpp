@@ -15,11 +15,19 @@ namespace reverie::inline REVERIE_PRECISION {
 
 namespace fs = std::filesystem;
 
-std::string RunFolder::preview(Index step) const {
+namespace {
+
+// "step-000500", which sorts by its number.
+std::string step_name(Index step) {
   std::ostringstream name;
-  name << previews() << "/step-" << std::setw(6) << std::setfill('0') << step << ".png";
+  name << "step-" << std::setw(6) << std::setfill('0') << step;
   return name.str();
 }
+
+}  // namespace
+
+std::string RunFolder::preview(Index step) const { return previews() + "/" + step_name(step) + ".png"; }
+std::string RunFolder::kept(Index step) const { return kept() + "/" + step_name(step) + ".h5"; }
 
 namespace {
 
@@ -101,7 +109,9 @@ void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>&
 
 void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs) {
   make_folder(folder.path);
-  if (fs::exists(folder.previews())) make_folder(folder.previews());  // throws for a file
+  for (const std::string& subfolder : {folder.previews(), folder.kept()}) {
+    if (fs::exists(subfolder)) make_folder(subfolder);  // throws for a file
+  }
   check_outputs({{"--out", folder.checkpoint(), {".h5"}, checkpoint_file},
                  {"--out", folder.config(), {".toml"}},
                  {"--out", folder.metrics(), {".jsonl"}},

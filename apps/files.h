@@ -18,6 +18,8 @@ struct RunFolder {
   std::string samples() const { return path + "/samples.png"; }
   std::string previews() const { return path + "/previews"; }
   std::string preview(Index step) const;  ///< previews/step-000500.png
+  std::string kept() const { return path + "/checkpoints"; }
+  std::string kept(Index step) const;  ///< checkpoints/step-000500.h5
 };
 
 /// Creates a folder if it doesn't exist. Throws Error with the system's reason if that fails.

@@ -90,11 +90,20 @@ void Run::record(const std::vector<std::pair<std::string, double>>& settings) {
   metrics_.write(trainer_.steps_done(), settings);
 }
 
-void Run::save() {
+Checkpoint Run::checkpoint() const {
   Checkpoint checkpoint = checkpoint_of(trainer_, config_);
   checkpoint.log = since_logged_.values();
-  write_checkpoint(folder_.checkpoint(), checkpoint);
+  return checkpoint;
+}
+
+void Run::save() {
+  write_checkpoint(folder_.checkpoint(), checkpoint());
   saved_step_ = trainer_.steps_done();
+}
+
+void Run::keep() {
+  make_folder(folder_.kept());
+  write_checkpoint(folder_.kept(trainer_.steps_done()), checkpoint());
 }
 
 void Run::show() {

@@ -33,6 +33,7 @@ class Run {
   void step();      ///< one training step; writes metrics every train.log_every steps
   void validate();  ///< writes the held-out loss to the metrics, if there is a held-out set
   void save();      ///< writes checkpoint.h5
+  void keep();      ///< writes e.g. checkpoints/step-000500.h5
   void show();      ///< prints what the steps and validations since the last call reported; call it after saving
   void record(const std::vector<std::pair<std::string, double>>& settings);  ///< changed settings, in the metrics
   void preview();                                                            ///< writes e.g. previews/step-000500.png
@@ -49,6 +50,7 @@ class Run {
   double share() const { return static_cast<double>(trainer_.steps_done()) / static_cast<double>(config_.train.steps); }
   std::string at_step() const { return concat("step ", trainer_.steps_done(), "/", config_.train.steps); }
   std::string facts(double loss) const;
+  Checkpoint checkpoint() const;
   void log();                                    // a line of metrics
   Tensor draw_samples(const std::string& path);  ///< and returns them
 

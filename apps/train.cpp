@@ -157,6 +157,7 @@ void train(const Options& options, const std::string& program) {
     while (!run.done()) {
       run.step();
       if (run.due(config.train.validate_every)) run.validate();
+      if (run.due(config.train.keep_every)) run.keep();
       if (run.due(config.train.checkpoint_every)) run.save();
       if (interrupted()) throw Interrupted();
       run.show();

@@ -1,11 +1,14 @@
 // How often a text-to-image model draws what the caption says: prints the table of docs/text-to-image.md. Prompts are
 // drawn from the grammar of data/scenes.h, from combinations that training has seen and from those that it has not; a
-// detector reads the samples. Usage: scenes CHECKPOINT [COUNT] [GUIDANCE]
+// detector reads the samples. With several checkpoints of a run (train.keep_every), prints the curves over training.
+//   build/benchmarks/uses/scenes CHECKPOINT... [--count N] [--guidance S] [--plot X.svg]
+#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 
+#include "data/plot.h"
 #include "data/scene_detector.h"
 #include "diffusion/metrics/bootstrap.h"
 #include "diffusion/model/checkpoint.h"
@@ -37,52 +40,83 @@ Scores scores_of(const ImageSet& images, const std::vector<std::string>& caption
   return scores;
 }
 
-void print_row(const char* name, const Scores& scores) {
+// What a model would get that learned each attribute and the relation by itself [Okawa23].
+double product(const Scores& scores) {
+  double product = mean_of(scores.relations);
+  for (const auto& attribute : scores.attributes) product *= mean_of(attribute) * mean_of(attribute);
+  return product;
+}
+
+void print_row(const std::string& name, const Scores& scores) {
+  std::printf("| %s |", name.c_str());
   const auto cell = [](const std::vector<double>& values) {
     const Estimate e = bootstrap_mean(values, 1000, 0);
     std::printf(" %.3f (%.3f to %.3f) |", e.value, e.interval.low, e.interval.high);
   };
-  std::printf("| %s |", name);
   for (const auto& attribute : scores.attributes) cell(attribute);
-  cell(scores.all);
-  cell(scores.relations);
-  cell(scores.exact);
-  double product = mean_of(scores.relations);
-  for (const auto& attribute : scores.attributes) product *= mean_of(attribute) * mean_of(attribute);
-  std::printf(" %.3f |\n", product);
+  for (const auto* values : {&scores.all, &scores.relations, &scores.exact}) cell(*values);
+  std::printf(" %.3f |\n", product(scores));
   std::fflush(stdout);
 }
 
-void table(const std::string& path, Index count, double guidance) {
-  const Checkpoint checkpoint = read_checkpoint(path);
+struct Options {
+  std::vector<std::string> checkpoints;
+  Index count = 256;
+  double guidance = 2;
+  std::string plot;
+};
+
+Scores sampled(const Checkpoint& checkpoint, const std::string& path, SceneKind kind, const Options& options) {
   const DiffusionModel model = model_of(checkpoint, checkpoint.config.train.ema_rates.empty() ? "raw" : "ema", path);
-  std::printf("%s, step %d, %d prompts of each kind, guidance %g:\n\n", path.c_str(),
-              static_cast<int>(checkpoint.state.step), static_cast<int>(count), guidance);
+  SampleRequest request = default_request(checkpoint.config);
+  request.count = options.count;
+  request.guidance = options.guidance;
+  request.captions = scene_set(kind, options.count, 2).captions;
+  return scores_of(ImageSet::from(generate(model, request).x), request.captions);
+}
+
+void run(const Options& options) {
+  std::printf("%d prompts of each kind, guidance %g:\n\n", static_cast<int>(options.count), options.guidance);
   std::printf("| pictures | size | colour | shape | attributes | relation | all right | product |\n");
   std::printf("|---|---|---|---|---|---|---|---|\n");
-  const ImageSet drawn = scene_set(SceneKind::all, count, 1);
+  const ImageSet drawn = scene_set(SceneKind::all, options.count, 1);
   print_row("drawn, not sampled", scores_of(drawn, drawn.captions));
-  for (const auto& [name, kind] : {std::pair{"seen combinations", SceneKind::seen}, {"unseen", SceneKind::unseen}}) {
-    SampleRequest request = default_request(checkpoint.config);
-    request.count = count;
-    request.guidance = guidance;
-    request.captions = scene_set(kind, count, 2).captions;
-    print_row(name, scores_of(ImageSet::from(generate(model, request).x), request.captions));
+  Plot plot{.title = "Scenes that are right in all", .x_label = "training step", .y_label = "share", .series = {}};
+  for (const char* kind : {"seen", "unseen"}) {
+    for (const char* what : {"all right", "product"}) plot.series.push_back({concat(kind, ", ", what), {}, {}});
   }
+  for (const std::string& path : options.checkpoints) {
+    const Checkpoint checkpoint = read_checkpoint(path);
+    auto series = plot.series.begin();
+    for (const auto& [name, kind] : {std::pair{"seen", SceneKind::seen}, {"unseen", SceneKind::unseen}}) {
+      const Scores scores = sampled(checkpoint, path, kind, options);
+      print_row(concat(name, " combinations, step ", checkpoint.state.step), scores);
+      for (const double value : {mean_of(scores.exact), product(scores)}) {
+        series->x.push_back(static_cast<double>(checkpoint.state.step));
+        series->y.push_back(value);
+        ++series;
+      }
+    }
+  }
+  if (!options.plot.empty()) write_svg(options.plot, plot);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("How often a text-to-image model draws what the caption says");
+  app.add_option("checkpoints", options.checkpoints, "Checkpoints of a run with configs/scenes.toml")->required();
+  app.add_option("--count", options.count, "Prompts of each kind [256]")->check(CLI::Range(2, 100'000));
+  app.add_option("--guidance", options.guidance, "Scale of classifier-free guidance [2]");
+  app.add_option("--plot", options.plot, "Draw the curves over training, X.svg");
   try {
-    const Index count = argc > 2 ? std::atoll(argv[2]) : 256;
-    const double guidance = argc > 3 ? std::atof(argv[3]) : 2;
-    if (argc < 2 || argc > 4 || count < 2) {
-      throw UsageError("scenes CHECKPOINT [COUNT] [GUIDANCE]: expects a checkpoint, a number from 2 and a scale");
-    }
-    table(argv[1], count, guidance);
+    app.parse(argc, argv);
+    run(options);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
-    return dynamic_cast<const UsageError*>(&error) != nullptr ? 2 : 1;
+    return 1;
   }
 }

@@ -72,6 +72,7 @@ void check_config(const Config& c) {
                  concat("must divide `model.text_width`, ", c.model.text_width));
   require_option(c.train.log_every > 0, "train.log_every", "must be at least 1");
   require_option(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
+  require_option(c.train.keep_every >= 0, "train.keep_every", "can't be negative");
   require_option(c.train.validate_every >= 0 && c.train.preview_every >= 0, "train.validate_every",
                  "and `train.preview_every` can't be negative");
   require_option(c.train.validation_count > 0, "train.validation_count", "must be at least 1");

@@ -109,6 +109,8 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"train.validate_every", &c.train.validate_every, "training steps between validations; 0 for none"},
       {"train.validation_count", &c.train.validation_count, "held-out samples per validation"},
       {"train.checkpoint_every", &c.train.checkpoint_every, "training steps between checkpoints"},
+      {"train.keep_every", &c.train.keep_every,
+       "training steps between checkpoints that are kept, checkpoints/step-000500.h5; 0 for none"},
       {"train.preview_every", &c.train.preview_every, "training steps between preview images; 0 for none"},
       {"train.preview_count", &c.train.preview_count, "samples per preview"},
       {"kernels.conv", &c.kernels.conv,

@@ -22,8 +22,8 @@ struct TrainOptions {
   double label_dropout = 0;
   std::string timestep_sampler = "uniform";
   OptionValues timestep_sampler_parameters;
-  Index log_every = 50, validate_every = 250, validation_count = 256, checkpoint_every = 500, preview_every = 1000,
-        preview_count = 16;
+  Index log_every = 50, validate_every = 250, validation_count = 256, checkpoint_every = 500, keep_every = 0,
+        preview_every = 1000, preview_count = 16;
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION

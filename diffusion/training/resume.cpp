@@ -16,9 +16,9 @@ Config completed(Config config, const Trainer& trainer) {
 // Whether a resumed run may change this key.
 bool may_change(const std::string& key) {
   static const std::set<std::string> free = {
-      "data.validation",     "train.steps",          "train.learning_rate",    "train.clip_norm",
-      "train.log_every",     "train.validate_every", "train.validation_count", "train.checkpoint_every",
-      "train.preview_every", "train.preview_count"};
+      "data.validation",  "train.steps",          "train.learning_rate",    "train.clip_norm",
+      "train.log_every",  "train.validate_every", "train.validation_count", "train.checkpoint_every",
+      "train.keep_every", "train.preview_every",  "train.preview_count"};
   return free.contains(key) || key.starts_with("sample.");
 }
 

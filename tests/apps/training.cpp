@@ -114,7 +114,7 @@ TEST_CASE("an unet with dropout, flips and classes: any number of threads gives 
                     "[diffusion]\nvariance = 'learned_range'\nloss = 'rescaled_mse'\n"
                     "[train]\nsteps = 6\nbatch_size = 12\nshard_size = 2\nlabel_dropout = 0.2\n"
                     "log_every = 1\npreview_count = 2\npreview_every = 3\n"
-                    "checkpoint_every = 3\nema_rates = [0.5, 0.9]\n"
+                    "checkpoint_every = 3\nkeep_every = 2\nema_rates = [0.5, 0.9]\n"
                     "[sample]\nsampler = 'ddim'\nsteps = 2\n"));
   const auto train = [&](const std::string& name, std::vector<std::string> more) {
     std::vector<std::string> arguments{"train", "--out", folder / name};
@@ -127,6 +127,8 @@ TEST_CASE("an unet with dropout, flips and classes: any number of threads gives 
   const std::string config = folder / "unet.toml";
   train("one", {"--config", config, "--threads", "1"});
   CHECK(std::filesystem::exists(folder / "one/previews/step-000003.png"));
+  CHECK(read_checkpoint(folder / "one/checkpoints/step-000004.h5").state.step == 4);
+  CHECK(!std::filesystem::exists(folder / "one/checkpoints/step-000003.h5"));
   train("three", {"--config", config, "--threads", "3"});
   CHECK(same_checkpoints(folder / "one/checkpoint.h5", folder / "three/checkpoint.h5"));
   train("halves", {"--config", config, "--threads", "2", "--set", "train.steps=3"});
