@@ -1,54 +1,11 @@
 #include "data/idx.h"
 
-#include <unistd.h>
-#include <zlib.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
-#include "data/input_file.h"
+#include "data/gzip_file.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
-
-/// A file of bytes, gzipped or not: zlib reads both.
-class ByteFile {
- public:
-  explicit ByteFile(const std::string& path)
-      : input_(path), path_(path), file_(gzdopen(::dup(input_.descriptor()), "rb")) {
-    if (!file_) throw Error(path, ": can't be read: ", std::strerror(errno));
-  }
-  ByteFile(const ByteFile&) = delete;
-  ~ByteFile() { gzclose(file_); }
-  std::uint64_t stored_bytes() const { return input_.size(); }
-
-  /// Up to `count` bytes; fewer at the end of the file.
-  std::vector<std::uint8_t> read(Index count) {
-    std::vector<std::uint8_t> bytes;
-    while (std::ssize(bytes) < count) {  // in chunks, because the count may come from a damaged file
-      const Index chunk = std::min<Index>(count - std::ssize(bytes), 1 << 24);
-      try {
-        bytes.resize(bytes.size() + chunk);
-      } catch (const std::bad_alloc&) {
-        throw Error(path_, ": needs ", megabytes(static_cast<double>(count)), ", more memory than there is");
-      }
-      const int got = gzread(file_, bytes.data() + bytes.size() - chunk, chunk);
-      int status = Z_OK;
-      const char* why = gzerror(file_, &status);
-      if (status == Z_ERRNO) throw Error(path_, ": can't be read: ", std::strerror(errno));
-      if (got < 0 && status != Z_BUF_ERROR) throw Error(path_, ": is damaged: ", why);
-      bytes.resize(bytes.size() - chunk + std::max(got, 0));
-      if (got < chunk) break;
-    }
-    return bytes;
-  }
-
- private:
-  InputFile input_;
-  const std::string& path_;
-  gzFile file_;
-};
 
 struct Idx {
   std::vector<Index> extents;
@@ -57,7 +14,7 @@ struct Idx {
 
 // Magic 0x0000TTRR: type TT (8: unsigned byte), rank RR; then RR extents of 4 bytes; then the values.
 Idx read_idx_file(const std::string& path, std::uint8_t rank, const char* what) {
-  ByteFile file(path);
+  GzipFile file(path);
   const auto header = file.read(4 + 4 * rank);
   const std::uint8_t magic[] = {0, 0, 8, rank};
   if (header.size() < 4 || !std::equal(magic, magic + 4, header.begin())) {

@@ -149,10 +149,15 @@ void read_pixels(Decoder& decoder, const std::string& path, const std::optional<
 Picture::Picture(Index height, Index width, Index channels, std::uint8_t value)
     : height(height), width(width), channels(channels), pixels(height * width * channels, value) {}
 
-PngFile read_png_file(const std::string& path, const std::optional<SampleRange>& range) {
+bool is_png(std::string_view bytes) { return bytes.starts_with("\x89PNG"); }
+
+std::string picture_bytes(const std::string& path) {
   constexpr std::uint64_t max_bytes = std::uint64_t{1} << 31;
+  return InputFile(path).text(max_bytes);
+}
+
+PngFile decode_png(const std::string& bytes, const std::string& path, const std::optional<SampleRange>& range) {
   constexpr Index max_pixels = 1 << 28;
-  const std::string bytes = InputFile(path).text(max_bytes);
   Decoder decoder(bytes);
   if (!decoder.read_header(!range)) throw Error(path, ": is damaged or not a PNG: ", decoder.message);
   if (range && decoder.bits < 16) {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/real.h"
@@ -36,11 +37,20 @@ struct PngFile {
   bool animated = false;    ///< the file has several pictures; this is the first
 };
 
-/// Reads any PNG (palette, grey or colour, 1 to 16 bits) and blends transparent pixels with white. A grey file gives 1
-/// channel, any other 3. 16-bit samples are divided by 257 and rounded, or mapped from the range if there is one,
-/// without regard to the file's gamma. Throws Error for a file that is missing, damaged or not a PNG, or claims more
-/// pixels than its bytes can hold; UsageError for a range with a file of fewer bits.
-PngFile read_png_file(const std::string& path, const std::optional<SampleRange>& range = {});
+/// Whether a file begins like a PNG.
+bool is_png(std::string_view bytes);
+/// All bytes of a file of at most 2 GiB.
+std::string picture_bytes(const std::string& path);
+
+/// Decodes any PNG (palette, grey or colour, 1 to 16 bits) that `path` holds, and blends transparent pixels with white.
+/// A grey file gives 1 channel, any other 3. 16-bit samples are divided by 257 and rounded, or mapped from the range if
+/// there is one, without regard to the file's gamma. Throws Error for a file that is damaged or not a PNG, or claims
+/// more pixels than its bytes can hold; UsageError for a range with a file of fewer bits.
+PngFile decode_png(const std::string& bytes, const std::string& path, const std::optional<SampleRange>& range = {});
+/// Reads a PNG from a file, which may be missing.
+inline PngFile read_png_file(const std::string& path, const std::optional<SampleRange>& range = {}) {
+  return decode_png(picture_bytes(path), path, range);
+}
 inline Picture read_png(const std::string& path) { return read_png_file(path).picture; }
 
 /// Writes a PNG atomically. Throws Error if the file can't be written, or if there are not 1 or 3 channels.

@@ -35,4 +35,27 @@ Tensor samples_of(const Dataset& set, Index first, Index last) {
   return set.batch(indices);
 }
 
+ImageSet images_of(const ImageSet& set, std::span<const Index> rows) {
+  ImageSet out;
+  out.name = set.name;
+  out.source = set.source;
+  out.licence = set.licence;
+  out.class_names = set.class_names;
+  out.count = std::ssize(rows);
+  out.height = set.height;
+  out.width = set.width;
+  out.channels = set.channels;
+  const Index pixels = set.height * set.width, size = pixels * set.channels;
+  for (const Index row : rows) {
+    const auto image = set.images.begin() + row * size;
+    out.images.insert(out.images.end(), image, image + size);
+    if (!set.labels.empty()) out.labels.push_back(set.labels[row]);
+    if (!set.captions.empty()) out.captions.push_back(set.captions[row]);
+    if (set.masks.empty()) continue;
+    const auto mask = set.masks.begin() + row * pixels;
+    out.masks.insert(out.masks.end(), mask, mask + pixels);
+  }
+  return out;
+}
+
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,5 +1,5 @@
 #pragma once
-#include "data/dataset.h"
+#include "data/image_set.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -25,5 +25,8 @@ class Subset : public Dataset {
 /// The samples first, ..., last - 1 of a set or subset, [last - first, sample_shape]; all of them by default.
 Tensor samples_of(const Dataset& set, Index first, Index last);
 inline Tensor samples_of(const Dataset& set) { return samples_of(set, 0, set.size()); }
+
+/// The images of these rows, in this order, with all that belongs to them. Keeps the list of classes.
+ImageSet images_of(const ImageSet& set, std::span<const Index> rows);
 
 }  // namespace reverie::inline REVERIE_PRECISION

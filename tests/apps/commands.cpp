@@ -21,7 +21,11 @@ TEST_CASE("every command has a help with an example") {
                                                        {"data"},
                                                        {"data", "import"},
                                                        {"data", "import", "idx"},
-                                                       {"data", "import", "png"},
+                                                       {"data", "import", "images"},
+                                                       {"data", "import", "crops"},
+                                                       {"data", "import", "nifti"},
+                                                       {"data", "import", "json"},
+                                                       {"data", "import", "npy"},
                                                        {"data", "toy"},
                                                        {"data", "info"},
                                                        {"explain"},
@@ -72,16 +76,16 @@ TEST_CASE("a folder of PNG files becomes an image set, sub-folders classes") {
     std::filesystem::create_directories(folder / (std::string("pets/") + name));
     for (int i = 0; i < 3; ++i) write_png(folder / concat("pets/", name, "/", i, ".png"), Picture(6, 8, 3, 200));
   }
-  CHECK(run({"data", "import", "png", "--folder", folder / "pets", "--size", "4x4", "--channels", "1", "--name", "pets",
-             "--source", "a test", "--licence", "MIT", "--out", folder / "pets.h5"})
+  CHECK(run({"data", "import", "images", "--folder", folder / "pets", "--size", "4x4", "--channels", "1", "--name",
+             "pets", "--source", "a test", "--licence", "MIT", "--out", folder / "pets.h5"})
             .code == 0);
   const ImageSet set = ImageSet::load(folder / "pets.h5");
   CHECK(set.sample_shape() == Shape{4, 4, 1});
   CHECK(set.class_names == std::vector<std::string>{"cats", "dogs"});
   CHECK(set.licence == "MIT");
-  CHECK(
-      failed_with(run({"data", "import", "png", "--folder", folder / "pets", "--size", "4", "--out", folder / "x.h5"}),
-                  2, {"--size 4", "HxW"}));
+  CHECK(failed_with(
+      run({"data", "import", "images", "--folder", folder / "pets", "--size", "4", "--out", folder / "x.h5"}), 2,
+      {"--size 4", "HxW"}));
 }
 
 TEST_CASE("IDX files become an image set") {
@@ -90,7 +94,7 @@ TEST_CASE("IDX files become an image set") {
   write_text(folder / "images", header + "abcdefgh");
   write_text(folder / "labels", label_header + std::string("\1\0", 2));
   CHECK(run({"data", "import", "idx", "--images", folder / "images", "--labels", folder / "labels", "--class-names",
-             "no,yes", "--out", folder / "set.h5"})
+             "no,yes", "--no-shuffle", "--out", folder / "set.h5"})
             .code == 0);
   const ImageSet set = ImageSet::load(folder / "set.h5");
   CHECK(set.count == 2);

@@ -193,7 +193,8 @@ TEST_CASE("importing tells what is left out and converted; --range is for 16-bit
   const TemporaryFolder folder;
   std::filesystem::create_directories(folder / "in/.ipynb_checkpoints");
   for (const char* name : {"in/a.png", "in/.ipynb_checkpoints/a.png"}) write_png(folder / name, Picture(2, 2, 1, 5));
-  const std::vector<std::string> import{"data", "import", "png", "--folder", folder / "in", "--out", folder / "a.h5"};
+  const std::vector<std::string> import{"data",        "import", "images",       "--folder",
+                                        folder / "in", "--out",  folder / "a.h5"};
   const Outcome outcome = run(import);
   CHECK(outcome.code == 0);
   CHECK(outcome.err == "warning: left out: 1 hidden (first: .ipynb_checkpoints)\n");

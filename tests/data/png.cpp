@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "data/grid.h"
-#include "data/png_folder.h"
+#include "data/resample.h"
 #include "data/scatter.h"
 #include "tests/helpers.h"
 
@@ -125,35 +125,6 @@ TEST_CASE("crop_and_resample: the same size changes nothing, half the size avera
   CHECK(std::equal(square.pixels.begin(), square.pixels.begin() + 12, picture.at(0, 1)));
   const Picture odd = crop_and_resample(Picture(7, 5, 1, 93), 3, 3);  // constant pictures stay constant
   CHECK(odd.pixels == std::vector<std::uint8_t>(9, 93));
-}
-
-TEST_CASE("a folder of PNG files is read in order; subfolders are classes") {
-  const TemporaryFolder folder;
-  for (const char* name : {"dog", "cat", "empty"}) std::filesystem::create_directory(folder / name);
-  write_png(folder / "dog/b.png", Picture(2, 3, 1, 20));
-  write_png(folder / "dog/a.PNG", Picture(2, 3, 1, 10));
-  write_png(folder / "cat/z.png", Picture(2, 3, 1, 30));
-  write_text(folder / "dog/notes.txt", "not a picture");
-  const ImageSet set = read_png_folder(folder.path());
-  CHECK(set.class_names == std::vector<std::string>{"cat", "dog"});
-  CHECK(set.labels == std::vector<Index>{0, 1, 1});
-  CHECK(set.sample_shape() == Shape{2, 3, 1});
-  CHECK(set.images[0] == 30);
-  CHECK(set.images[6] == 10);
-  CHECK(set.images[12] == 20);
-  CHECK(read_png_folder(folder.path(), {.height = 2, .width = 2, .channels = 3}).sample_shape() == Shape{2, 2, 3});
-
-  write_png(folder / "dog/c.png", Picture(4, 3, 3, 40));
-  const std::string error = error_of([&] { read_png_folder(folder.path()); });
-  CHECK_MESSAGE(contains(error, folder / "dog/c.png"), error);
-  CHECK_MESSAGE(contains(error, "is 3 x 4 pixels"), error);
-  CHECK(read_png_folder(folder.path(), {.height = 2, .width = 2}).channels == 3);  // one of them is in colour
-  write_png(folder / "top.png", Picture(2, 3, 1));
-  CHECK(contains(error_of([&] { read_png_folder(folder.path()); }), "class is unclear"));
-  CHECK(contains(error_of([&] { read_png_folder(folder / "empty"); }), "has no PNG files"));
-  CHECK(contains(error_of([&] { read_png_folder(folder / "none"); }), "no such folder"));
-  CHECK_THROWS_AS(read_png_folder(folder.path(), {.height = 2}), UsageError);
-  CHECK_THROWS_AS(read_png_folder(folder.path(), {.channels = 2}), UsageError);
 }
 
 TEST_CASE("grid: images in rows, enlarged, with borders of 4 pixels") {

@@ -6,9 +6,13 @@
 #include <cstdlib>
 
 #include "data/idx.h"
+#include "data/jpeg.h"
+#include "data/nifti.h"
+#include "data/npy.h"
 #include "data/png.h"
 #include "data/safetensors.h"
 #include "data/stored_set.h"
+#include "data/table_file.h"
 #include "diffusion/model/checkpoint.h"
 
 namespace {
@@ -20,6 +24,11 @@ void read_configuration(const std::string& path) { config_text(load_config(path)
 void read_idx_files(const std::string& path) { read_idx(path, path); }
 void read_idx_images(const std::string& path) { read_idx(path); }
 void read_image(const std::string& path) { read_png_file(path); }
+void read_jpeg(const std::string& path) { decode_jpeg(picture_bytes(path), path); }
+void read_volume(const std::string& path) { read_nifti(path); }
+void read_array(const std::string& path) { read_npy(path); }
+void read_arrays(const std::string& path) { read_npz(path); }
+void read_text_table(const std::string& path) { read_table(path); }
 void read_image_in_range(const std::string& path) { read_png_file(path, SampleRange{10, 4095}); }
 void read_set(const std::string& path) { load_dataset(path); }
 void read_weights(const std::string& path) {

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "data/png_folder.h"
+#include "data/image_folder.h"
 #include "data/point_set.h"
 #include "tests/helpers.h"
 
@@ -36,28 +36,29 @@ std::string error_of_labels(const Shape& shape, Index value) {
 
 TEST_CASE("a folder: what is left out is told, with counts, reasons and the first name") {
   const TemporaryFolder folder;
-  for (const char* name : {"cat", "dog", "dog/deep", ".ipynb_checkpoints", "jpg only"})
+  for (const char* name : {"cat", "dog", "dog/deep", ".ipynb_checkpoints", "txt only"})
     std::filesystem::create_directory(folder / name);
   for (const char* name : {"cat/a.png", "dog/b.png", "dog/deep/c.png", ".ipynb_checkpoints/a.png", "cat/.hidden.png"})
     write_png(folder / name, Picture(2, 2, 1, 5));
-  for (const char* name : {"jpg only/a.jpg", "cat/notes.txt", "jpg only/b.jpg"}) write_text(folder / name, "x");
+  for (const char* name : {"txt only/a.txt", "cat/notes.txt", "txt only/b.gif"}) write_text(folder / name, "x");
   std::filesystem::create_symlink("none.png", folder / "cat/link.png");
   std::filesystem::create_symlink("loop", folder / "loop");
   REQUIRE(mkfifo((folder / "cat/fifo.png").c_str(), 0600) == 0);
   std::vector<std::string> notes;
-  PngFolderOptions options;
+  ImageFolderOptions options;
   options.note = [&](const std::string& text) { notes.push_back(text); };
-  const ImageSet set = read_png_folder(folder.path(), options);
+  const ImageSet set = read_image_folder(folder.path(), options).set;
   CHECK(set.class_names == std::vector<std::string>{"cat", "dog"});
   CHECK(set.count == 2);
   REQUIRE(notes.size() == 1);
-  for (const char* part : {"left out: ", "1 folders inside classes (first: dog/deep)",
-                           "1 folders without PNG files (first: jpg only)", "2 hidden (first: ", "3 not PNG (first: ",
-                           "2 links that lead nowhere (first: ", "1 pipes or devices (first: cat/fifo.png)"})
+  for (const char* part :
+       {"left out: ", "1 folders inside folders (first: dog/deep)", "1 folders without pictures (first: txt only)",
+        "2 hidden (first: ", "3 neither PNG nor JPEG (first: ", "2 links that lead nowhere (first: ",
+        "1 pipes or devices (first: cat/fifo.png)"})
     CHECK_MESSAGE(contains(notes[0], part), notes[0]);
-  CHECK(contains(error_of([&] { read_png_folder(folder / "jpg only"); }),
-                 "no PNG files, and no folders with PNG files; "
-                 "left out: 2 not PNG (first: "));
+  CHECK(contains(error_of([&] { read_image_folder(folder / "txt only"); }),
+                 "no PNG or JPEG files, and no folders with such files; "
+                 "left out: 2 neither PNG nor JPEG (first: "));
 }
 
 TEST_CASE("labels and captions are lists with a value for each image") {

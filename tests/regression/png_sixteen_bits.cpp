@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 #include <zlib.h>
 
-#include "data/png_folder.h"
+#include "data/image_folder.h"
 #include "tests/helpers.h"
 
 using namespace reverie;
@@ -70,10 +70,10 @@ struct Import {
   ImageSet operator()(const std::string& content, const std::optional<SampleRange>& range = {}) {
     write_text(folder / "a.png", content);
     notes.clear();
-    PngFolderOptions options;
+    ImageFolderOptions options;
     options.range = range;
     options.note = [this](const std::string& text) { notes.push_back(text); };
-    return read_png_folder(folder.path(), options);
+    return read_image_folder(folder.path(), options).set;
   }
 };
 

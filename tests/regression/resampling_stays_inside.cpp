@@ -3,7 +3,7 @@
 
 #include <numeric>
 
-#include "data/png_folder.h"
+#include "data/resample.h"
 
 using namespace reverie;
 

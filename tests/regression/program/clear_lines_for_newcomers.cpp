@@ -29,7 +29,7 @@ TEST_CASE("inputs that are no files of the kind: one line, and nothing on the st
     CHECK(failed_with(outcome, 1, {file}));
     CHECK(outcome.out.empty());
   }
-  CHECK(failed_with(run({"data", "import", "png", "--folder", folder / "empty", "--out", folder / "x.h5"}), 1,
+  CHECK(failed_with(run({"data", "import", "images", "--folder", folder / "empty", "--out", folder / "x.h5"}), 1,
                     {"empty", "is not a folder"}));
   CHECK(failed_with(run({"explain", "--config", folder / "empty"}), 2, {"data.train", "--shape"}));
   CHECK(failed_with(run({"data", "toy"}), 2, {"distribution", "reverie data toy --help"}));

@@ -43,14 +43,14 @@ TEST_CASE("no command overwrites what it reads, under any name") {
   refused({"sample", "--checkpoint", checkpoint, "--out", unet_images()});  // its training data
   refused({"evaluate", "--checkpoint", checkpoint, "--data", a, "--out", folder / "hard.csv"});
   refused({"data", "info", a, "--grid", folder / "hard.png"});
-  refused({"data", "import", "png", "--folder", folder / "photos", "--out", folder / "hard-photo.h5"});
+  refused({"data", "import", "images", "--folder", folder / "photos", "--out", folder / "hard-photo.h5"});
   refused({"convert", checkpoint, "--out", checkpoint});
   refused({"explain", "--config", folder / "config.toml", "--dot", folder / "config.dot"});
   fs::create_directory(folder / "run");
   fs::rename(folder / "config.toml", folder / "run/config.toml");
   refused({"train", "--config", folder / "run/config.toml", "--out", folder / "run"});
   for (const std::vector<std::string>& command : {std::vector<std::string>{"data", "toy", "two_moons"},
-                                                  {"data", "import", "png", "--folder", folder / "photos"},
+                                                  {"data", "import", "images", "--folder", folder / "photos"},
                                                   {"classifier", "--data", a},
                                                   {"convert", a}}) {
     std::vector<std::string> arguments = command;
