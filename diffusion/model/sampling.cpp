@@ -42,9 +42,6 @@ std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& re
   return make_sigmas(name, request.steps > 0 ? request.steps : model.process().schedule.steps(), values);
 }
 
-// The number of time steps, of T, up to a share of the chain; at least one.
-Index steps_within(double share, Index T) { return std::max<Index>(1, std::lround(share * static_cast<double>(T))); }
-
 // The beginning of a chain, up to a share of it.
 NoiseSchedule beginning_of(const NoiseSchedule& schedule, double share) {
   std::vector<Index> kept(static_cast<std::size_t>(steps_within(share, schedule.steps())));
@@ -113,6 +110,12 @@ std::vector<Index> labels_of(const DiffusionModel& model, const SampleRequest& r
   return labels;
 }
 
+// Whether a label stands for "no class".
+bool is_none(const DiffusionModel& model, const SampleRequest& request, Index label) {
+  return model.class_conditional() && model.has_null_class() && !request.classifier.gradient &&
+         label == model.null_class();
+}
+
 // What the network is given for all samples: classes or the tokens of captions.
 std::vector<Index> conditions_of(const DiffusionModel& model, const SampleRequest& request) {
   if (model.text_conditional()) return model.tokens_of(request.captions);
@@ -132,11 +135,12 @@ std::vector<Index> part(const std::vector<Index>& labels, Index first, Index las
 }
 
 // x at the first sampling step, in the chain's form, of samples first, first + 1, ...: x_T, or x_0 with noise.
-Tensor start_of(const SampleRequest& request, double alpha_bar, const Shape& shape, Index first) {
+Tensor start_of(const DiffusionModel& model, const SampleRequest& request, double alpha_bar, const Shape& shape,
+                Index first) {
   const Index last = first + shape[0];
   if (request.start.defined() && request.strength == 1) return request.start.rows(first, last).clone();
   const Tensor noise = request.start_noise.defined() ? request.start_noise.rows(first, last)
-                                                     : starting_noise(request.seed, shape, first);
+                                                     : starting_noise(request.seed, shape, first, model.noise());
   if (!request.start.defined()) return noise;
   return (std::sqrt(alpha_bar) * Var(request.start.rows(first, last)) + std::sqrt(1 - alpha_bar) * noise).value();
 }
@@ -168,6 +172,8 @@ std::vector<Index> guiding_classes(const DiffusionModel& model, const SampleRequ
 }
 
 }  // namespace
+
+Index steps_within(double share, Index T) { return std::max<Index>(1, std::lround(share * static_cast<double>(T))); }
 
 const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request) {
   return model.class_conditional() ? model.facts().class_names : request.classifier.class_names;
@@ -242,7 +248,7 @@ void check_request(const DiffusionModel& model, const Sampler& sampler, const Sa
     if (label >= 0 && classes == 0) {
       throw UsageError("sampling: class ", label, " requested, but this model was trained without classes");
     }
-    if (label >= classes && classes > 0) {
+    if (label >= classes && classes > 0 && !is_none(model, request, label)) {
       throw UsageError("sampling: class ", label, " doesn't exist; there are classes 0 to ", classes - 1);
     }
   }
@@ -311,6 +317,8 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
                   .captions = request.captions};
   const std::vector<Index> conditions = conditions_of(model, request);
   const Index each = model.network().labels_per_sample();
+  const auto none = [&](Index label) { return is_none(model, request, label); };
+  if (std::any_of(samples.labels.begin(), samples.labels.end(), none)) samples.labels.clear();
   if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
   const std::vector<Index> guiding = guiding_classes(model, request);
   ShardProgress report(progress, plan.steps * request.count);
@@ -335,7 +343,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
         Sampling sampling{.process = plan.process,
                           .network = model.formulation().in_chain(counted),
                           .options = plan.options,
-                          .noise = seeded_noise(request.seed, shape, first),
+                          .noise = seeded_noise(request.seed, shape, first, model.noise()),
                           .observe = [&](Index, const Var&, const Var&) { report(last - first); },
                           .denoise = model.formulation().denoiser(counted),
                           .sigmas = plan.sigmas,
@@ -348,7 +356,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
             return request.classifier.scale * request.classifier.gradient(x_t, t, towards);
           };
         }
-        const Tensor start = start_of(request, plan.start_alpha_bar, shape, first);
+        const Tensor start = start_of(model, request, plan.start_alpha_bar, shape, first);
         samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
         if (first == 0) samples.evaluations = evaluations;
       });
