@@ -18,6 +18,9 @@ void add_convert(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_explain(CLI::App& program);
 
+/// Adds `data select` to `data`.
+void add_select(CLI::App* data);
+
 /// Makes a subcommand of `command` mandatory.
 inline void need_subcommand(CLI::App* command) {
   command->require_subcommand(0, 1);  // CLI11's own check wouldn't name the unknown word

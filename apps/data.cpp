@@ -203,6 +203,7 @@ void add_data(CLI::App& program) {
   import->footer("example: reverie data import png --folder photos/ --size 64x64 --out photos.h5");
   add_toy(data);
   add_scenes(data);
+  add_select(data);
   add_info(data);
   data->footer("example: reverie data info data/sets/digits-train.h5");
 }

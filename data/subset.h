@@ -1,5 +1,5 @@
 #pragma once
-#include "data/dataset.h"
+#include "data/image_set.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -10,6 +10,8 @@ class Subset : public Dataset {
  public:
   /// `set` must outlive the subset. Throws UsageError unless count >= 1.
   Subset(const Dataset& set, Index count);
+  /// The samples of these rows, in this order.
+  Subset(const Dataset& set, std::vector<Index> rows);
 
   Index size() const override { return std::ssize(rows_); }
   Shape sample_shape() const override { return set_.sample_shape(); }
@@ -25,5 +27,8 @@ class Subset : public Dataset {
 /// The samples first, ..., last - 1 of a set or subset, [last - first, sample_shape]; all of them by default.
 Tensor samples_of(const Dataset& set, Index first, Index last);
 inline Tensor samples_of(const Dataset& set) { return samples_of(set, 0, set.size()); }
+
+/// The images of these rows, in this order, with all that belongs to them. Keeps the list of classes.
+ImageSet images_of(const ImageSet& set, std::span<const Index> rows);
 
 }  // namespace reverie::inline REVERIE_PRECISION
