@@ -13,6 +13,7 @@ void add_train(CLI::App& program);
 void add_sample(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_classifier(CLI::App& program);
+void add_detect(CLI::App& program);
 void add_data(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_inspect(CLI::App& program);
