@@ -13,10 +13,14 @@ void add_train(CLI::App& program);
 void add_sample(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_classifier(CLI::App& program);
+void add_detect(CLI::App& program);
 void add_data(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_explain(CLI::App& program);
+
+/// Adds `data select` to `data`.
+void add_select(CLI::App* data);
 
 /// Makes a subcommand of `command` mandatory.
 inline void need_subcommand(CLI::App* command) {

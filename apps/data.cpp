@@ -99,6 +99,7 @@ void add_data(CLI::App& program) {
   add_import(data);
   add_toy(data);
   add_scenes(data);
+  add_select(data);
   add_info(data);
   data->footer("example: reverie data info data/sets/digits-train.h5");
 }

@@ -30,6 +30,7 @@ void add_subcommands(CLI::App& program) {
   add_sample(program);
   add_evaluate(program);
   add_classifier(program);
+  add_detect(program);
   add_data(program);
   add_convert(program);
   add_inspect(program);

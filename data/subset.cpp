@@ -6,22 +6,34 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-Subset::Subset(const Dataset& set, Index count) : set_(set) {
+namespace {
+
+// The first `count` numbers of a random order; all in their own order if there are no more.
+std::vector<Index> random_rows(Index size, Index count) {
   if (count < 1) throw UsageError("subset: ", count, " samples; at least 1 is required");
-  name = set.name;
-  if (count < set.size()) {
-    rows_ = permutation({.stream = Stream::subset}, set.size());
-    rows_.resize(static_cast<std::size_t>(count));
+  std::vector<Index> rows;
+  if (count < size) {
+    rows = permutation({.stream = Stream::subset}, size);
+    rows.resize(static_cast<std::size_t>(count));
   } else {
-    rows_.resize(static_cast<std::size_t>(set.size()));
-    std::iota(rows_.begin(), rows_.end(), Index{0});
+    rows.resize(static_cast<std::size_t>(size));
+    std::iota(rows.begin(), rows.end(), Index{0});
   }
+  return rows;
+}
+
+}  // namespace
+
+Subset::Subset(const Dataset& set, std::vector<Index> rows) : set_(set), rows_(std::move(rows)) {
+  name = set.name;
   class_names = set.class_names;
   for (const Index row : rows_) {
     if (!set.labels.empty()) labels.push_back(set.labels[row]);
     if (!set.captions.empty()) captions.push_back(set.captions[row]);
   }
 }
+
+Subset::Subset(const Dataset& set, Index count) : Subset(set, random_rows(set.size(), count)) {}
 
 Tensor Subset::batch(std::span<const Index> indices) const {
   std::vector<Index> in_set;

@@ -10,6 +10,8 @@ class Subset : public Dataset {
  public:
   /// `set` must outlive the subset. Throws UsageError unless count >= 1.
   Subset(const Dataset& set, Index count);
+  /// The samples of these rows, in this order.
+  Subset(const Dataset& set, std::vector<Index> rows);
 
   Index size() const override { return std::ssize(rows_); }
   Shape sample_shape() const override { return set_.sample_shape(); }

@@ -78,6 +78,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
   if (model.facts().sample_shape.rank() != 3) {
     throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
   }
+  require_gaussian(model.noise(), "the variational bound");
   if (count < 1) throw UsageError("evaluation: ", count, " samples; at least 1 is required");
   const Subset set(data, count);
   const auto labels = require_fits(model, set, set.name.empty() ? "evaluation: the set" : "evaluation: " + set.name);
@@ -154,6 +155,7 @@ std::string step_table(const BoundEvaluation& bound) {
 
 LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Dataset& data, Index count,
                                          OdeOptions options, const std::function<bool(double)>& progress) {
+  require_gaussian(model.noise(), "the likelihood by the ODE");
   if (count < 1) throw UsageError("likelihood: ", count, " samples; at least 1 is required");
   const bool images = model.facts().sample_shape.rank() == 3;
   const Subset set(data, count);

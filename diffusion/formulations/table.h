@@ -21,6 +21,7 @@ struct DiffusionOptions {
   OptionValues loss_weight_parameters;
   double huber = 0;
   std::string flow_times = "logit_normal";
+  std::string noise = "gaussian";  ///< added to samples in training and in sampling
 };
 
 /// A row of the table of formulations.

@@ -31,6 +31,7 @@ void check_config(const Config& c) {
   make_formulation(c.diffusion);
   mean_type(c.diffusion.prediction);
   find_loss(c.diffusion.loss);
+  find_noise(c.diffusion.noise);
   find_line("flow times", flow_times(), c.diffusion.flow_times);
   make_timestep_sampler(c.train.timestep_sampler, c.diffusion.steps, c.train.timestep_sampler_parameters);
   require_option(c.diffusion.huber >= 0, "diffusion.huber", "can't be negative");
@@ -86,7 +87,10 @@ void require_training_data(const Config& c) {
 DiffusionModel build_model(const Config& config, const DataFacts& facts) {
   auto network = make_network(config.model, facts, variance_type(config.diffusion.variance),
                               config.train.label_dropout > 0, static_cast<std::uint64_t>(config.train.seed));
-  return {facts, std::move(network), make_formulation(config.diffusion), kernel_choice_of(config)};
+  const Noise& noise = find_noise(config.diffusion.noise);
+  if (facts.sample_shape.rank() != 3 && &noise != &gaussian_noise())
+    throw UsageError("config: `diffusion.noise` is ", noise.name, ", which is for images; the data has points");
+  return {facts, std::move(network), make_formulation(config.diffusion), kernel_choice_of(config), noise};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -75,6 +75,8 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"diffusion.huber", &c.diffusion.huber, "if positive, use the Huber loss: linear for errors above this value"},
       {"diffusion.flow_times", &c.diffusion.flow_times,
        "flow: distribution of training times: " + names_in(flow_times())},
+      {"diffusion.noise", &c.diffusion.noise,
+       "noise of training and sampling: gaussian, or simplex, smooth noise to find anomalies with"},
       {"train.steps", &c.train.steps, "number of training steps"},
       {"train.batch_size", &c.train.batch_size, "samples per training step"},
       {"train.shard_size", &c.train.shard_size,

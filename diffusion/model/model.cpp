@@ -7,8 +7,13 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 DiffusionModel::DiffusionModel(DataFacts facts, std::unique_ptr<Network> network,
-                               std::unique_ptr<const Formulation> formulation, const kernels::KernelChoice& kernels)
-    : facts_(std::move(facts)), network_(std::move(network)), formulation_(std::move(formulation)), kernels_(kernels) {
+                               std::unique_ptr<const Formulation> formulation, const kernels::KernelChoice& kernels,
+                               const Noise& noise)
+    : facts_(std::move(facts)),
+      network_(std::move(network)),
+      formulation_(std::move(formulation)),
+      kernels_(kernels),
+      noise_(&noise) {
   if (!network_ || !formulation_) throw UsageError("model: a network and a formulation are required");
   if (conditional() && network_->num_classes() < null_class()) {
     throw UsageError("model: the network has ", network_->num_classes(), text_conditional() ? " tokens" : " classes",

@@ -5,6 +5,7 @@
 #include "data/dataset.h"
 #include "diffusion/formulations/formulation.h"
 #include "diffusion/networks/network.h"
+#include "diffusion/process/noise.h"
 #include "tensor/kernels/choice.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -13,15 +14,16 @@ namespace reverie::inline REVERIE_PRECISION {
 /// from your own parts, or from a configuration with `build_model`.
 class DiffusionModel {
  public:
-  /// `kernels`: used whenever the model evaluates its network.
+  /// `kernels`: used whenever the model evaluates its network. `noise`: added to samples in training.
   DiffusionModel(DataFacts facts, std::unique_ptr<Network> network, std::unique_ptr<const Formulation> formulation,
-                 const kernels::KernelChoice& kernels = {});
+                 const kernels::KernelChoice& kernels = {}, const Noise& noise = gaussian_noise());
 
   const DataFacts& facts() const { return facts_; }
   Network& network() { return *network_; }
   const Network& network() const { return *network_; }
   const Formulation& formulation() const { return *formulation_; }
   const Process& process() const { return formulation_->process(); }
+  const Noise& noise() const { return *noise_; }
   const kernels::KernelChoice& kernels() const { return kernels_; }
   void set_kernels(const kernels::KernelChoice& kernels) { kernels_ = kernels; }
 
@@ -46,6 +48,7 @@ class DiffusionModel {
   std::unique_ptr<Network> network_;
   std::unique_ptr<const Formulation> formulation_;
   kernels::KernelChoice kernels_;
+  const Noise* noise_;
 };
 
 /// Checks that a set suits the model and returns its labels as the network takes them, `labels_per_sample` for each:

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "diffusion/formulations/denoiser.h"
+#include "diffusion/process/noise.h"
 #include "diffusion/process/process.h"
 #include "diffusion/samplers/guidance.h"
 #include "diffusion/tables/options.h"
@@ -84,8 +85,10 @@ std::vector<double> chain_grid_sigmas(const NoiseSchedule& schedule);
 
 /// x_T and the noise of samples first, first + 1, ...: each is a function of the seed and the sample's number, so a
 /// sample doesn't depend on the batch it is drawn in.
-Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample);
-NoiseSource seeded_noise(std::uint64_t seed, const Shape& shape, Index first_sample);
+Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample,
+                      const Noise& noise = gaussian_noise());
+NoiseSource seeded_noise(std::uint64_t seed, const Shape& shape, Index first_sample,
+                         const Noise& noise = gaussian_noise());
 
 ChainSampler sample_ancestral, sample_ddim, sample_pndm;
 

@@ -150,13 +150,13 @@ Tensor Sampler::sample(const Sampling& unchecked, const Tensor& x_T) const {
   return sigma(sampling_denoiser(sampling), x, sigmas, sampling.options, sampling.noise, sampling.observe).value();
 }
 
-Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample) {
-  return normal_rows({seed, Stream::sample_start}, shape, first_sample);
+Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample, const Noise& noise) {
+  return noise.rows({seed, Stream::sample_start}, shape, first_sample);
 }
 
-NoiseSource seeded_noise(std::uint64_t seed, const Shape& shape, Index first_sample) {
+NoiseSource seeded_noise(std::uint64_t seed, const Shape& shape, Index first_sample, const Noise& noise) {
   return [=](Index i) {
-    return normal_rows({seed, Stream::sample_noise, static_cast<std::uint64_t>(i)}, shape, first_sample);
+    return noise.rows({seed, Stream::sample_noise, static_cast<std::uint64_t>(i)}, shape, first_sample);
   };
 }
 

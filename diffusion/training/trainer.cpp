@@ -68,7 +68,7 @@ Trainer::Batch Trainer::draw_batch() const {
 // The losses of samples [first, last) of a batch, [last - first]; recorded if there is a tape.
 Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const {
   const auto data = [&](const Tensor& x) { return tape ? tape->constant(x) : Var(x); };
-  const Tensor x0 = batch.x0.rows(first, last), noise = normal_rows(batch.noise, x0.shape(), first);
+  const Tensor x0 = batch.x0.rows(first, last), noise = model_.noise().rows(batch.noise, x0.shape(), first);
   const NetworkFunction network = [&](const Var& x, std::span<const double> t) {
     const Index each = model_.network().labels_per_sample();
     return model_(x, t, part(batch.labels, first * each, last * each), mode);
