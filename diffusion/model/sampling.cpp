@@ -292,11 +292,11 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
         Sampling sampling{.process = plan.process,
                           .network = model.formulation().in_chain(counted),
                           .options = plan.options,
-                          .noise = seeded_noise(request.seed, shape, first),
+                          .noise = seeded_noise(request.seed, shape, request.first + first),
                           .observe = [&](Index, const Var&, const Var&) { report(last - first); },
                           .denoise = model.formulation().denoiser(counted),
                           .sigmas = plan.sigmas,
-                          .first_sample = first};
+                          .first_sample = request.first + first};
         if (request.classifier.gradient) {
           std::vector<Index> towards = labels;
           if (!guiding.empty())
@@ -306,7 +306,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
           };
         }
         const Tensor start = request.start.defined() ? request.start.rows(first, last).clone()
-                                                     : starting_noise(request.seed, shape, first);
+                                                     : starting_noise(request.seed, shape, request.first + first);
         samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
         if (first == 0) samples.evaluations = evaluations;
       });

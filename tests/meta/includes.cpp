@@ -35,6 +35,7 @@ const std::vector<Part> in_diffusion{
     {"training", "diffusion/training/.*", {"tables", "process", "networks", "formulations", "samplers", "model"}},
     {"metrics", "diffusion/metrics/.*", {}},
     {"evaluation", "diffusion/evaluation/.*", {"tables", "process", "formulations", "samplers", "model", "metrics"}},
+    {"uses", "diffusion/uses/.*", {"tables", "process", "formulations", "samplers", "model", "metrics", "evaluation"}},
 };
 
 const std::vector<Part> in_kernels{
