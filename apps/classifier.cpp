@@ -33,6 +33,7 @@ void classifier(const Options& options) {
     }
     labels = labels_among(*test, options.test, data->class_names, options.data);
   }
+  check_augmentation(options.training.augmentation, data->sample_shape(), "classifier");
   note_interrupts();
   prepare_blas();
   Progress progress;
@@ -62,6 +63,22 @@ void classifier(const Options& options) {
   std::cout << std::endl;
 }
 
+void add_augmentation(CLI::App* command, Augmentation& augmentation) {
+  command->add_flag("--flip", augmentation.flip, "Mirror images left to right at random");
+  command->add_option("--shift", augmentation.shift, "Shift images at random, by up to this many pixels each way [0]")
+      ->type_name("PIXELS")
+      ->check(not_negative);
+  command
+      ->add_option("--rotation", augmentation.rotation, "Rotate images at random, by up to this angle either way [0]")
+      ->type_name("DEGREES")
+      ->check(finite);
+  command
+      ->add_option("--brightness", augmentation.brightness,
+                   "Make images brighter or darker at random, by up to this; values lie in [-1, 1] [0]")
+      ->type_name("B")
+      ->check(finite);
+}
+
 }  // namespace
 
 void add_classifier(CLI::App& program) {
@@ -75,6 +92,13 @@ void add_classifier(CLI::App& program) {
   command->add_option("--epochs", options->training.epochs, "Passes over the data [8]")
       ->type_name("N")
       ->check(positive);
+  command
+      ->add_option("--steps", options->training.steps,
+                   "Training steps, instead of --epochs: independent of the set's size")
+      ->type_name("N")
+      ->check(positive)
+      ->excludes("--epochs");
+  add_augmentation(command, options->training.augmentation);
   command->add_option("--seed", options->training.seed, "Random seed [0]")->type_name("S")->check(not_negative);
   command->add_option("--out", options->out, "File to write, e.g. classifier.h5")->type_name("FILE")->required();
   add_threads(command);

@@ -12,6 +12,7 @@ namespace reverie::inline REVERIE_PRECISION {
 void add_train(CLI::App& program);
 void add_sample(CLI::App& program);
 void add_evaluate(CLI::App& program);
+void add_augment(CLI::App& program);
 void add_classifier(CLI::App& program);
 void add_detect(CLI::App& program);
 void add_data(CLI::App& program);

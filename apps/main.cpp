@@ -28,6 +28,7 @@ void add_subcommands(CLI::App& program) {
   need_subcommand(&program);
   add_train(program);
   add_sample(program);
+  add_augment(program);
   add_evaluate(program);
   add_classifier(program);
   add_detect(program);
@@ -52,6 +53,7 @@ std::string memory_hint(const CLI::App& program) {
   const auto used = [&](const char* command) { return program.got_subcommand(command); };
   if (used("train")) return "; try a smaller train.shard_size or train.accumulators, or fewer --threads";
   if (used("sample") || used("evaluate")) return "; try a smaller --count or fewer --threads";
+  if (used("augment")) return "; try a smaller --per-class or fewer --threads";
   return "";
 }
 

@@ -1,33 +1,17 @@
 #include "data/loader.h"
 
-#include <algorithm>
-
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
-namespace {
 
-// Mirrors an image [H,W,C] left to right.
-void mirror(Tensor image) {
-  const Index height = image.extent(1), width = image.extent(2), channels = image.extent(3);
-  for (Index y = 0; y < height; ++y) {
-    real* row = image.data() + y * width * channels;
-    for (Index left = 0, right = width - 1; left < right; ++left, --right) {
-      std::swap_ranges(row + left * channels, row + (left + 1) * channels, row + right * channels);
-    }
-  }
-}
-
-}  // namespace
-
-Loader::Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip)
-    : dataset_(dataset), batch_size_(batch_size), seed_(seed), flip_(flip) {
+Loader::Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, const Augmentation& augmentation)
+    : dataset_(dataset), batch_size_(batch_size), seed_(seed), augmentation_(augmentation) {
   const Index size = dataset.size(), labels = std::ssize(dataset.labels);
   if (size < 1) throw UsageError("loader: the dataset has no samples");
   if (labels != 0 && labels != size)
     throw UsageError("loader: the dataset has ", labels, " labels for ", size, " samples");
   if (batch_size < 1) throw UsageError("loader: expects a batch size of at least 1, got ", batch_size);
-  if (flip && dataset.sample_shape().rank() != 3) throw UsageError("loader: only images can be flipped, not points");
+  check_augmentation(augmentation, dataset.sample_shape(), "loader");
 }
 
 Loader::Batch Loader::batch(Index step) const {
@@ -44,12 +28,7 @@ Loader::Batch Loader::batch(Index step) const {
   if (!dataset_.labels.empty()) {
     for (Index index : batch.indices) batch.labels.push_back(dataset_.labels[index]);
   }
-  if (flip_) {
-    const RandomKey key{seed_, Stream::augment, std::uint64_t(step)};
-    for (Index i = 0; i < batch_size_; ++i) {
-      if (uniform(key, i) < 0.5) mirror(batch.x0.rows(i, i + 1));
-    }
-  }
+  augment(batch.x0, augmentation_, {seed_, Stream::augment, std::uint64_t(step)});
   return batch;
 }
 

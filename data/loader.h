@@ -1,4 +1,5 @@
 #pragma once
+#include "data/augmentation.h"
 #include "data/dataset.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -13,10 +14,10 @@ class Loader {
     std::vector<Index> labels;   ///< empty if the dataset has none
   };
 
-  /// The dataset must outlive the loader. With `flip`, each image is mirrored left to right with probability 1/2.
-  /// Throws UsageError for a batch size below 1, an empty dataset, labels that are not one per sample, or flipped
-  /// points.
-  Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, bool flip = false);
+  /// The dataset must outlive the loader. Each image is changed at random as `augmentation` says, another way in each
+  /// batch. Throws UsageError for a batch size below 1, an empty dataset, labels that are not one per sample, and as
+  /// check_augmentation.
+  Loader(const Dataset& dataset, Index batch_size, std::uint64_t seed, const Augmentation& augmentation = {});
 
   /// Caches the order of the current epoch, so call it from one thread at a time.
   Batch batch(Index step) const;
@@ -30,7 +31,7 @@ class Loader {
   const Dataset& dataset_;
   Index batch_size_;
   std::uint64_t seed_;
-  bool flip_;
+  Augmentation augmentation_;
   mutable Epoch epoch_;  // cached: shuffling a large dataset takes longer than a small step
 };
 

@@ -1,7 +1,9 @@
 #include "data/subset.h"
 
+#include <algorithm>
 #include <numeric>
 
+#include "data/classes.h"
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -35,10 +37,62 @@ Subset::Subset(const Dataset& set, std::vector<Index> rows) : set_(set), rows_(s
 
 Subset::Subset(const Dataset& set, Index count) : Subset(set, random_rows(set.size(), count)) {}
 
+Subset Subset::of_each_class(const Dataset& set, Index count, std::uint64_t seed) {
+  if (count < 1) throw UsageError("subset: ", count, " samples of each class; at least 1 is required");
+  if (set.labels.empty()) throw UsageError("subset: the set has no labels; expects classes to take samples of each");
+  std::vector<Index> rows, counts(set.class_names.size());
+  for (const Index row : permutation({.seed = seed, .stream = Stream::subset}, set.size())) {
+    if (Index& taken = counts[set.labels[row]]; taken < count) {
+      ++taken;
+      rows.push_back(row);
+    }
+  }
+  const auto few = std::min_element(counts.begin(), counts.end());
+  if (*few < count) {
+    throw UsageError("subset: ", count, " samples of each class; the set has only ", *few, " of class \"",
+                     set.class_names[few - counts.begin()], '"');
+  }
+  return {set, std::move(rows)};
+}
+
 Tensor Subset::batch(std::span<const Index> indices) const {
   std::vector<Index> in_set;
   for (const Index i : indices) in_set.push_back(rows_[i]);
   return set_.batch(in_set);
+}
+
+Joined::Joined(const Dataset& first, const std::string& whose_first, const Dataset& second,
+               const std::string& whose_second)
+    : first_(first), second_(second) {
+  if (first.sample_shape() != second.sample_shape()) {
+    throw UsageError(whose_second, ": has samples of shape ", second.sample_shape(), ", ", whose_first, " has ",
+                     first.sample_shape());
+  }
+  name = first.name;
+  class_names = first.class_names;
+  labels = first.labels;
+  if (class_names.empty() && second.class_names.empty()) return;
+  if (labels.empty()) throw UsageError(whose_first, ": has no labels; expects the classes of ", whose_second);
+  const std::vector<Index> others = labels_among(second, whose_second, class_names, whose_first);
+  labels.insert(labels.end(), others.begin(), others.end());
+}
+
+Tensor Joined::batch(std::span<const Index> indices) const {
+  std::vector<Index> of_first, of_second;
+  for (const Index i : indices)
+    (i < first_.size() ? of_first : of_second).push_back(i < first_.size() ? i : i - first_.size());
+  if (of_second.empty()) return first_.batch(of_first);
+  if (of_first.empty()) return second_.batch(of_second);
+  const Tensor a = first_.batch(of_first), b = second_.batch(of_second);
+  Tensor out = Tensor::uninitialized(a.shape().with(0, std::ssize(indices)));
+  Index next_a = 0, next_b = 0;
+  for (Index row = 0; row < std::ssize(indices); ++row) {
+    const bool first = indices[row] < first_.size();
+    Index& next = first ? next_a : next_b;
+    out.rows(row, row + 1).copy_from((first ? a : b).rows(next, next + 1));
+    ++next;
+  }
+  return out;
 }
 
 Tensor samples_of(const Dataset& set, Index first, Index last) {

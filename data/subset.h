@@ -12,6 +12,9 @@ class Subset : public Dataset {
   Subset(const Dataset& set, Index count);
   /// The samples of these rows, in this order.
   Subset(const Dataset& set, std::vector<Index> rows);
+  /// `count` random samples of each class; another seed takes others. A smaller count is a part of a larger one. Throws
+  /// UsageError for a set without classes and, naming the class, for fewer samples than `count`.
+  static Subset of_each_class(const Dataset& set, Index count, std::uint64_t seed);
 
   Index size() const override { return std::ssize(rows_); }
   Shape sample_shape() const override { return set_.sample_shape(); }
@@ -22,6 +25,21 @@ class Subset : public Dataset {
  private:
   const Dataset& set_;
   std::vector<Index> rows_;
+};
+
+/// Two sets as one: the samples of the first, then those of the second. Captions are left out.
+class Joined : public Dataset {
+ public:
+  /// Both must outlive the result. Classes are matched by name; the first set numbers them. Throws UsageError, naming
+  /// the sets as given, for samples of another shape or other classes.
+  Joined(const Dataset& first, const std::string& whose_first, const Dataset& second, const std::string& whose_second);
+
+  Index size() const override { return first_.size() + second_.size(); }
+  Shape sample_shape() const override { return first_.sample_shape(); }
+  Tensor batch(std::span<const Index> indices) const override;
+
+ private:
+  const Dataset &first_, &second_;
 };
 
 /// The samples first, ..., last - 1 of a set or subset, [last - first, sample_shape]; all of them by default.

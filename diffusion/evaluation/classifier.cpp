@@ -122,12 +122,16 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& data, const Classifi
   if (options.epochs < 1 || options.epochs > 100'000) {
     throw UsageError("classifier: ", options.epochs, " epochs; expects at least 1, at most 100000");
   }
+  if (options.steps < 0 || options.steps > 10'000'000) {
+    throw UsageError("classifier: ", options.steps, " training steps; expects at least 1, at most 10000000");
+  }
   auto classifier =
       std::make_unique<Classifier>(DataFacts{data.sample_shape(), data.class_names}, options.noisy, options.seed);
-  const Loader loader(data, options.batch_size, options.seed);
+  const Loader loader(data, options.batch_size, options.seed, options.augmentation);
   ShardedGradient gradient(classifier->parameters, options.shard_size, options.lanes);
   Optimizer optimizer({.name = "adamw", .weight_decay = 0.01}, classifier->parameters);
-  const Index steps = (options.epochs * data.size() + options.batch_size - 1) / options.batch_size;
+  const Index by_epochs = (options.epochs * data.size() + options.batch_size - 1) / options.batch_size,
+              steps = options.steps > 0 ? options.steps : by_epochs;
   const LearningRate learning_rate{options.learning_rate, std::min<Index>(100, steps / 10), "cosine", steps, 0.01};
   for (Index step = 0; step < steps; ++step) {
     if (progress && !progress(static_cast<double>(step) / static_cast<double>(steps))) {
@@ -151,8 +155,9 @@ std::unique_ptr<Classifier> train_classifier(const Dataset& data, const Classifi
     optimizer.step(gradient.value(), learning_rate(step), clip_factor(norm, 1));
   }
   classifier->source =
-      concat(options.noisy ? "at random noise levels, " : "", options.epochs, " epochs of ", data.size(), " images",
-             data.name.empty() ? "" : " of " + data.name, ", seed ", options.seed);
+      concat(options.noisy ? "at random noise levels, " : "", options.steps > 0 ? steps : options.epochs,
+             options.steps > 0 ? " steps on " : " epochs of ", data.size(), " images",
+             data.name.empty() ? "" : " of " + data.name, in_words(options.augmentation), ", seed ", options.seed);
   return classifier;
 }
 
@@ -163,6 +168,7 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, double 
   }
   const Index N = data.size();
   Recognition result{Tensor::uninitialized({N, Classifier::feature_count}),
+                     Tensor::uninitialized({N, std::ssize(classifier.data.class_names)}),
                      std::vector<Index>(static_cast<std::size_t>(N))};
   const kernels::WithKernels in_float({});
   const auto packed = classifier.parameters.keep_packed();
@@ -178,6 +184,7 @@ Recognition recognise(const Classifier& classifier, const Dataset& data, double 
     const Tensor features = classifier.features(x, sigmas).value(), logits = classifier.logits(features).value();
     require_finite(concat("classifier: the output for images ", first, " to ", last - 1), logits);
     result.features.rows(first, last).copy_from(features.rows(0, last - first));
+    result.probabilities.rows(first, last).copy_from(softmax(logits).value().rows(0, last - first));
     for (Index i = first; i < last; ++i) {
       const Tensor row = logits.rows(i - first, i - first + 1);
       result.classes[i] = std::max_element(row.values().begin(), row.values().end()) - row.values().begin();

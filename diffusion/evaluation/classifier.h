@@ -2,6 +2,7 @@
 #include <array>
 #include <memory>
 
+#include "data/augmentation.h"
 #include "data/dataset.h"
 #include "diffusion/model/sampling.h"
 #include "nn/layers.h"
@@ -47,7 +48,10 @@ class Classifier {
 
 struct ClassifierTraining {
   bool noisy = false;
-  Index epochs = 8, batch_size = 64, shard_size = 16, lanes = 4;
+  Index epochs = 8;                ///< passes over the data ...
+  Index steps = 0;                 ///< ... or, if positive, training steps, whatever the size of the set
+  Augmentation augmentation = {};  ///< random changes of the images
+  Index batch_size = 64, shard_size = 16, lanes = 4;
   double learning_rate = 2e-3;
   std::uint64_t seed = 0;
 };
@@ -56,14 +60,16 @@ struct ClassifierTraining {
 /// recognised.
 inline constexpr double classifier_sigma_min = 0.01, classifier_sigma_max = 30;
 
-/// Trains on a whole set; the result is a function of the set and the options. `progress` is called with the fraction
-/// done; if it returns false, training stops with an Error. Throws UsageError for invalid options or data.
+/// Trains on a whole set; the result is a function of the set and the options, independent of threads. `progress` is
+/// called with the fraction done; if it returns false, training stops with an Error. Throws UsageError for invalid
+/// options or data.
 std::unique_ptr<Classifier> train_classifier(const Dataset& data, const ClassifierTraining& options,
                                              const std::function<bool(double)>& progress = nullptr);
 
 /// Features and predicted classes of images.
 struct Recognition {
   Tensor features;             ///< [N,64]
+  Tensor probabilities;        ///< [N,classes], of each class
   std::vector<Index> classes;  ///< the most likely class of each image
 };
 /// Classifies the images of a set, with added noise if sigma > 0. Equal images get equal features, to the bit, unless

@@ -41,6 +41,11 @@ void check_config(const Config& c) {
   require_option(std::find(optimizers.begin(), optimizers.end(), c.train.optimizer.name) != optimizers.end(),
                  "train.optimizer", "must be adamw, adam or sgd");
   find_network(c.model.network).check(c.model);
+  require_range("data.shift", c.train.augmentation.shift, 0, 10'000);
+  require_option(c.train.augmentation.rotation >= 0 && c.train.augmentation.rotation <= 180, "data.rotation",
+                 "must be in [0, 180]");
+  require_option(c.train.augmentation.brightness >= 0 && c.train.augmentation.brightness <= 2, "data.brightness",
+                 "must be in [0, 2]");
   require_range("train.steps", c.train.steps, 1, 1'000'000'000);
   require_range("train.batch_size", c.train.batch_size, 1, 1'000'000);
   require_range("train.shard_size", c.train.shard_size, 0, 1'000'000);

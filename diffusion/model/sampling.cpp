@@ -139,8 +139,9 @@ Tensor start_of(const DiffusionModel& model, const SampleRequest& request, doubl
                 Index first) {
   const Index last = first + shape[0];
   if (request.start.defined() && request.strength == 1) return request.start.rows(first, last).clone();
-  const Tensor noise = request.start_noise.defined() ? request.start_noise.rows(first, last)
-                                                     : starting_noise(request.seed, shape, first, model.noise());
+  const Tensor noise = request.start_noise.defined()
+                           ? request.start_noise.rows(first, last)
+                           : starting_noise(request.seed, shape, request.first + first, model.noise());
   if (!request.start.defined()) return noise;
   return (std::sqrt(alpha_bar) * Var(request.start.rows(first, last)) + std::sqrt(1 - alpha_bar) * noise).value();
 }
@@ -343,11 +344,11 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
         Sampling sampling{.process = plan.process,
                           .network = model.formulation().in_chain(counted),
                           .options = plan.options,
-                          .noise = seeded_noise(request.seed, shape, first, model.noise()),
+                          .noise = seeded_noise(request.seed, shape, request.first + first, model.noise()),
                           .observe = [&](Index, const Var&, const Var&) { report(last - first); },
                           .denoise = model.formulation().denoiser(counted),
                           .sigmas = plan.sigmas,
-                          .first_sample = first};
+                          .first_sample = request.first + first};
         if (request.classifier.gradient) {
           std::vector<Index> towards = labels;
           if (!guiding.empty())

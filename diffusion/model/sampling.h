@@ -43,6 +43,7 @@ struct LabelGuidance {
 struct SampleRequest : SampleOptions {
   Index count = 64;
   std::uint64_t seed = 0;
+  Index first = 0;                 ///< sample i has the noise of number `first` + i, so that others can follow it
   Index label = -1;                ///< class of all samples; -1: all classes in turn (none if there are no classes)
   std::vector<Index> labels = {};  ///< if not empty, the class of each sample instead; null_class() for none
   std::vector<std::string> captions = {};  ///< of each sample, for a model with captions
@@ -81,11 +82,11 @@ struct Samples {
   std::unique_ptr<StoredSet> as_dataset() const;
 };
 
-/// Draws samples, in parallel shards. Sample i is a function of (weights, seed, i), independent of the count, up to
-/// rounding that depends on its shard's size. `sampler` may be your own; `request.sampler` is then ignored. `progress`
-/// is called with the fraction done, one call at a time, perhaps from several threads; if it returns false, sampling
-/// stops with an Error. Throws as check_request, and Error that names the sampling step and the sample if a value is
-/// NaN or infinite.
+/// Draws samples, in parallel shards. Sample i is a function of (weights, seed, first + i), independent of the count,
+/// up to rounding that depends on its shard's size. `sampler` may be your own; `request.sampler` is then ignored.
+/// `progress` is called with the fraction done, one call at a time, perhaps from several threads; if it returns false,
+/// sampling stops with an Error. Throws as check_request, and Error that names the sampling step and the sample if a
+/// value is NaN or infinite.
 Samples generate(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request,
                  const std::function<bool(double)>& progress = nullptr);
 /// The same with the sampler that the request names.

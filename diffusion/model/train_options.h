@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "data/augmentation.h"
 #include "diffusion/tables/options.h"
 #include "nn/optimizer.h"
 
@@ -13,7 +14,7 @@ struct TrainOptions {
   Index shard_size = 0;    ///< samples per task; 0: as many as `samples_at_once` gives for eight images
   Index accumulators = 4;  ///< gradient accumulators; at most this many tasks run at once
   Index seed = 0;
-  bool flip = false;  ///< mirror images at random
+  Augmentation augmentation;  ///< random changes of the images
   OptimizerOptions optimizer;
   LearningRate learning_rate;
   double clip_norm = 1;

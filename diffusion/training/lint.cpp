@@ -1,6 +1,7 @@
 #include "diffusion/training/lint.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <iomanip>
 
@@ -145,6 +146,30 @@ void labels_and_batches(const Config& config, const Dataset& data, Warnings& war
   }
 }
 
+// Whether all classes are named by a digit or a letter.
+bool are_characters(const std::vector<std::string>& names) {
+  return !names.empty() && std::all_of(names.begin(), names.end(), [](const std::string& name) {
+    return name.size() == 1 && std::isalnum(static_cast<unsigned char>(name[0])) != 0;
+  });
+}
+
+void mirrors(const Config& config, const Dataset& data, Warnings& warnings) {
+  if (!config.train.augmentation.flip) return;
+  if (are_characters(data.class_names)) {
+    warnings.push_back(concat("data.flip mirrors images, and the classes are called \"", data.class_names.front(),
+                              "\" to \"", data.class_names.back(),
+                              "\": if these are digits or letters, the model will draw mirrored ones too"));
+  }
+  const auto sided = std::find_if(data.captions.begin(), data.captions.end(), [](const std::string& caption) {
+    const std::vector<std::string> words = caption_words(caption);
+    return std::any_of(words.begin(), words.end(), [](const auto& word) { return word == "left" || word == "right"; });
+  });
+  if (sided != data.captions.end()) {
+    warnings.push_back(concat("data.flip mirrors images, and captions say left or right (\"", *sided,
+                              "\"): half of them will be wrong"));
+  }
+}
+
 void processor(const Config& config, Warnings& warnings) {
   if (operand_type(config.kernels.products) == kernels::OperandType::bfloat16 && !kernels::bfloat16_is_faster()) {
     warnings.emplace_back(
@@ -174,6 +199,7 @@ std::vector<std::string> lint(const Config& config, const Dataset& train) {
   losses(config, warnings);
   range(config, train, warnings);
   labels_and_batches(config, train, warnings);
+  mirrors(config, train, warnings);
   processor(config, warnings);
   return warnings;
 }

@@ -135,7 +135,7 @@ Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& 
       model_(std::move(model)),
       labels_(require_fits(model_, data, "training: the data")),
       data_(data),
-      loader_(data, options_.batch_size, static_cast<std::uint64_t>(options_.seed), options_.flip),
+      loader_(data, options_.batch_size, static_cast<std::uint64_t>(options_.seed), options_.augmentation),
       timestep_sampler_(make_timestep_sampler(options_.timestep_sampler, model_.process().schedule.steps(),
                                               options_.timestep_sampler_parameters)),
       gradient_(model_.network().parameters, options_.shard_size, options_.accumulators),

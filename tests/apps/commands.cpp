@@ -16,6 +16,7 @@ TEST_CASE("every command has a help with an example") {
   const std::vector<std::vector<std::string>> commands{{},
                                                        {"train"},
                                                        {"sample"},
+                                                       {"augment"},
                                                        {"evaluate"},
                                                        {"classifier"},
                                                        {"data"},

@@ -105,7 +105,7 @@ TEST_CASE("loader: the batch of a training step is a function of seed and step, 
 
 TEST_CASE("loader: flips about half of the images and leaves the others unchanged") {
   const ImageSet set = ramps(50);
-  const Loader loader(set, 1000, 5, /*flip=*/true);
+  const Loader loader(set, 1000, 5, {.flip = true});
   const auto batch = loader.batch(2);
   int mirrored = 0;
   for (Index i = 0; i < 1000; ++i) {
@@ -122,6 +122,6 @@ TEST_CASE("loader: refuses empty batches and flipped points") {
   const ImageSet set = ramps(3);
   const PointSet points = toy("two_moons", 5, 1);
   CHECK_THROWS_AS(Loader(set, 0, 1), UsageError);
-  CHECK_THROWS_AS(Loader(points, 2, 1, true), UsageError);
+  CHECK_THROWS_AS(Loader(points, 2, 1, {.flip = true}), UsageError);
   CHECK(Loader(points, 2, 1).batch(0).x0.shape() == Shape{2, 2});
 }

@@ -54,6 +54,35 @@ TEST_CASE("a classifier learns what tells its classes apart, and a noisy one kno
   CHECK(contains(clean->source, "4 epochs of 256 images of halves"));
 }
 
+TEST_CASE("a classifier is trained for a number of steps, on images changed at random, and says so") {
+  const ImageSet set = halves(64, 1);
+  const auto trained = [&](const ClassifierTraining& options) { return train_classifier(set, options); };
+  const auto same = [](const Classifier& a, const Classifier& b) {
+    const ImageSet fresh = halves(20, 2);
+    const Recognition x = recognise(a, fresh), y = recognise(b, fresh);
+    return std::ranges::equal(x.features.values(), y.features.values());
+  };
+  const auto by_epochs = trained({.epochs = 3, .batch_size = 32}), by_steps = trained({.steps = 6, .batch_size = 32});
+  CHECK(same(*by_epochs, *by_steps));
+  CHECK(contains(by_steps->source, "6 steps on 64 images of halves, seed 0"));
+  const auto changed = trained({.steps = 6, .augmentation = {.shift = 1, .rotation = 5}, .batch_size = 32});
+  CHECK(!same(*by_steps, *changed));
+  CHECK(contains(changed->source, "halves, shifted by up to 1 pixels, rotated by up to 5 degrees, seed 0"));
+  CHECK(contains(error_of([&] { trained({.steps = -1}); }), "-1 training steps"));
+  CHECK(contains(error_of([&] { trained({.augmentation = {.shift = 8}}); }), "8x8"));
+}
+
+TEST_CASE("the probabilities of classes add up to 1, and the most likely class has the largest") {
+  const ImageSet set = halves(40, 3);
+  const Recognition found = recognise(noisy_one(), set);
+  REQUIRE(found.probabilities.shape() == Shape{40, 2});
+  for (Index i = 0; i < 40; ++i) {
+    const auto p = [&](Index c) { return static_cast<double>(found.probabilities[2 * i + c]); };
+    CHECK(p(0) + p(1) == doctest::Approx(1));
+    CHECK(p(found.classes[i]) >= 0.5);
+  }
+}
+
 TEST_CASE("training a classifier has the same bits for any number of threads") {
   const ImageSet set = halves(64, 1);
   const auto trained = [&](int threads) {

@@ -76,3 +76,21 @@ TEST_CASE("pixels that are 0 and 1 instead of 0 to 255 are warned of") {
   config.train.batch_size = 2;
   CHECK(contains(warnings(config, set), "0 and 1, rather than 0 to 255"));
 }
+
+TEST_CASE("mirrored digits, letters and captions that say left or right are warned of; other classes are not") {
+  ImageSet set;
+  set.count = 2, set.height = set.width = set.channels = 1;
+  set.images = {0, 255};
+  set.labels = {0, 1};
+  Config config = sound();
+  config.train.batch_size = 2;
+  config.train.augmentation.flip = true;
+  set.class_names = {"6", "9"};
+  CHECK(contains(warnings(config, set), "the classes are called \"6\" to \"9\""));
+  set.class_names = {"cat", "dog"};
+  CHECK(warnings(config, set) == "");
+  set.captions = {"a cat", "a dog left of a cat"};
+  CHECK(contains(warnings(config, set), "(\"a dog left of a cat\")"));
+  config.train.augmentation = {.shift = 2, .rotation = 10};
+  CHECK(warnings(config, set) == "");
+}
