@@ -55,7 +55,9 @@ void ImportOutput::add_to(CLI::App* command) {
       ->check(finite);
   command->add_option("--validation-out", validation_out, "File for the held-out images [X-validation.h5]")
       ->type_name("FILE");
-  command->add_flag("--shuffle,!--no-shuffle", shuffle, "Write the images in random order [yes]");
+  command->add_flag("--shuffle")
+      ->description("Write the images in random order, as is the default")
+      ->excludes(command->add_flag("--no-shuffle", keep_order, "Keep the order of the source"));
   command->add_option("--seed", seed, "Random seed of the order and of the split [0]")
       ->type_name("S")
       ->check(not_negative);
@@ -72,13 +74,13 @@ void ImportOutput::check(const std::vector<Input>& inputs) const {
   if (splits && !(validation > 0 && validation < 1))
     throw UsageError("--validation ", validation, ": expects a share between 0 and 1, e.g. 0.1");
   require_used(command_, "--validation-out", splits, "without --validation");
-  require_used(command_, "--seed", splits || shuffle, "with --no-shuffle, without --validation");
+  require_used(command_, "--seed", splits || !keep_order, "with --no-shuffle, without --validation");
   check_outputs({{"--out", out, {".h5"}, data_set}, {"--validation-out", validation_file(), {".h5"}, data_set}},
                 inputs);
 }
 
 void ImportOutput::save(GroupedImages images) const {
-  const auto in_order = [&](ImageSet set) { return shuffle ? shuffled(set, seed) : std::move(set); };
+  const auto in_order = [&](ImageSet set) { return keep_order ? std::move(set) : shuffled(set, seed); };
   if (validation == 0) {
     ImageSet set = in_order(std::move(images.set));
     SetOutput::save(set);

@@ -19,7 +19,7 @@ struct SetOutput {
 struct ImportOutput : SetOutput {
   double validation = 0;       ///< the share that is held out
   std::string validation_out;  ///< the file for it; empty: X-validation.h5 for X.h5
-  bool shuffle = true;         ///< writes the images in random order
+  bool keep_order = false;     ///< does not shuffle
   std::uint64_t seed = 0;      ///< of the order and of the split
 
   void add_to(CLI::App* command);
