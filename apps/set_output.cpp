@@ -9,10 +9,6 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-void print(const std::string& path, const StoredSet& set) {
-  std::cout << printable(path) << "\n" << describe(set) << std::flush;
-}
-
 // Lists names, at most ten: "a, b and 3 more".
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t shown = 10;
@@ -37,12 +33,16 @@ void SetOutput::check(const std::vector<Input>& inputs) const {
   check_outputs({{"--out", out, {".h5"}, data_set}}, inputs);
 }
 
-void SetOutput::save(StoredSet& set) const {
+void SetOutput::write(StoredSet& set) const {
   if (!name.empty()) set.name = name;
   if (!source.empty()) set.source = source;
   if (!licence.empty()) set.licence = licence;
   set.save(out);
-  print(out, set);
+  std::cout << printable(out) << "\n" << describe(set) << std::flush;
+}
+
+void SetOutput::save(StoredSet& set) const {
+  write(set);
   if (const std::string warning = empty_classes(set); !warning.empty()) print_note(warning);
 }
 
@@ -94,7 +94,11 @@ void ImportOutput::save(GroupedImages images) const {
   of_held_out.out = validation_file();
   if (!name.empty()) of_held_out.name += "-validation";
   SetOutput::save(train);
-  of_held_out.save(held_out);
+  of_held_out.write(held_out);
+  if (const auto missing = missing_classes(held_out); !missing.empty()) {
+    print_note(concat(of_held_out.out, ": has no images of ", missing.size(), " of ", held_out.class_names.size(),
+                      " classes: ", listed(missing)));
+  }
   std::cout << "held out " << held_out.count << " of " << count << " images";
   if (!images.groups.empty())
     std::cout << "; the " << *std::max_element(images.groups.begin(), images.groups.end()) + 1

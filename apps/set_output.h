@@ -12,6 +12,8 @@ struct SetOutput {
   void add_to(CLI::App* command);
   void check(const std::vector<Input>& inputs) const;
   /// Writes and describes the set.
+  void write(StoredSet& set) const;
+  /// The same, and warns of classes without samples.
   void save(StoredSet& set) const;
 };
 
