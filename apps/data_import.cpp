@@ -74,6 +74,7 @@ void add_images(CLI::App* import) {
   struct Options : ImportOutput {
     std::string folder, size;
     std::vector<Index> range;
+    bool no_classes = false;
     ImageFolderOptions images;
   };
   auto options = std::make_shared<Options>();
@@ -90,7 +91,7 @@ void add_images(CLI::App* import) {
       ->expected(2)
       ->check(CLI::Range(0, 65535).description(""));
   command->add_flag("--recursive", images.recursive, "Read folders inside folders too [only subfolders]");
-  command->add_flag("--no-classes{false}", images.folders_are_classes, "Subfolders are not classes");
+  command->add_flag("--no-classes", options->no_classes, "Subfolders are not classes");
   command
       ->add_option("--class-pattern", images.class_pattern,
                    "A regular expression whose first group, in a file's name, is its class: '^([a-z]+)_'")
@@ -105,7 +106,9 @@ void add_images(CLI::App* import) {
                    "X.csv or X.tsv with lines `file,caption`; each picture needs one [no captions]")
       ->type_name("FILE");
   options->add_to(command);
-  command->footer("example: reverie data import images --folder photos/ --size 32x32 --validation 0.1 --out photos.h5");
+  command->footer(
+      "example: reverie data import images --folder photos/ --size 32x32 \\\n"
+      "           --validation 0.1 --out photos.h5");
   command->callback([options, command] {
     ImageFolderOptions& images = options->images;
     if (!options->size.empty()) {
@@ -116,6 +119,7 @@ void add_images(CLI::App* import) {
     if (!options->range.empty()) images.range = {options->range[0], options->range[1]};
     require_used(command, "--no-classes", images.class_pattern.empty(), "with --class-pattern");
     require_used(command, "--group-pattern", options->validation > 0, "without --validation");
+    images.folders_are_classes = !options->no_classes;
     images.note = print_note;
     options->check({{"--folder", options->folder}, {"--captions", images.captions}});
     options->save(read_image_folder(options->folder, images));
@@ -154,8 +158,8 @@ void add_crops(CLI::App* import) {
                     "Give each channel of each crop the same mean and spread, so that stain and light don't count");
   options->add_to(command);
   command->footer(
-      "example: reverie data import crops --folder smears/ --labels cells/ --crop 80 --size 32 \\\n"
-      "           --class-names normal,sickle --validation 0.1 --out cells.h5");
+      "example: reverie data import crops --folder smears/ --labels cells/ --crop 80 \\\n"
+      "           --size 32 --class-names normal,sickle --validation 0.1 --out cells.h5");
   command->callback([options] {
     options->crops.note = print_note;
     options->check({{"--folder", options->folder}, {"--labels", options->labels}});
@@ -201,8 +205,9 @@ void add_nifti(CLI::App* import) {
       ->excludes(with);
   options->add_to(command);
   command->footer(
-      "example: reverie data import nifti --volume a-flair.nii.gz b-flair.nii.gz --mask a-lesions.nii.gz \\\n"
-      "           b-lesions.nii.gz --patch 32 --stride 16 --brain 0.7 --without-mask --out healthy.h5");
+      "example: reverie data import nifti --volume a-flair.nii.gz b-flair.nii.gz \\\n"
+      "           --mask a-lesions.nii.gz b-lesions.nii.gz --patch 32 --stride 16 \\\n"
+      "           --brain 0.7 --without-mask --out healthy.h5");
   command->callback([options, command] {
     NiftiOptions& nifti = options->nifti;
     require_used(command, "--stride", nifti.patch > 0, "without --patch");
@@ -241,7 +246,9 @@ void add_json(CLI::App* import) {
       ->type_name("A,B")
       ->delimiter(',');
   options->add_to(command);
-  command->footer("example: reverie data import json --folder clothes/ --size 28x28 --out clothes.h5");
+  command->footer(
+      "example: reverie data import json --folder clothes/ --size 28x28 \\\n"
+      "           --out clothes.h5");
   command->callback([options] {
     const Size size = parse_size("--size", options->size);
     options->check({{"--folder", options->folder}});
@@ -271,7 +278,9 @@ void add_npy(CLI::App* import) {
       ->check(finite);
   command->add_flag("--channels-first", npy.channels_first, "The images are [N,C,H,W]");
   options->add_to(command);
-  command->footer("example: reverie data import npy --images photos.npy --labels labels.npy --out photos.h5");
+  command->footer(
+      "example: reverie data import npy --images photos.npy --labels labels.npy \\\n"
+      "           --out photos.h5");
   command->callback([options] {
     options->check({{"--images", options->images}, {"--labels", options->labels}});
     const bool archive = options->images.ends_with(".npz");

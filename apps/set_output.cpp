@@ -9,10 +9,6 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-void print(const std::string& path, const StoredSet& set) {
-  std::cout << printable(path) << "\n" << describe(set) << std::flush;
-}
-
 // Lists names, at most ten: "a, b and 3 more".
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t shown = 10;
@@ -37,12 +33,16 @@ void SetOutput::check(const std::vector<Input>& inputs) const {
   check_outputs({{"--out", out, {".h5"}, data_set}}, inputs);
 }
 
-void SetOutput::save(StoredSet& set) const {
+void SetOutput::write(StoredSet& set) const {
   if (!name.empty()) set.name = name;
   if (!source.empty()) set.source = source;
   if (!licence.empty()) set.licence = licence;
   set.save(out);
-  print(out, set);
+  std::cout << printable(out) << "\n" << describe(set) << std::flush;
+}
+
+void SetOutput::save(StoredSet& set) const {
+  write(set);
   if (const std::string warning = empty_classes(set); !warning.empty()) print_note(warning);
 }
 
@@ -55,7 +55,9 @@ void ImportOutput::add_to(CLI::App* command) {
       ->check(finite);
   command->add_option("--validation-out", validation_out, "File for the held-out images [X-validation.h5]")
       ->type_name("FILE");
-  command->add_flag("--shuffle,!--no-shuffle", shuffle, "Write the images in random order [yes]");
+  command->add_flag("--shuffle")
+      ->description("Write the images in random order, as is the default")
+      ->excludes(command->add_flag("--no-shuffle", keep_order, "Keep the order of the source"));
   command->add_option("--seed", seed, "Random seed of the order and of the split [0]")
       ->type_name("S")
       ->check(not_negative);
@@ -72,13 +74,13 @@ void ImportOutput::check(const std::vector<Input>& inputs) const {
   if (splits && !(validation > 0 && validation < 1))
     throw UsageError("--validation ", validation, ": expects a share between 0 and 1, e.g. 0.1");
   require_used(command_, "--validation-out", splits, "without --validation");
-  require_used(command_, "--seed", splits || shuffle, "with --no-shuffle, without --validation");
+  require_used(command_, "--seed", splits || !keep_order, "with --no-shuffle, without --validation");
   check_outputs({{"--out", out, {".h5"}, data_set}, {"--validation-out", validation_file(), {".h5"}, data_set}},
                 inputs);
 }
 
 void ImportOutput::save(GroupedImages images) const {
-  const auto in_order = [&](ImageSet set) { return shuffle ? shuffled(set, seed) : std::move(set); };
+  const auto in_order = [&](ImageSet set) { return keep_order ? std::move(set) : shuffled(set, seed); };
   if (validation == 0) {
     ImageSet set = in_order(std::move(images.set));
     SetOutput::save(set);
@@ -92,7 +94,11 @@ void ImportOutput::save(GroupedImages images) const {
   of_held_out.out = validation_file();
   if (!name.empty()) of_held_out.name += "-validation";
   SetOutput::save(train);
-  of_held_out.save(held_out);
+  of_held_out.write(held_out);
+  if (const auto missing = missing_classes(held_out); !missing.empty()) {
+    print_note(concat(of_held_out.out, ": has no images of ", missing.size(), " of ", held_out.class_names.size(),
+                      " classes: ", listed(missing)));
+  }
   std::cout << "held out " << held_out.count << " of " << count << " images";
   if (!images.groups.empty())
     std::cout << "; the " << *std::max_element(images.groups.begin(), images.groups.end()) + 1

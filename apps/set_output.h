@@ -12,6 +12,8 @@ struct SetOutput {
   void add_to(CLI::App* command);
   void check(const std::vector<Input>& inputs) const;
   /// Writes and describes the set.
+  void write(StoredSet& set) const;
+  /// The same, and warns of classes without samples.
   void save(StoredSet& set) const;
 };
 
@@ -19,7 +21,7 @@ struct SetOutput {
 struct ImportOutput : SetOutput {
   double validation = 0;       ///< the share that is held out
   std::string validation_out;  ///< the file for it; empty: X-validation.h5 for X.h5
-  bool shuffle = true;         ///< writes the images in random order
+  bool keep_order = false;     ///< does not shuffle
   std::uint64_t seed = 0;      ///< of the order and of the split
 
   void add_to(CLI::App* command);

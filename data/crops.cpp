@@ -147,18 +147,20 @@ GroupedImages read_crops(const std::string& folder, const std::string& labels, c
     std::set<std::array<double, 4>> seen;
     for (const Object& object : objects) {
       const std::string where = concat(list->second, ": line ", object.line);
+      const std::string line =
+          concat(fs::path(list->second).lexically_relative(labels).string(), ": line ", object.line);
       const std::string name = classes.name_of(object.label, where);
       if (object.is_point() && options.crop == 0) throw UsageError(where, ": is a point; a size of crops is required");
       const double side =
           options.crop > 0 ? static_cast<double>(options.crop) : std::max(object.x1 - object.x0, object.y1 - object.y0);
       const double left = (object.x0 + object.x1 - side) / 2, top = (object.y0 + object.y1 - side) / 2;
       if (!classes.imported(name)) {
-        left_out.add("of other classes", where);
+        left_out.add("of other classes", line);
       } else if (!seen.insert({object.x0, object.y0, object.x1, object.y1}).second) {
-        left_out.add("listed twice", where);
+        left_out.add("listed twice", line);
       } else if (left < 0 || top < 0 || left + side > static_cast<double>(picture.width) ||
                  top + side > static_cast<double>(picture.height)) {
-        left_out.add("over the edge", where);
+        left_out.add("over the edge", line);
       } else {
         const Index size = options.size > 0 ? options.size : options.crop;
         if (size == 0) throw UsageError(where, ": boxes differ in size; a size of the images is required");
@@ -171,7 +173,8 @@ GroupedImages read_crops(const std::string& folder, const std::string& labels, c
     lists.erase(list);
     if (!result.groups.empty() && result.groups.back() == pictures) ++pictures;
   }
-  for (const auto& [name, path] : lists) left_out.add("lists of labels without a picture", path);
+  for (const auto& [name, path] : lists)
+    left_out.add("lists of labels without a picture", fs::path(path).lexically_relative(labels).string());
   const std::string omitted = left_out.text();
   if (crops.empty()) throw Error(folder, ": gives no crops", omitted.empty() ? "" : "; left out: ", omitted);
   if (!omitted.empty()) options.note("left out: " + omitted);

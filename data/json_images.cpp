@@ -51,7 +51,8 @@ class Pixels : public nlohmann::json_sax<Json> {
   bool end_object() override { return leave(); }
   bool end_array() override {
     if (in_data_ && depth_ == 3) {
-      if (count_ == 0) left_out_.add("images without pixels", concat(path_, ": image ", image_));
+      if (count_ == 0)
+        left_out_.add("images without pixels", concat(fs::path(path_).filename().string(), ": image ", image_));
       if (count_ > 0 && count_ < size_) fail("has ", count_, " pixels, expected ", size_);
       ++image_;
     }

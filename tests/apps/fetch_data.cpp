@@ -35,9 +35,9 @@ struct Sources {
     REQUIRE(std::system(command.c_str()) == 0);
   }
   // Runs the script; returns its exit code and leaves what it said in `said`.
-  int fetch(const std::string& arguments) {
-    const std::string command = concat("'", std::getenv("REVERIE_SOURCE_ROOT"), "/scripts/fetch_data' ", arguments,
-                                       " > '", output / "said", "' 2>&1");
+  int fetch(const std::string& arguments, const std::string& before = "") {
+    const std::string command = concat(before, "'", std::getenv("REVERIE_SOURCE_ROOT"), "/scripts/fetch_data' ",
+                                       arguments, " > '", output / "said", "' 2>&1");
     const int status = std::system(command.c_str());
     said = read_text(output / "said");
     return WEXITSTATUS(status);
@@ -74,6 +74,23 @@ TEST_CASE("fetch_data: usage, missing sources and sets that exist") {
   for (const char* part : {"train", "test"}) write_text(sources.to / concat("mnist-", part, ".h5"), "");
   CHECK(sources.fetch_set("mnist") == 0);
   CHECK(contains(sources.said, "exist already"));
+}
+
+TEST_CASE("fetch_data: a download with another SHA-256 is not used; one that fails says why") {
+  Sources sources;
+  sources.write("Sign-Language-Digits-Dataset-4b09433ef9d5c60602e8805bb54b8aa2428527f8/Dataset/0/IMG_1.JPG", "other");
+  REQUIRE(std::system(("cd '" + sources.from.path() + "' && tar -czf archive.tgz Sign*").c_str()) == 0);
+  const auto fetch = [&](const std::string& curl) {  // with a program in place of curl
+    write_text(sources.output / "curl", "#!/bin/sh\n" + curl + "\n");
+    fs::permissions(sources.output / "curl", fs::perms::owner_all);
+    CHECK(sources.fetch("sign-digits --to '" + sources.to.path() + "'",
+                        "PATH='" + sources.output.path() + "':$PATH ") == 1);
+    CHECK(sources.to.files() == 0);
+  };
+  fetch("cp '" + (sources.from / "archive.tgz") + "' \"$4\"");
+  CHECK_MESSAGE(contains(sources.said, "has another SHA-256 than 61e67000"), sources.said);
+  fetch("echo 'curl: (6) Could not resolve host' >&2; exit 6");
+  CHECK_MESSAGE(contains(sources.said, ": curl: (6) Could not resolve host"), sources.said);
 }
 
 TEST_CASE("fetch_data mnist: both parts, in the order of the source") {

@@ -93,7 +93,7 @@ TEST_CASE("a class without held-out images is named") {
   const ImageSet train = ImageSet::load(folder / "t.h5"), held_out = ImageSet::load(folder / "v.h5");
   CHECK(train.count == 7);
   CHECK(held_out.count == 3);
-  CHECK(contains(outcome.err, "of class 1 (rare)"));
+  CHECK(contains(outcome.err, "v.h5: has no images of 1 of 2 classes: rare"));
 }
 
 TEST_CASE("importing: options that don't fit are refused before anything is read") {

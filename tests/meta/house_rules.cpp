@@ -19,7 +19,7 @@ TEST_CASE("an external library enters through one file, or the few that share it
       {"(hdf5|H5.*)\\.h", {"data/hdf5_objects.h", "data/hdf5_types.cpp"}},
       {"png\\.h", {"data/png.cpp"}},
       {"turbojpeg\\.h", {"data/jpeg.cpp"}},
-      {"nifti.*\\.h", {"data/nifti.cpp"}},
+      {"nifti1.*\\.h", {"data/nifti.cpp"}},
       {"zip\\.h", {"data/npy.cpp"}},
       {"zlib\\.h", {"data/fingerprint.cpp", "data/gzip_file.cpp", "data/hdf5.cpp"}},
       {"toml\\+\\+/.*", {"diffusion/model/config_toml.cpp"}},
@@ -80,36 +80,36 @@ TEST_CASE("every paper that the sources, documents and configurations cite is in
 
 TEST_CASE("scripts/setup installs every library that the build asks for") {
   const std::string setup = read_text(root() + "/scripts/setup");
-  const std::map<std::string, std::string> of_package {
-    {{"tbbmalloc", "libtbb-dev"}, {"doctest", "doctest-dev"}, {"niftiio", "libniftiio-dev"}};
-    for (const char* file : {"/meson.build", "/tests/meson.build", "/benchmarks/meson.build"}) {
-      const std::string text = read_text(root() + file);
-      for (const char* pattern : {R"(dependency\('([^']+)')", R"(find_library\('([^']+)')"}) {
-        for (const std::string& name : matches(text, pattern)) {
-          const auto package = of_package.find(name);
-          const std::string wanted = package == of_package.end() ? " library " + name + "\n" : package->second;
-          CHECK_MESSAGE(contains(setup, wanted), file, " needs ", name);
-        }
+  const std::map<std::string, std::string> of_package{
+      {"tbbmalloc", "libtbb-dev"}, {"doctest", "doctest-dev"}, {"niftiio", "libniftiio-dev"}};
+  for (const char* file : {"/meson.build", "/tests/meson.build", "/benchmarks/meson.build"}) {
+    const std::string text = read_text(root() + file);
+    for (const char* pattern : {R"(dependency\('([^']+)')", R"(find_library\('([^']+)')"}) {
+      for (const std::string& name : matches(text, pattern)) {
+        const auto package = of_package.find(name);
+        const std::string wanted = package == of_package.end() ? " library " + name + "\n" : package->second;
+        CHECK_MESSAGE(contains(setup, wanted), file, " needs ", name);
       }
     }
   }
+}
 
-  TEST_CASE("every C++ file is formatted, where clang-format is installed") {
-    if (std::system("command -v clang-format > /dev/null") != 0) {
-      MESSAGE("skipped: clang-format is not installed; scripts/setup installs it");
-      return;
-    }
-    const TemporaryFolder folder;
-    const std::string list = folder / "files", complaints = folder / "complaints";
-    std::string files;
-    for (const Source& source : sources()) files += source.path + "\n";
-    write_text(list, files);
-    const std::string command =
-        "cd '" + root() + "' && xargs clang-format --dry-run -Werror < '" + list + "' 2> '" + complaints + "'";
-    const bool formatted = std::system(command.c_str()) == 0;
-    std::set<std::string> unformatted;
-    for (const std::string& path : matches(read_text(complaints), R"((?:^|\n)([^:\n]+):\d+:\d+: error:)"))
-      unformatted.insert(path);
-    for (const std::string& path : unformatted) CHECK_MESSAGE(false, path, ": run clang-format -i on it");
-    CHECK_MESSAGE((formatted || !unformatted.empty()), read_text(complaints));
+TEST_CASE("every C++ file is formatted, where clang-format is installed") {
+  if (std::system("command -v clang-format > /dev/null") != 0) {
+    MESSAGE("skipped: clang-format is not installed; scripts/setup installs it");
+    return;
   }
+  const TemporaryFolder folder;
+  const std::string list = folder / "files", complaints = folder / "complaints";
+  std::string files;
+  for (const Source& source : sources()) files += source.path + "\n";
+  write_text(list, files);
+  const std::string command =
+      "cd '" + root() + "' && xargs clang-format --dry-run -Werror < '" + list + "' 2> '" + complaints + "'";
+  const bool formatted = std::system(command.c_str()) == 0;
+  std::set<std::string> unformatted;
+  for (const std::string& path : matches(read_text(complaints), R"((?:^|\n)([^:\n]+):\d+:\d+: error:)"))
+    unformatted.insert(path);
+  for (const std::string& path : unformatted) CHECK_MESSAGE(false, path, ": run clang-format -i on it");
+  CHECK_MESSAGE((formatted || !unformatted.empty()), read_text(complaints));
+}
