@@ -75,7 +75,7 @@ TEST_CASE("data that doesn't fit the model") {
   write_text(folder / "unet.toml",
              concat("[data]\ntrain = '", folder / "odd.h5", "'\n[model]\nattention_resolutions = []\n"));
   const std::string config = folder / "unet.toml", out = folder / "run";
-  CHECK(failed_with(train(out, config, {}), 2, {"10x10", "halved", "multiples of 4"}));
+  CHECK(failed_with(train(out, config, {}), 2, {"10x10", "halved", "8x8 or 12x12 would fit"}));
   CHECK(
       failed_with(train(out, config, {"data.train=" + (folder / "even.h5"), "data.validation=" + (folder / "odd.h5")}),
                   2, {"odd.h5", "[10,10,1]", "[8,8,1]"}));
