@@ -110,8 +110,10 @@ void train(const Options& options, const std::string& program) {
   require_training_data(config);
   check_config(config);
 
-  const auto data = open_dataset(config.data.train, toy_train);
-  const auto held_out = config.data.validation.empty() ? nullptr : open_dataset(config.data.validation, toy_held_out);
+  const auto data = open_dataset(config.data.train, toy_train, config.data.memory());
+  const auto held_out = config.data.validation.empty()
+                            ? nullptr
+                            : open_dataset(config.data.validation, toy_held_out, config.data.memory());
   DataFacts facts = facts_of(*data);
   if (checkpoint) {
     match_classes(data->class_names, "data.train, " + config.data.train, checkpoint->data.class_names,

@@ -40,6 +40,7 @@ void check_config(const Config& c) {
   require_option(std::find(optimizers.begin(), optimizers.end(), c.train.optimizer.name) != optimizers.end(),
                  "train.optimizer", "must be adamw, adam or sgd");
   find_network(c.model.network).check(c.model);
+  require_range("data.memory_mb", c.data.memory_mb, 0, 1'000'000'000);
   require_range("train.steps", c.train.steps, 1, 1'000'000'000);
   require_range("train.batch_size", c.train.batch_size, 1, 1'000'000);
   require_range("train.shard_size", c.train.shard_size, 0, 1'000'000);
