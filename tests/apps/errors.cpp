@@ -33,7 +33,7 @@ TEST_CASE("wrong flags") {
   CHECK(failed_with(run({"dream"}), 2, {"dream"}));
   CHECK(failed_with(run({"train", "--confg", "x"}), 2, {"--confg"}));
   CHECK(failed_with(run({"train", "--threads", "0", "--out", "x"}), 2, {"--threads"}));
-  CHECK(failed_with(run({"train", "--out", "/tmp/never"}), 2, {"--config is missing"}));
+  CHECK(failed_with(run({"train", "--out", "/tmp/never"}), 2, {"--config or --data is missing"}));
   CHECK(failed_with(run({"train", "--config", "configs/toy-moons.toml"}), 2, {"--out is missing"}));
   CHECK(failed_with(run({"sample", "--out", "x.png"}), 2, {"--checkpoint"}));
   for (const char* count : {"-3", "0", "2.5", "many", "1e3", "99999999999999999999999", ""}) {
