@@ -119,7 +119,7 @@ std::unique_ptr<Dataset> training_of(const Options& options, const std::optional
   if (!given && !loaded) return nullptr;
   const std::string name = given ? options.training : loaded->config.data.train;
   try {
-    auto set = open_dataset(name, toy_train);
+    auto set = open_dataset(name, toy_train, loaded ? loaded->config.data.memory() : 0);
     judge.require_fits(*set, name);
     return set;
   } catch (const Error& error) {
@@ -203,7 +203,8 @@ void evaluate(const Options& options, const CLI::App* command) {
                                                      {"--samples", options.samples},
                                                      {"--training", options.training},
                                                      {"training", loaded ? loaded->config.data.train : ""}});
-  const auto data = open_dataset(options.data, toy_held_out);
+  const Index memory = loaded ? loaded->config.data.memory() : 0;
+  const auto data = open_dataset(options.data, toy_held_out, memory);
   if (loaded) require_fits(loaded->model, *data, options.data);
   const bool images = data->sample_shape().rank() == 3;
   const Plan plan = plan_of(options, loaded.has_value(), images);

@@ -1,6 +1,5 @@
 // reverie explain: shows the operations of a training step with their memory, FLOPs and time.
 #include <algorithm>
-#include <chrono>
 #include <iomanip>
 #include <iostream>
 
@@ -20,18 +19,6 @@ struct Options {
   bool time = false;
   int runs = 10;
 };
-
-// Returns the time of the fastest of `runs` training steps, in seconds.
-double step_seconds(Trainer& trainer, int runs) {
-  double best = INFINITY;
-  for (int i = 0; i <= runs; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    trainer.step();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (i > 0) best = std::min(best, seconds);  // the first warms up
-  }
-  return best;
-}
 
 void explain(const Options& options, const CLI::App* command) {
   require_used(command, "--runs", options.time, "without --time");

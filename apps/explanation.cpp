@@ -1,6 +1,7 @@
 #include "apps/explanation.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <map>
@@ -220,6 +221,17 @@ std::string plan_graph(const TapePlan& plan, const ParameterStore& parameters) {
       if (input.node >= 0) text += concat("  n", input.node, " -> n", node, ";\n");
   }
   return text + "}\n";
+}
+
+double step_seconds(Trainer& trainer, int runs) {
+  double best = INFINITY;
+  for (int i = 0; i <= runs; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    trainer.step();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (i > 0) best = std::min(best, seconds);  // the first warms up
+  }
+  return best;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

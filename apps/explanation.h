@@ -2,6 +2,7 @@
 #include <string>
 
 #include "autograd/profile.h"
+#include "diffusion/training/trainer.h"
 #include "nn/parameter.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -15,6 +16,9 @@ std::string plan_text(const TapePlan& plan, const ParameterStore& parameters);
 
 /// Lists the time per kind of operation and shapes, the slowest first; then per kind alone.
 std::string times_text(const TapePlan& plan, const TapeTimes& times);
+
+/// Returns the time of the fastest of `runs` training steps, in seconds, after one that warms up.
+double step_seconds(Trainer& trainer, int runs);
 
 /// Formats the plan as a Graphviz graph; an operation's colour shows its share of the FLOPs.
 std::string plan_graph(const TapePlan& plan, const ParameterStore& parameters);

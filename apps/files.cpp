@@ -107,17 +107,18 @@ void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>&
   }
 }
 
-void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs) {
+void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs, const std::vector<std::string>& sets) {
   make_folder(folder.path);
   for (const std::string& subfolder : {folder.previews(), folder.kept()}) {
     if (fs::exists(subfolder)) make_folder(subfolder);  // throws for a file
   }
-  check_outputs({{"--out", folder.checkpoint(), {".h5"}, checkpoint_file},
-                 {"--out", folder.config(), {".toml"}},
-                 {"--out", folder.metrics(), {".jsonl"}},
-                 {"--out", folder.loss_curve(), {".svg"}},
-                 {"--out", folder.samples(), {".png"}}},
-                inputs);
+  std::vector<Output> outputs = {{"--out", folder.checkpoint(), {".h5"}, checkpoint_file},
+                                 {"--out", folder.config(), {".toml"}},
+                                 {"--out", folder.metrics(), {".jsonl"}},
+                                 {"--out", folder.loss_curve(), {".svg"}},
+                                 {"--out", folder.samples(), {".png"}}};
+  for (const std::string& set : sets) outputs.push_back({"--out", set, {".h5"}, data_set});
+  check_outputs(outputs, inputs);
 }
 
 void write_text(const std::string& path, const std::string& text) { write_atomically(path, text); }

@@ -17,7 +17,9 @@ struct RunFolder {
   std::string loss_curve() const { return path + "/loss.svg"; }
   std::string samples() const { return path + "/samples.png"; }
   std::string previews() const { return path + "/previews"; }
-  std::string preview(Index step) const;  ///< previews/step-000500.png
+  std::string data() const { return path + "/data.h5"; }            ///< of `train --data`, if it was imported or split
+  std::string held_out() const { return path + "/validation.h5"; }  ///< the part of it that is held out
+  std::string preview(Index step) const;                            ///< previews/step-000500.png
   std::string kept() const { return path + "/checkpoints"; }
   std::string kept(Index step) const;  ///< checkpoints/step-000500.h5
 };
@@ -44,8 +46,10 @@ inline constexpr const char *checkpoint_file = "checkpoint", *classifier_file = 
 /// file can't be written at this path.
 void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>& inputs);
 
-/// Creates the folder of a run, and checks the files that a run writes there like other outputs.
-void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs);
+/// Creates the folder of a run, and checks the files that a run writes there like other outputs; `sets` are the data
+/// sets among them.
+void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs,
+                     const std::vector<std::string>& sets = {});
 
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);

@@ -1,4 +1,5 @@
 // reverie train: trains a model from a configuration. diffusion/training/trainer.cpp implements the training step.
+#include <algorithm>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -7,36 +8,15 @@
 #include "apps/folder_lock.h"
 #include "apps/interrupt.h"
 #include "apps/run.h"
+#include "apps/train_setup.h"
 #include "data/classes.h"
+#include "diffusion/training/fine_tuning.h"
 #include "diffusion/training/lint.h"
 #include "diffusion/training/resume.h"
 #include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
-
-struct Options {
-  std::string config_file, folder;
-  std::vector<std::string> settings;
-  bool resume = false, print_config = false;
-};
-
-// Loads the configuration from --config, else from the run's checkpoint, else from the copy in its folder.
-Config configuration(const Options& options, const RunFolder& folder, const std::optional<Checkpoint>& checkpoint) {
-  Config config;
-  if (!options.config_file.empty()) {
-    config = load_config(options.config_file);
-  } else if (checkpoint) {
-    config = checkpoint->config;
-    config.sample = without_unused(config.sample);
-  } else if (options.resume && std::filesystem::exists(folder.config())) {
-    config = load_config(folder.config());
-  } else if (!options.print_config) {
-    throw UsageError("train: --config is missing; try --config configs/digits.toml");
-  }
-  set_config(config, options.settings);
-  return config;
-}
 
 std::string in_words(const Config& config, const DiffusionModel& model, const Dataset& data) {
   return concat("training ", config.model.network, " with ", model.network().parameters.element_count(),
@@ -93,25 +73,31 @@ void apply_changes(const std::vector<ConfigChange>& changed, Run& run) {
   if (!settings.empty()) run.record(settings);
 }
 
-void train(const Options& options, const std::string& program) {
-  const RunFolder folder{options.folder};
-  if (folder.path.empty() && options.resume) throw UsageError("train: --out is missing; it names the run to resume");
+void train(const TrainRequest& options, const CLI::App* command, const std::string& program) {
+  check_request(options, command);
+  const RunFolder folder{options.folder.empty() && options.print_config ? "runs/mine" : options.folder};
   std::optional<FolderLock> lock;  // before anything in the folder is read
   if (!options.print_config && std::filesystem::is_directory(folder.path)) lock.emplace(folder.path);
   if (!options.print_config && !options.resume) require_new(folder);
+  if (folder.path.empty() && !options.data.empty()) throw UsageError("train: --out is missing; try --out runs/NAME");
   std::optional<Checkpoint> checkpoint;
   if (options.resume) checkpoint = checkpoint_in(folder);
-  const Config config = configuration(options, folder, checkpoint);
-  if (options.print_config) {
-    std::cout << config_text(config, true);
+  TrainSetup setup = set_up(options, folder, checkpoint);
+  if (options.print_config && !setup.start) {
+    std::cout << printed_configuration(setup);
     return;
   }
-  if (options.folder.empty()) throw UsageError("train: --out is missing; try --out runs/NAME");
+  Config& config = setup.config;
+  if (folder.path.empty()) throw UsageError("train: --out is missing; try --out runs/NAME");
   require_training_data(config);
   check_config(config);
 
-  const auto data = open_dataset(config.data.train, toy_train);
-  const auto held_out = config.data.validation.empty() ? nullptr : open_dataset(config.data.validation, toy_held_out);
+  const auto open = [&](std::unique_ptr<Dataset>& set, const std::string& name, std::uint64_t toy_seed) {
+    if (!set && !name.empty()) set = open_dataset(name, toy_seed, config.data.memory());
+    return set.get();
+  };
+  const Dataset* const data = open(setup.own.train, config.data.train, toy_train);
+  const Dataset* const held_out = open(setup.own.held_out, config.data.validation, toy_held_out);
   DataFacts facts = facts_of(*data);
   if (checkpoint) {
     match_classes(data->class_names, "data.train, " + config.data.train, checkpoint->data.class_names,
@@ -119,7 +105,17 @@ void train(const Options& options, const std::string& program) {
     facts.class_names = checkpoint->data.class_names;  // in the order of the model's embeddings
     facts.tokenizer = checkpoint->data.tokenizer;
   }
-  Trainer trainer(build_model(config, facts), *data, config.train);
+  if (setup.start && !setup.chosen) take_architecture(config, *setup.start, facts.sample_shape, options.settings);
+  DiffusionModel model = build_model(config, facts);
+  std::vector<std::string> origin_of_weights;
+  if (setup.start) {
+    origin_of_weights = start_from(model, config, *setup.start, options.weights, options.init_from);
+  }
+  if (options.print_config) {
+    std::cout << printed_configuration(setup);
+    return;
+  }
+  Trainer trainer(std::move(model), *data, config.train);
   if (checkpoint) {
     resume(trainer, config, *checkpoint, folder.checkpoint());
   }
@@ -128,15 +124,23 @@ void train(const Options& options, const std::string& program) {
   require_picture(data->sample_shape(), config.train.preview_count);
 
   prepare_blas();
-  make_run_folder(folder, {{"--config", options.config_file},
-                           {"data.train", config.data.train},
-                           {"data.validation", config.data.validation}});
+  make_run_folder(folder,
+                  {{"--config", options.config_file},
+                   {"--data", options.data},
+                   {"--init-from", options.init_from},
+                   {"data.train", setup.own.kept ? "" : config.data.train},
+                   {"data.validation", setup.own.kept ? "" : config.data.validation}},
+                  setup.own.files());
   if (!lock) {
     lock.emplace(folder.path);
     if (!options.resume) require_new(folder);  // another run may have come and gone
   }
+  setup.own.save();
   if (!checkpoint) write_config(folder, config, checkpoint, data->sample_shape());
+  if (!setup.own.text.empty()) print(printable(setup.own.text) + "\n");
+  if (setup.chosen) print("\n" + chosen_text(*setup.chosen) + "\n" + time_estimate(config, facts, *data) + "\n");
   for (const std::string& warning : lint(config, *data)) std::cerr << "warning: " << printable(warning) << "\n";
+  for (const std::string& line : origin_of_weights) print(printable(line) + "\n");
   print(printable(in_words(config, trainer.model(), *data)) + picture_note(data->sample_shape()) + "\n");
   if (options.resume) {
     print((checkpoint ? concat("resuming after step ", trainer.steps_done())
@@ -145,7 +149,7 @@ void train(const Options& options, const std::string& program) {
   }
 
   note_interrupts();
-  Run run(trainer, config, *data, held_out.get(), folder, checkpoint ? &*checkpoint : nullptr);
+  Run run(trainer, config, *data, held_out, folder, checkpoint ? &*checkpoint : nullptr);
   try {
     if (checkpoint) {
       apply_changes(changes(checkpoint->config, config, data->sample_shape()), run);
@@ -182,10 +186,29 @@ void train(const Options& options, const std::string& program) {
 }  // namespace
 
 void add_train(CLI::App& program) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command = program.add_subcommand("train", "Train a model from a configuration");
+  auto options = std::make_shared<TrainRequest>();
+  CLI::App* command = program.add_subcommand("train", "Train a model from a configuration, or on your own pictures");
   command->add_option("--config", options->config_file, "Configuration file, e.g. configs/digits.toml")
       ->type_name("FILE");
+  command
+      ->add_option(
+          "--data", options->data,
+          "Train on your own data: a folder of pictures (subfolders are classes), an image set or a point set. "
+          "Without --config, the configuration is chosen for it; with --config, it replaces data.train. A "
+          "tenth is held out for validation; the run's folder keeps what was imported")
+      ->type_name("SET");
+  command
+      ->add_option("--size", options->size,
+                   "With --data: crop and resample images to this size [folders: 32x32, or the size of the pictures "
+                   "if that is at most 64x64]")
+      ->type_name("HxW");
+  command
+      ->add_option("--init-from", options->init_from,
+                   "Fine-tune: start from the weights of this checkpoint, and take over its [model]. Classes and words "
+                   "are matched by name, others are new")
+      ->type_name("FILE");
+  command->add_option("--weights", options->weights, "With --init-from: ema, ema:RATE or raw [ema]")
+      ->type_name("WEIGHTS");
   command->add_option("--set", options->settings, "Override keys of the configuration, e.g. --set train.steps=500")
       ->type_name("KEY=VALUE");
   command
@@ -195,15 +218,18 @@ void add_train(CLI::App& program) {
   command->add_flag("--resume", options->resume,
                     "Continue the run in --out; --config is optional, --set train.steps=N extends the run, and "
                     "train.learning_rate and train.clip_norm may change");
-  command->add_flag("--print-config", options->print_config,
-                    "Print the complete configuration with comments, and exit");
+  command->add_flag(
+      "--print-config", options->print_config,
+      "Print the complete configuration with comments, and exit; with --data, the chosen keys with reasons and "
+      "the time that the run would take");
   add_threads(command);
   command->footer(
       "example: reverie train --config configs/digits.toml --set train.steps=3000 \\\n"
       "           --out runs/digits\n"
+      "         reverie train --data photos/ --out runs/photos\n"
       "Ctrl-C, SIGTERM or a closed terminal saves and stops. --resume with the same\n"
       "--out continues; the result is bitwise equal to that of an uninterrupted run.");
-  command->callback([options, &program] { train(*options, program.get_name()); });
+  command->callback([options, command, &program] { train(*options, command, program.get_name()); });
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

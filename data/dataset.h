@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "data/tokenizer.h"
+#include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 
@@ -23,6 +24,9 @@ struct Dataset {
   virtual Shape sample_shape() const = 0;  ///< [H,W,C] for images, [2] for points
   /// The samples at these indices, [n, sample_shape], in the range that the network sees (images: [-1,1]).
   virtual Tensor batch(std::span<const Index> indices) const = 0;
+  /// The order of an epoch, a permutation of 0 .. size() - 1 and a function of the key. A set that can't reach all of
+  /// its samples equally fast may choose an order that suits it.
+  virtual std::vector<Index> epoch_order(const RandomKey& key) const { return permutation(key, size()); }
 };
 
 /// The facts about a dataset that a model is built for.

@@ -156,6 +156,10 @@ std::vector<std::uint8_t> Hdf5File::read_uint8(const std::string& name, Index fi
   return Values::of_bytes({path_, file_}, name).byte_rows(first, last);
 }
 
+Index Hdf5File::chunk_rows(const std::string& name) const {
+  return Values::of_dataset({path_, file_}, name).chunk_rows();
+}
+
 std::vector<std::string> Hdf5File::read_strings(const std::string& name) const {
   return Values::of_dataset({path_, file_}, name, is_string, "strings").strings();
 }

@@ -36,6 +36,9 @@ class Hdf5File {
   /// All datasets in and below a group, as paths from it, sorted group by group.
   std::vector<std::string> datasets(const std::string& group = "/") const;
   Shape shape(const std::string& dataset) const;
+  /// The number of rows (of axis 0) that are stored together, and read together if they are compressed; 1 if rows are
+  /// stored one after the other.
+  Index chunk_rows(const std::string& dataset) const;
   /// "uint8", "int64", "float32", "float64", "string", "bool"; a description for compound types and the like.
   std::string type(const std::string& dataset) const;
 

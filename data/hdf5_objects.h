@@ -125,6 +125,7 @@ class Values {
     return numbers<T>()[0];
   }
 
+  Index chunk_rows() const;  // of a dataset
   std::vector<std::uint8_t> byte_rows(Index first, Index last) const;
   std::vector<std::string> strings() const;
   StoredTensor stored() const;

@@ -179,6 +179,13 @@ void Values::read(hid_t memory_type, void* out, hid_t memory_space, hid_t file_s
   objects_.fail(name_, "is compressed by ", filter, ", which this HDF5 library can't read; expected gzip or none");
 }
 
+Index Values::chunk_rows() const {
+  const Handle creation(H5Dget_create_plist(object_), H5Pclose);
+  if (H5Pget_layout(creation) != H5D_CHUNKED) return 1;
+  std::array<hsize_t, H5S_MAX_RANK> chunk{};
+  return H5Pget_chunk(creation, chunk.size(), chunk.data()) > 0 ? static_cast<Index>(chunk[0]) : 1;
+}
+
 std::vector<std::uint8_t> Values::byte_rows(Index first, Index last) const {
   if (shape_.rank() == 0 || first < 0 || last < first || last > shape_[0]) {
     objects_.fail(name_, "of shape ", shape_, " has no rows ", first, " to ", last);

@@ -13,16 +13,15 @@ std::uint8_t to_pixel(real value) {
   return std::min(pixel, 255.0);
 }
 
-ImageSet ImageSet::load(const std::string& path, Index first) {
-  const Hdf5File file = Hdf5File::open(path);
+ImageSet ImageSet::load_without_pixels(const Hdf5File& file, Index first) {
   ImageSet set;
+  const std::string& path = file.path();
   const Shape shape = file.shape("images");
   if (shape.rank() != 4) throw Error(path, ": `images` has shape ", shape, ", expected [N,H,W,C]");
   set.count = std::min(shape[0], first);
   set.height = shape[1];
   set.width = shape[2];
   set.channels = shape[3];
-  set.images = file.read_uint8("images", 0, set.count);
   set.read_labels(file, shape[0], first);
   if (file.has("captions")) {
     require_list(file, "captions", shape[0]);
@@ -32,8 +31,16 @@ ImageSet ImageSet::load(const std::string& path, Index first) {
   if (file.has("masks")) {
     const Shape masks = file.shape("masks"), expected{shape[0], shape[1], shape[2]};
     if (masks != expected) throw Error(path, ": `masks` has shape ", masks, ", expected ", expected);
-    set.masks = file.read_uint8("masks", 0, set.count);
   }
+  set.validate_facts(path);
+  return set;
+}
+
+ImageSet ImageSet::load(const std::string& path, Index first) {
+  const Hdf5File file = Hdf5File::open(path);
+  ImageSet set = load_without_pixels(file, first);
+  set.images = file.read_uint8("images", 0, set.count);
+  if (file.has("masks")) set.masks = file.read_uint8("masks", 0, set.count);
   set.validate(path);
   return set;
 }
@@ -61,14 +68,19 @@ Tensor ImageSet::batch(std::span<const Index> indices) const {
   return out;
 }
 
-void ImageSet::validate(const std::string& where) const {
+void ImageSet::validate_facts(const std::string& where) const {
   const Shape shape{count, height, width, channels};
   if (shape.size() == 0) throw Error(where, ": has no images: the shape is ", shape);
-  if (std::ssize(images) != shape.size()) throw Error(where, ": has ", images.size(), " pixels for images of ", shape);
   validate_labels(where);
   if (!captions.empty() && std::ssize(captions) != count) {
     throw Error(where, ": has ", captions.size(), " captions for ", count, " images");
   }
+}
+
+void ImageSet::validate(const std::string& where) const {
+  validate_facts(where);
+  const Shape shape{count, height, width, channels};
+  if (std::ssize(images) != shape.size()) throw Error(where, ": has ", images.size(), " pixels for images of ", shape);
   if (!masks.empty() && std::ssize(masks) != count * height * width) {
     throw Error(where, ": has masks of ", masks.size(), " pixels for images of ", shape);
   }

@@ -20,6 +20,8 @@ struct ImageSet : StoredSet {
 
   /// Throws Error if the file is not an image set: wrong rank or type, wrong number of labels or captions, ...
   static ImageSet load(const std::string& path, Index first = all_samples);
+  /// Reads and checks everything but `images` and `masks`. Throws Error like load().
+  static ImageSet load_without_pixels(const Hdf5File& file, Index first = all_samples);
   /// Makes an image set of a model's samples [n,H,W,C] in [-1,1], rounded and clamped.
   static ImageSet from(const Tensor& samples);
 
@@ -30,6 +32,9 @@ struct ImageSet : StoredSet {
 
  protected:
   void write(Hdf5File& file) const override;
+
+ private:
+  void validate_facts(const std::string& where) const;  // all but the pixels
 };
 
 }  // namespace reverie::inline REVERIE_PRECISION

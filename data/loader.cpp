@@ -20,7 +20,7 @@ Loader::Batch Loader::batch(Index step) const {
   Index position = step * batch_size_;
   for (Index i = 0; i < batch_size_; ++i, ++position) {
     if (const Index number = position / n; number != epoch_.number) {
-      epoch_ = {number, permutation({seed_, Stream::data_order, std::uint64_t(number)}, n)};
+      epoch_ = {number, dataset_.epoch_order({seed_, Stream::data_order, std::uint64_t(number)})};
     }
     batch.indices.push_back(epoch_.order[position % n]);
   }

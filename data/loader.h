@@ -5,7 +5,8 @@
 namespace reverie::inline REVERIE_PRECISION {
 
 /// Deals a dataset in random order, epoch after epoch; a batch may span two epochs. The batch of a training step is a
-/// function of (seed, step) alone, so a resumed run sees the same batches as one that was never interrupted.
+/// function of (seed, step) alone, so a resumed run sees the same batches as one that was never interrupted. A set in
+/// memory is shuffled as a whole; one that streams from its file chunk by chunk, see StreamedImageSet.
 class Loader {
  public:
   struct Batch {

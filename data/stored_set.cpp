@@ -5,6 +5,7 @@
 #include "data/atomic_file.h"
 #include "data/image_set.h"
 #include "data/point_set.h"
+#include "data/streamed_image_set.h"
 #include "data/toy.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -87,10 +88,23 @@ std::unique_ptr<StoredSet> load_dataset(const std::string& path, Index first) {
   return std::make_unique<ImageSet>(ImageSet::load(path, first));
 }
 
-std::unique_ptr<StoredSet> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed) {
+namespace {
+
+// Whether a file is an image set of more than so many bytes.
+bool is_larger(const std::string& path, Index memory) {
+  const Hdf5File file = Hdf5File::open(path);
+  return file.has("images") && !file.has("points") && file.shape("images").size() > memory;
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed, Index memory) {
   constexpr std::string_view prefix = "toy:";
   constexpr Index points = 10'000;
-  if (!file_or_toy.starts_with(prefix)) return load_dataset(file_or_toy);
+  if (!file_or_toy.starts_with(prefix)) {
+    if (memory > 0 && is_larger(file_or_toy, memory)) return std::make_unique<StreamedImageSet>(file_or_toy, memory);
+    return load_dataset(file_or_toy);
+  }
   return std::make_unique<PointSet>(toy(file_or_toy.substr(prefix.size()), points, toy_seed));
 }
 

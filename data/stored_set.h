@@ -34,7 +34,8 @@ std::unique_ptr<StoredSet> load_dataset(const std::string& path, Index first = a
 inline constexpr std::uint64_t toy_train = 0, toy_held_out = 1;
 
 /// Opens a dataset by its name in a configuration: a file, or `toy:NAME` for 10,000 points of that distribution, drawn
-/// with the seed. Throws UsageError for an unknown distribution.
-std::unique_ptr<StoredSet> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed);
+/// with the seed. An image set with more than `memory` bytes of pixels stays in its file (StreamedImageSet); 0: no
+/// limit. Throws UsageError for an unknown distribution.
+std::unique_ptr<Dataset> open_dataset(const std::string& file_or_toy, std::uint64_t toy_seed, Index memory = 0);
 
 }  // namespace reverie::inline REVERIE_PRECISION

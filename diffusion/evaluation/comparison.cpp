@@ -161,6 +161,23 @@ FeatureSet Judge::look_at(const Dataset& set, Index count, const std::string& wh
   return result;
 }
 
+namespace {
+
+// The distance of each query to the nearest training image. The training set may be larger than memory.
+std::vector<double> nearest(const Tensor& queries, const Dataset& training) {
+  constexpr Index at_once = 4096;
+  std::vector<double> distances;
+  for (Index first = 0; first < training.size(); first += at_once) {
+    const Tensor part = samples_of(training, first, std::min(first + at_once, training.size()));
+    const std::vector<double> of_part = nearest_in_training(queries, part);
+    if (first == 0) distances = of_part;
+    for (std::size_t i = 0; i < distances.size(); ++i) distances[i] = std::min(distances[i], of_part[i]);
+  }
+  return distances;
+}
+
+}  // namespace
+
 Comparison compare(const Judge& judge, const FeatureSet& samples, const FeatureSet& data, const Dataset* training,
                    const ComparisonOptions& options) {
   Comparison result;
@@ -177,7 +194,7 @@ Comparison compare(const Judge& judge, const FeatureSet& samples, const FeatureS
       if (measure.name == of_training.name) measure.training = of_training.samples.value;
     }
   }
-  result.memorisation = memorisation(samples.x, data.x, samples_of(*training));
+  result.memorisation = memorisation(nearest(samples.x, *training), nearest(data.x, *training));
   Memorisation& m = *result.memorisation;
   m.nearest_sample = samples.rows[m.nearest_sample];
   if (m.held_out.empty()) return result;  // the data were trained on: no comparison

@@ -8,14 +8,6 @@
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
-// Distances to the nearest row as root mean squares, which don't depend on the number of pixels.
-std::vector<double> nearest(const Tensor& queries, const Tensor& training) {
-  std::vector<double> distances = nearest_distances(queries, training);
-  const double scale = 1 / std::sqrt(static_cast<double>(queries.size() / queries.extent(0)));
-  for (double& distance : distances) distance *= scale;
-  return distances;
-}
-
 // The value that `place` others are not above.
 double ordered(std::span<const double> values, Index place) {
   std::vector<double> copy(values.begin(), values.end());
@@ -34,8 +26,20 @@ double share_nearly_copied(std::span<const double> samples, std::span<const doub
   return static_cast<double>(below) / static_cast<double>(samples.size());
 }
 
+// Root mean squares, unlike sums, don't depend on the number of pixels.
+std::vector<double> nearest_in_training(const Tensor& queries, const Tensor& training) {
+  std::vector<double> distances = nearest_distances(queries, training);
+  const double scale = 1 / std::sqrt(static_cast<double>(queries.size() / queries.extent(0)));
+  for (double& distance : distances) distance *= scale;
+  return distances;
+}
+
 Memorisation memorisation(const Tensor& samples, const Tensor& held_out, const Tensor& training) {
-  Memorisation result{.samples = nearest(samples, training), .held_out = nearest(held_out, training)};
+  return memorisation(nearest_in_training(samples, training), nearest_in_training(held_out, training));
+}
+
+Memorisation memorisation(std::vector<double> samples, std::vector<double> held_out) {
+  Memorisation result{.samples = std::move(samples), .held_out = std::move(held_out)};
   result.sample_copies = std::count(result.samples.begin(), result.samples.end(), 0.0);
   result.held_out_copies = static_cast<Index>(std::erase(result.held_out, 0.0));
   result.sample_median = ordered(result.samples, std::ssize(result.samples) / 2);

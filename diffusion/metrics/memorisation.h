@@ -26,6 +26,11 @@ struct Memorisation {
 
 /// All sets are [n, sample shape] with at least one row each.
 Memorisation memorisation(const Tensor& samples, const Tensor& held_out, const Tensor& training);
+/// The same from the distances to the nearest training image.
+Memorisation memorisation(std::vector<double> samples, std::vector<double> held_out);
+
+/// The distance of each query to the nearest training image, as the root mean square of differences.
+std::vector<double> nearest_in_training(const Tensor& queries, const Tensor& training);
 
 /// The share of sample distances below the 1% quantile of held-out distances, as above; neither may be empty.
 double share_nearly_copied(std::span<const double> samples, std::span<const double> held_out);

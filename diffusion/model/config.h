@@ -16,6 +16,8 @@ namespace reverie::inline REVERIE_PRECISION {
 struct Config {
   struct Data {
     std::string train, validation;
+    Index memory_mb = 0;
+    Index memory() const { return memory_mb * 1'000'000; }  ///< bytes, see open_dataset
   } data;
   NetworkOptions model;
   DiffusionOptions diffusion;

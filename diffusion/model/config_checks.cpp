@@ -46,6 +46,7 @@ void check_config(const Config& c) {
                  "must be in [0, 180]");
   require_option(c.train.augmentation.brightness >= 0 && c.train.augmentation.brightness <= 2, "data.brightness",
                  "must be in [0, 2]");
+  require_range("data.memory_mb", c.data.memory_mb, 0, 1'000'000'000);
   require_range("train.steps", c.train.steps, 1, 1'000'000'000);
   require_range("train.batch_size", c.train.batch_size, 1, 1'000'000);
   require_range("train.shard_size", c.train.shard_size, 0, 1'000'000);

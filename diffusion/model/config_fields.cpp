@@ -24,6 +24,9 @@ std::vector<ConfigField> config_fields(Config& c) {
   std::vector<ConfigField> fields = {
       {"data.train", &c.data.train, "training data: an image set or a point set"},
       {"data.validation", &c.data.validation, "held-out data for the validation loss; empty for none"},
+      {"data.memory_mb", &c.data.memory_mb,
+       "megabytes of pixels to hold in memory; a larger image set is read from its file in shuffled chunks, as it is "
+       "needed. 0: all of it"},
       {"data.flip", &c.train.augmentation.flip, "flip training images horizontally at random"},
       {"data.shift", &c.train.augmentation.shift,
        "shift training images at random, by up to this many pixels along each axis"},

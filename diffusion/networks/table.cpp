@@ -56,15 +56,23 @@ void check_unet(const NetworkOptions& m) {
   require_option(m.dropout >= 0 && m.dropout < 1, "model.dropout", "must be in [0, 1)");
 }
 
+// Throws UsageError, naming what would fit, for images that can't be halved so often.
+[[noreturn]] void refuse_size(Index height, Index width, Index halvings) {
+  const Index multiple = Index{1} << halvings;
+  const auto below = [&](Index side) { return std::max(side / multiple * multiple, multiple); };
+  const auto above = [&](Index side) { return (side + multiple - 1) / multiple * multiple; };
+  const Index levels = 1 + std::countr_zero(static_cast<std::uint64_t>(height | width));
+  throw UsageError("config: images of ", height, "x", width, " can't be halved ", halvings,
+                   " times (`model.channel_mult` has ", halvings + 1, " levels); images of ", below(height), "x",
+                   below(width), " or ", above(height), "x", above(width), " would fit, or ",
+                   levels == 1 ? "a single level" : concat("at most ", levels, " levels"));
+}
+
 NetworkPtr make_unet(const NetworkRequest& request) {
   const NetworkOptions& m = request.options;
   const Index height = request.sample_shape[0], width = request.sample_shape[1];
   const Index halvings = static_cast<Index>(m.channel_mult.size()) - 1, multiple = Index{1} << halvings;
-  if (height % multiple != 0 || width % multiple != 0) {
-    throw UsageError("config: images of ", height, "x", width, " can't be halved ", halvings,
-                     " times (`model.channel_mult` has ", halvings + 1,
-                     " levels); height and width must be multiples of ", multiple);
-  }
+  if (height % multiple != 0 || width % multiple != 0) refuse_size(height, width, halvings);
   UNetOptions o{.in_channels = request.channels(),
                 .out_channels = request.out_channels,
                 .model_channels = m.channels,
@@ -84,10 +92,14 @@ NetworkPtr make_unet(const NetworkRequest& request) {
     Index rate = 1;
     while (rate <= multiple && height / rate != resolution) rate *= 2;
     if (rate > multiple) {
-      std::string heights;
-      for (rate = 1; rate <= multiple; rate *= 2) heights += concat(rate == 1 ? "" : ", ", height / rate);
-      throw UsageError("config: `model.attention_resolutions` has ", resolution, ", but images of ", height, "x", width,
-                       " are never ", resolution, " pixels high in this network, only ", heights);
+      std::string heights, images;
+      for (rate = 1; rate <= multiple; rate *= 2) {
+        heights += concat(rate == 1 ? "" : ", ", height / rate);
+        images += concat(rate == 1 ? "" : ", ", resolution * rate);
+      }
+      throw UsageError("config: `model.attention_resolutions` has ", resolution, ", but this network sees images of ",
+                       height, "x", width, " only at heights of ", heights, ": choose among them, e.g. [",
+                       height / multiple, "]; ", resolution, " would fit images with a height of ", images);
     }
     o.attention_rates.push_back(rate);
   }

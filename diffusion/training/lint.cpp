@@ -170,6 +170,19 @@ void mirrors(const Config& config, const Dataset& data, Warnings& warnings) {
   }
 }
 
+// A model that sees few images often memorises them; more images make it generalise.
+// [Kadkhodaie24] sec. 2
+void few_images(const Config& config, const Dataset& data, Warnings& warnings) {
+  constexpr double few = 1000, often = 50;
+  const double count = static_cast<double>(data.size());
+  const double times = static_cast<double>(config.train.steps) * static_cast<double>(config.train.batch_size) / count;
+  if (data.sample_shape().rank() != 3 || count >= few || times < often) return;
+  warnings.push_back(concat(data.size(), " images are few, and each is seen about ", std::llround(times),
+                            " times: the model will ", count < 100 ? "" : "probably ",
+                            "copy them instead of drawing new ones (more images help, and fewer train.steps; so does "
+                            "data.flip = true, if mirrored images are right too)"));
+}
+
 void processor(const Config& config, Warnings& warnings) {
   if (operand_type(config.kernels.products) == kernels::OperandType::bfloat16 && !kernels::bfloat16_is_faster()) {
     warnings.emplace_back(
@@ -200,6 +213,7 @@ std::vector<std::string> lint(const Config& config, const Dataset& train) {
   range(config, train, warnings);
   labels_and_batches(config, train, warnings);
   mirrors(config, train, warnings);
+  few_images(config, train, warnings);
   processor(config, warnings);
   return warnings;
 }

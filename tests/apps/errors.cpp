@@ -33,7 +33,7 @@ TEST_CASE("wrong flags") {
   CHECK(failed_with(run({"dream"}), 2, {"dream"}));
   CHECK(failed_with(run({"train", "--confg", "x"}), 2, {"--confg"}));
   CHECK(failed_with(run({"train", "--threads", "0", "--out", "x"}), 2, {"--threads"}));
-  CHECK(failed_with(run({"train", "--out", "/tmp/never"}), 2, {"--config is missing"}));
+  CHECK(failed_with(run({"train", "--out", "/tmp/never"}), 2, {"--config or --data is missing"}));
   CHECK(failed_with(run({"train", "--config", "configs/toy-moons.toml"}), 2, {"--out is missing"}));
   CHECK(failed_with(run({"sample", "--out", "x.png"}), 2, {"--checkpoint"}));
   for (const char* count : {"-3", "0", "2.5", "many", "1e3", "99999999999999999999999", ""}) {
@@ -75,7 +75,7 @@ TEST_CASE("data that doesn't fit the model") {
   write_text(folder / "unet.toml",
              concat("[data]\ntrain = '", folder / "odd.h5", "'\n[model]\nattention_resolutions = []\n"));
   const std::string config = folder / "unet.toml", out = folder / "run";
-  CHECK(failed_with(train(out, config, {}), 2, {"10x10", "halved", "multiples of 4"}));
+  CHECK(failed_with(train(out, config, {}), 2, {"10x10", "halved", "8x8 or 12x12 would fit"}));
   CHECK(
       failed_with(train(out, config, {"data.train=" + (folder / "even.h5"), "data.validation=" + (folder / "odd.h5")}),
                   2, {"odd.h5", "[10,10,1]", "[8,8,1]"}));

@@ -215,9 +215,16 @@ TEST_CASE("a configuration that does not fit the data is refused") {
     return error_of([&] { make_network(config.model, {shape, classes}, VarianceType::fixed_small, false, 0); });
   };
   CHECK(made({28, 28, 1}, {}) == "nothing");
-  CHECK(contains(made({30, 28, 1}, {}), "multiples of 4"));
+  CHECK(
+      contains(made({30, 29, 1}, {}),
+               "images of 30x29 can't be halved 2 times (`model.channel_mult` has 3 levels); images of 28x28 or 32x32 "
+               "would fit, or a single level"));
+  CHECK(contains(made({2, 50, 1}, {}), "images of 4x48 or 4x52 would fit, or at most 2 levels"));
   CHECK(contains(made({2}, {}), "need mlp"));
-  CHECK(contains(made({32, 32, 1}, {}), "never 7 pixels high"));
+  CHECK(contains(made({32, 32, 1}, {}),
+                 "has 7, but this network sees images of 32x32 only at heights of 32, "
+                 "16, 8: choose among them, e.g. [8]; 7 would fit images with a height of 7, "
+                 "14, 28"));
   config.model.class_conditional = true;
   CHECK(contains(made({28, 28, 1}, {}), "no labels"));
   config.model.class_conditional = false, config.model.network = "mlp";

@@ -12,6 +12,8 @@
 #include "data/png.h"
 #include "data/safetensors.h"
 #include "data/stored_set.h"
+#include "data/streamed_image_set.h"
+#include "data/subset.h"
 #include "data/table_file.h"
 #include "diffusion/model/checkpoint.h"
 
@@ -31,6 +33,10 @@ void read_arrays(const std::string& path) { read_npz(path); }
 void read_text_table(const std::string& path) { read_table(path); }
 void read_image_in_range(const std::string& path) { read_png_file(path, SampleRange{10, 4095}); }
 void read_set(const std::string& path) { load_dataset(path); }
+void read_streamed_set(const std::string& path) {
+  const StreamedImageSet set(path, 1 << 20);
+  samples_of(set, 0, std::min<Index>(set.size(), 100));
+}
 void read_weights(const std::string& path) {
   for (const auto& [name, tensor] : read_state_dict(path).tensors) to_tensor(tensor, name, Rounding::allow);
 }
