@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 
 #include "data/classes.h"
 #include "data/image_set.h"
@@ -22,6 +23,7 @@ struct Plan {
   Process process;
   std::vector<double> sigmas;  // empty for samplers of the chain
   Index steps;
+  double start_alpha_bar;  // the share of x_0's variance at the first sampling step
 };
 
 // The name of the grid to follow; empty for samplers of the chain.
@@ -40,11 +42,32 @@ std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& re
   return make_sigmas(name, request.steps > 0 ? request.steps : model.process().schedule.steps(), values);
 }
 
+// The number of time steps, of T, up to a share of the chain; at least one.
+Index steps_within(double share, Index T) { return std::max<Index>(1, std::lround(share * static_cast<double>(T))); }
+
+// The beginning of a chain, up to a share of it.
+NoiseSchedule beginning_of(const NoiseSchedule& schedule, double share) {
+  std::vector<Index> kept(static_cast<std::size_t>(steps_within(share, schedule.steps())));
+  std::iota(kept.begin(), kept.end(), Index{0});
+  return respace(schedule, kept);
+}
+
+// Starts a descending grid at the sigma of the chain's time step at that share: any sampler then starts at one level.
+std::vector<double> starting_within(const std::vector<double>& sigmas, const NoiseSchedule& schedule, double share) {
+  const double first = chain_sigmas(schedule)[steps_within(share, schedule.steps()) - 1];
+  std::vector<double> kept = {std::min(first, sigmas.front())};
+  std::copy_if(sigmas.begin(), sigmas.end(), std::back_inserter(kept), [&](double s) { return s < kept.front(); });
+  return kept;
+}
+
 Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
+  if (!(request.strength > 0 && request.strength <= 1)) {
+    throw UsageError("sampling: the strength is ", request.strength, "; it must be above 0, and at most 1");
+  }
   SamplerOptions options = sampler_options(sampler, request.sampler_parameters, request.solver_type);
   options.clip = request.clip;
   options.dynamic_threshold = request.dynamic_threshold;
-  Plan plan{options, model.process(), {}, 0};
+  Plan plan{options, model.process(), {}, 0, 0};
   const std::string grid = grid_name(sampler, request);
   const Index T = model.process().schedule.steps();
   if (sampler.chain || grid == chain_grid) {
@@ -53,11 +76,16 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
                        "; expects 1 to ", T, ", or 0 for all");
     }
     if (request.steps > 0) plan.process.schedule = respace(model.process().schedule, std::to_string(request.steps));
+    if (request.strength < 1) plan.process.schedule = beginning_of(plan.process.schedule, request.strength);
     plan.steps = plan.process.schedule.steps();
+    plan.start_alpha_bar = plan.process.schedule.alphas_cumprod.back();
   }
   if (sampler.sigma) {
     plan.sigmas = grid == chain_grid ? chain_grid_sigmas(plan.process.schedule) : grid_of(model, request, grid);
+    if (request.strength < 1 && grid != chain_grid)
+      plan.sigmas = starting_within(plan.sigmas, model.process().schedule, request.strength);
     plan.steps = std::ssize(plan.sigmas) - 1;
+    plan.start_alpha_bar = 1 / (1 + plan.sigmas[0] * plan.sigmas[0]);
   }
   return plan;
 }
@@ -66,6 +94,7 @@ Plan plan_of(const DiffusionModel& model, const Sampler& sampler, const SampleRe
 SampleRequest encoding_of(SampleRequest request) {
   choose_sampler(request, "ddim");
   request.sampler_parameters.clear();
+  request.strength = 1;
   return request;
 }
 
@@ -100,6 +129,16 @@ std::vector<Index> away_from(const DiffusionModel& model, const SampleRequest& r
 
 std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
+}
+
+// x at the first sampling step, in the chain's form, of samples first, first + 1, ...: x_T, or x_0 with noise.
+Tensor start_of(const SampleRequest& request, double alpha_bar, const Shape& shape, Index first) {
+  const Index last = first + shape[0];
+  if (request.start.defined() && request.strength == 1) return request.start.rows(first, last).clone();
+  const Tensor noise = request.start_noise.defined() ? request.start_noise.rows(first, last)
+                                                     : starting_noise(request.seed, shape, first);
+  if (!request.start.defined()) return noise;
+  return (std::sqrt(alpha_bar) * Var(request.start.rows(first, last)) + std::sqrt(1 - alpha_bar) * noise).value();
 }
 
 // Adds up the progress of several threads and reports the total. Once `progress` has returned false, it stops them all.
@@ -262,6 +301,10 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
   const Plan plan = plan_of(model, sampler, request);
   const Shape all = samples_shape(model, request.count);
   if (request.start.defined()) require_shape("sampling", "the start", request.start.shape(), all);
+  if (request.start_noise.defined()) require_shape("sampling", "the noise", request.start_noise.shape(), all);
+  if (request.strength < 1 && !request.start.defined()) {
+    throw UsageError("sampling: a strength of ", request.strength, " requires samples to start from");
+  }
   Samples samples{.x = Tensor::uninitialized(all),
                   .labels = labels_of(model, request),
                   .class_names = {},
@@ -305,8 +348,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
             return request.classifier.scale * request.classifier.gradient(x_t, t, towards);
           };
         }
-        const Tensor start = request.start.defined() ? request.start.rows(first, last).clone()
-                                                     : starting_noise(request.seed, shape, first);
+        const Tensor start = start_of(request, plan.start_alpha_bar, shape, first);
         samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
         if (first == 0) samples.evaluations = evaluations;
       });

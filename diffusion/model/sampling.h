@@ -48,13 +48,16 @@ struct SampleRequest : SampleOptions {
   std::vector<std::string> captions = {};  ///< of each sample, for a model with captions
   std::string negative_caption = {};       ///< guidance leads away from it; empty for "no caption"
   Tensor start = {};  ///< if defined, x_T of each sample, [count, sample_shape], instead of random noise
+  /// Below 1: `start` is x_0 instead, which is noised to this share of the chain; sampling goes on from there.
+  double strength = 1;
+  Tensor start_noise = {};  ///< the noise put into x_0, [count, sample_shape]; N(0, 1) by the seed if undefined
   LabelGuidance classifier = {};
 };
 
 /// The classes of a request's samples: the model's, else those of the guiding classifier, else none.
 const std::vector<std::string>& sample_classes(const DiffusionModel& model, const SampleRequest& request);
-/// Throws UsageError for a request with a class, an option, or a number of sampling steps that the model or the sampler
-/// doesn't support.
+/// Throws UsageError for a request with a class, an option, a number of sampling steps or a strength that the model or
+/// the sampler doesn't support.
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request);
 inline void check_request(const DiffusionModel& model, const SampleRequest& request) {
   check_request(model, find_sampler(request.sampler), request);

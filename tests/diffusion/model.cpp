@@ -46,6 +46,49 @@ TEST_CASE("DDIM backwards finds the noise that a sample comes from: on N(0, 1) x
   CHECK(difference(generate(model, request).x, x0) < 0.01);
 }
 
+TEST_CASE("sampling from a partly noised x_0 starts at that share of the chain, for samplers of both forms") {
+  // On N(0, 1) data the probability flow leaves x_t where it is: the sample is sqrt(ab) x_0 + sqrt(1 - ab) n itself.
+  const Config config = standard_normal();
+  const DiffusionModel model = build_model(config, {{2}, {}});
+  SampleRequest request = default_request(config);
+  request.count = 40;
+  request.start = noise({40, 2});
+  request.start_noise = noise({40, 2}, 1);
+  for (const double strength : {0.1, 0.5, 0.9}) {
+    request.strength = strength;
+    const double ab = model.process().schedule.alphas_cumprod[static_cast<std::size_t>(1000 * strength) - 1];
+    const Var x_t = std::sqrt(ab) * Var(request.start) + std::sqrt(1 - ab) * Var(request.start_noise);
+    choose_sampler(request, "ddim");
+    request.steps = 1000;
+    CHECK(difference(generate(model, request).x, x_t) < 0.005);
+    CHECK(generate(model, request).evaluations == static_cast<Index>(1000 * strength));
+    choose_sampler(request, "heun");
+    request.steps = 200;
+    CHECK(difference(generate(model, request).x, x_t) < 0.005);
+  }
+  request.start_noise = {};  // then drawn, by the seed
+  const Tensor a = generate(model, request).x, b = generate(model, request).x;
+  CHECK(std::equal(a.values().begin(), a.values().end(), b.values().begin()));
+  request.seed = 1;
+  CHECK(difference(generate(model, request).x, a) > 0.01);
+}
+
+TEST_CASE("a strength below 1 requires samples to start from, and lies above 0") {
+  const Config config = standard_normal();
+  const DiffusionModel model = build_model(config, {{2}, {}});
+  SampleRequest request = default_request(config);
+  request.count = 3;
+  request.strength = 0.5;
+  CHECK(contains(error_of([&] { generate(model, request); }), "requires samples to start from"));
+  request.start = noise({3, 2});
+  request.start_noise = noise({2, 2});
+  CHECK(contains(error_of([&] { generate(model, request); }), "[2,2]"));
+  for (const double outside : {0.0, -0.1, 1.1, std::nan("")}) {
+    request.strength = outside;
+    CHECK(contains(error_of([&] { generate(model, request); }), "above 0, and at most 1"));
+  }
+}
+
 TEST_CASE("encoding is the same for any number of threads, tells its progress, and wants samples of the model's") {
   const Config config = standard_normal();
   const DiffusionModel model = build_model(config, {{2}, {}});
