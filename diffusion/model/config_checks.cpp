@@ -70,6 +70,14 @@ void check_config(const Config& c) {
   require_range("model.text_depth", c.model.text_depth, 0, 64);
   require_option(c.model.text_heads >= 1 && c.model.text_width % c.model.text_heads == 0, "model.text_heads",
                  concat("must divide `model.text_width`, ", c.model.text_width));
+  require_option(c.model.low_resolution == 0 || c.model.low_resolution >= 2, "model.low_resolution",
+                 "must be at least 2, or 0 for none");
+  require_option(c.model.low_resolution == 0 || find_network(c.model.network).sample_rank == 3, "model.low_resolution",
+                 "needs a network for images: unet or dit");
+  require_option(c.train.low_resolution_noise >= 0 && c.train.low_resolution_noise <= 10, "train.low_resolution_noise",
+                 "must be from 0 to 10");
+  require_option(c.train.low_resolution_noise == 0 || c.model.low_resolution > 0, "train.low_resolution_noise",
+                 "needs model.low_resolution");
   require_option(c.train.log_every > 0, "train.log_every", "must be at least 1");
   require_option(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
   require_option(c.train.validate_every >= 0 && c.train.preview_every >= 0, "train.validate_every",
@@ -85,7 +93,8 @@ void require_training_data(const Config& c) {
 DiffusionModel build_model(const Config& config, const DataFacts& facts) {
   auto network = make_network(config.model, facts, variance_type(config.diffusion.variance),
                               config.train.label_dropout > 0, static_cast<std::uint64_t>(config.train.seed));
-  return {facts, std::move(network), make_formulation(config.diffusion), kernel_choice_of(config)};
+  return {facts, std::move(network), make_formulation(config.diffusion), kernel_choice_of(config),
+          config.model.low_resolution};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -35,6 +35,9 @@ const std::vector<Part> in_diffusion{
     {"training", "diffusion/training/.*", {"tables", "process", "networks", "formulations", "samplers", "model"}},
     {"metrics", "diffusion/metrics/.*", {}},
     {"evaluation", "diffusion/evaluation/.*", {"tables", "process", "formulations", "samplers", "model", "metrics"}},
+    {"uses",
+     "diffusion/uses/.*",
+     {"tables", "process", "networks", "formulations", "samplers", "model", "training", "metrics", "evaluation"}},
 };
 
 const std::vector<Part> in_kernels{
