@@ -62,6 +62,22 @@ inline constexpr auto finite = [](const std::string& text) -> std::string {
   return number ? "" : concat("\"", text, "\" is not a finite number");
 };
 
+/// Validator of sizes in bytes, "500M" or "2G" (of 1024^2 and 1024^3), and their value.
+inline double bytes_of(const std::string& text) {
+  std::size_t digits = 0;
+  while (digits < text.size() && (std::isdigit(static_cast<unsigned char>(text[digits])) != 0 || text[digits] == '.'))
+    ++digits;
+  double value = 0;
+  const std::string unit = text.substr(digits);
+  if (!CLI::detail::lexical_cast(text.substr(0, digits), value) || !(value > 0)) return 0;
+  return unit == "K" ? value * 0x1p10 : unit == "M" ? value * 0x1p20 : unit == "G" ? value * 0x1p30 : 0;
+}
+inline constexpr auto memory_size = [](const std::string& text) {
+  return bytes_of(text) > 0
+             ? ""
+             : concat("\"", text, "\" is not a size of memory; expects a number with K, M or G, like 2G");
+};
+
 /// Throws UsageError "OPTION: has no effect BECAUSE" if an option was given that isn't used.
 inline void require_used(const CLI::App* command, const char* option, bool used, const std::string& because) {
   if (!used && command->count(option) > 0) throw UsageError(option, ": has no effect ", because);

@@ -97,17 +97,20 @@ std::string describe(const StateDict& dict, bool all) {
 
 std::string describe(const Checkpoint& checkpoint, bool all) {
   const Config& config = checkpoint.config;
-  std::string text = line("checkpoint", "after step ", checkpoint.state.step, " of ", config.train.steps,
-                          ", format version ", Checkpoint::version) +
-                     line("data", config.data.train, ", samples of shape ", checkpoint.data.sample_shape, ", ",
-                          checkpoint.data.class_names.size(), " classes") +
-                     line("model", config.model.network,
-                          config.model.class_conditional  ? " (by class)"
-                          : config.model.text_conditional ? " (by caption)"
-                                                          : "",
-                          ", ", config.diffusion.formulation, in_words(config.diffusion)) +
-                     line("chain", config.diffusion.schedule, ", ", config.diffusion.steps, " steps, variance ",
-                          config.diffusion.variance);
+  std::string text =
+      line("checkpoint", "after step ", checkpoint.state.step, " of ", config.train.steps, ", format version ",
+           Checkpoint::version) +
+      line("data", config.data.train, ", samples of shape ", checkpoint.data.sample_shape, ", ",
+           checkpoint.data.class_names.size(), " classes") +
+      line("model", config.model.network,
+           config.model.class_conditional  ? " (by class)"
+           : config.model.text_conditional ? " (by caption)"
+                                           : "",
+           config.model.low_resolution > 0 ? concat(", enlarges pictures by a factor of ", config.model.low_resolution)
+                                           : "",
+           ", ", config.diffusion.formulation, in_words(config.diffusion)) +
+      line("chain", config.diffusion.schedule, ", ", config.diffusion.steps, " steps, variance ",
+           config.diffusion.variance);
   for (const auto& [group, tensors] : checkpoint.state.tensors) {
     Index elements = 0;
     for (const auto& [name, tensor] : tensors) elements += tensor.size();

@@ -101,7 +101,7 @@ SampleRequest drawing_of(const Options& options, const LoadedModel& loaded, cons
   SampleRequest request = default_request(loaded.config);
   request.count = draw;
   request.seed = options.seed;
-  borrow_captions(request, loaded.model, data);
+  borrow_conditions(request, loaded.model, data);
   return request;
 }
 

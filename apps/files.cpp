@@ -8,6 +8,7 @@
 #include "data/atomic_file.h"
 #include "data/grid.h"
 #include "data/hdf5.h"
+#include "data/image_set.h"
 #include "data/output_file.h"
 #include "data/scatter.h"
 
@@ -80,6 +81,20 @@ void require_writable(const std::string& path) {
   probe_folder_of(path);
 }
 
+// Throws UsageError for a folder that has files, Error unless a folder can be made there.
+void require_empty_folder(const std::string& name, const std::string& path) {
+  std::error_code error;
+  const fs::path folder = fs::path(path + ".").parent_path();
+  if (!fs::exists(folder, error)) {
+    require_writable(folder.string());
+    return;
+  }
+  if (!fs::is_directory(folder, error)) throw Error(name, ": is a file; expects a folder that is new or empty");
+  if (!fs::is_empty(folder, error))
+    throw UsageError(name, ": is a folder with files; expects one that is new or empty");
+  probe_folder_of((folder / "0001.png").string());
+}
+
 }  // namespace
 
 void make_folder(const std::string& path) {
@@ -94,6 +109,10 @@ void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>&
     if (output.path.empty()) continue;
     const std::string name = output.option + " " + output.path;
     require_suffix(output);
+    if (output.path.ends_with('/')) {
+      require_empty_folder(name, output.path);
+      continue;
+    }
     const std::string file = output_file(output.path);
     for (const Input& input : inputs) {
       if (is_read(file, input.path)) {
@@ -119,6 +138,19 @@ void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs, 
                                  {"--out", folder.samples(), {".png"}}};
   for (const std::string& set : sets) outputs.push_back({"--out", set, {".h5"}, data_set});
   check_outputs(outputs, inputs);
+}
+
+void write_pictures(const std::string& folder, const Tensor& images) {
+  make_folder(folder);
+  const Tensor drawn = drawn_channels(images);
+  for (Index i = 0; i < drawn.extent(0); ++i) {
+    std::ostringstream name;
+    name << folder << "/" << std::setw(4) << std::setfill('0') << i + 1 << ".png";
+    const ImageSet image = ImageSet::from(drawn.rows(i, i + 1));
+    Picture picture(image.height, image.width, image.channels);
+    picture.pixels = image.images;
+    write_png(name.str(), picture);
+  }
 }
 
 void write_text(const std::string& path, const std::string& text) { write_atomically(path, text); }

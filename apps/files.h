@@ -31,7 +31,7 @@ void make_folder(const std::string& path);
 struct Input {
   std::string option, path;
 };
-/// A file that a command writes, if its path isn't empty.
+/// A file that a command writes, if its path isn't empty; or, where the suffix / is allowed, a folder of files.
 struct Output {
   std::string option, path;
   std::vector<std::string> suffixes;  ///< the name has to end in one of them
@@ -43,13 +43,16 @@ inline constexpr const char *checkpoint_file = "checkpoint", *classifier_file = 
 /// Decides whether a command may write its outputs; every option that names a file to write is checked here, before the
 /// command computes anything. Throws UsageError for a name with another suffix, for an output that would overwrite an
 /// input (under any name), a file in a folder that is read, another output, or an HDF5 file of another kind; Error if a
-/// file can't be written at this path.
+/// file can't be written at this path. A folder has to be new or empty, so that no other file is among those written.
 void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>& inputs);
 
 /// Creates the folder of a run, and checks the files that a run writes there like other outputs; `sets` are the data
 /// sets among them.
 void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs,
                      const std::vector<std::string>& sets = {});
+
+/// Writes images [n,H,W,C] as 0001.png, 0002.png, ... to a folder, which is created if it doesn't exist.
+void write_pictures(const std::string& folder, const Tensor& images);
 
 /// Writes a text file atomically.
 void write_text(const std::string& path, const std::string& text);

@@ -102,8 +102,10 @@ void add_sampling(CLI::App* command, SamplingFlags& flags) {
           "Noise levels of samplers in the sigma form: chain, " + names_in(sigma_grids()) + " [depends on the sampler]")
       ->type_name("NAME");
   add_parameters(command, all_options(sigma_grids()), flags.sigma_parameters, sigma_default);
-  command->add_option("--class", flags.label, "Class to sample, by name or number [all classes in turn]")
-      ->type_name("K");
+  command
+      ->add_option("--class", flags.label,
+                   "Class to sample, by name or number; several in turn: 3,7 [all classes in turn]")
+      ->type_name("K,...");
   command
       ->add_option("--prompt", flags.prompts,
                    "What to draw, for models trained with captions: \"a large green circle\"; several in turn")
@@ -167,11 +169,44 @@ SampleRequest request_of(const SamplingFlags& flags, const LoadedModel& loaded, 
   if (flags.guidance_rescale.value_or(0) > 0 && request.guidance == 1) {
     throw UsageError("--guidance-rescale: has no effect without guidance; add --guidance S");
   }
-  if (!flags.label.empty()) request.label = class_number(flags.label, sample_classes(loaded.model, request));
+  const std::vector<Index> classes = classes_of(flags, loaded.model, request);
+  if (classes.size() == 1) request.label = classes[0];
   return request;
 }
 
-void add_prompts(SampleRequest& request, const SamplingFlags& flags, const DiffusionModel& model) {
+std::vector<Index> classes_of(const SamplingFlags& flags, const DiffusionModel& model, const SampleRequest& request) {
+  if (flags.label.empty()) return {};
+  const std::vector<std::string>& names = sample_classes(model, request);
+  // A name may have a comma itself.
+  if (std::find(names.begin(), names.end(), flags.label) != names.end()) return {class_number(flags.label, names)};
+  std::vector<Index> classes;
+  std::istringstream list(flags.label + ",");
+  for (std::string one; std::getline(list, one, ',');) {
+    if (one.empty()) throw UsageError("--class ", flags.label, ": has an empty place; expects classes like 3,7");
+    classes.push_back(class_number(one, names));
+  }
+  return classes;
+}
+
+namespace {
+
+// The number of the value that sample i of `count` is given, of so many.
+std::size_t shared_out(Index i, Index count, std::size_t values, Share share) {
+  const auto n = static_cast<Index>(values);
+  return static_cast<std::size_t>(share == Share::in_turn ? i % n : i * n / count);
+}
+
+}  // namespace
+
+void add_classes(SampleRequest& request, const SamplingFlags& flags, const DiffusionModel& model, Share share) {
+  const std::vector<Index> classes = classes_of(flags, model, request);
+  if (classes.size() < 2) return;
+  request.labels.clear();
+  for (Index i = 0; i < request.count; ++i)
+    request.labels.push_back(classes[shared_out(i, request.count, classes.size(), share)]);
+}
+
+void add_prompts(SampleRequest& request, const SamplingFlags& flags, const DiffusionModel& model, Share share) {
   std::vector<std::string> prompts = flags.prompts;
   if (!flags.prompt_file.empty()) {
     std::istringstream lines(InputFile(flags.prompt_file).text(Index{1} << 20));
@@ -194,7 +229,7 @@ void add_prompts(SampleRequest& request, const SamplingFlags& flags, const Diffu
                      " words: ", some, words.size() > 12 ? ", ..." : "");
   }
   for (Index i = 0; i < request.count; ++i) {
-    request.captions.push_back(prompts[static_cast<std::size_t>(i) % prompts.size()]);
+    request.captions.push_back(prompts[shared_out(i, request.count, prompts.size(), share)]);
   }
 }
 
@@ -208,6 +243,11 @@ std::string in_words(const DiffusionModel& model, const SampleRequest& request) 
   for (const auto& [name, value] : request.sigma_parameters) text += concat(", ", name, " ", decimal(value));
   if (request.label >= 0) {
     text += ", class " + sample_classes(model, request)[request.label];
+  }
+  const std::set<Index> classes(request.labels.begin(), request.labels.end());
+  if (!classes.empty() && std::ssize(classes) < std::ssize(sample_classes(model, request))) {
+    text += classes.size() == 1 ? ", class" : ", classes";
+    for (const Index label : classes) text += " " + sample_classes(model, request)[label];
   }
   if (!request.captions.empty()) {
     const std::set<std::string> prompts(request.captions.begin(), request.captions.end());

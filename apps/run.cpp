@@ -22,7 +22,7 @@ SampleRequest preview_request(const Config& config, const DiffusionModel& model,
   SampleRequest request = default_request(config);
   request.count = config.train.preview_count;
   request.seed = static_cast<std::uint64_t>(config.train.seed);
-  borrow_captions(request, model, data);
+  borrow_conditions(request, model, data);
   return request;
 }
 

@@ -11,8 +11,8 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 
-/// The request for previews: for a model with captions, captions of the set. They start from the same noise each time,
-/// so that images of different training steps can be compared.
+/// The request for previews: with the set's captions or reduced pictures, if the model needs them. They start from the
+/// same noise each time, so that images of different training steps can be compared.
 SampleRequest preview_request(const Config& config, const DiffusionModel& model, const Dataset& data);
 
 /// Manages a training run's files, metrics and progress line. The Trainer does the training.

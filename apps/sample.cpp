@@ -1,48 +1,38 @@
-// reverie sample: draws samples from a checkpoint, or encodes images to noise and decodes them.
+// reverie sample: draws samples from a checkpoint, new ones or from pictures.
 #include <cmath>
 #include <iomanip>
 #include <iostream>
 
+#include "apps/editing.h"
 #include "apps/files.h"
 #include "apps/interrupt.h"
 #include "apps/progress.h"
 #include "apps/request.h"
 #include "data/atomic_file.h"
 #include "data/grid.h"
-#include "data/subset.h"
 #include "diffusion/evaluation/comparison.h"
+#include "diffusion/uses/edit.h"
 #include "tensor/gemm.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 struct Options {
-  std::string checkpoint, weights, classifier, encode, noise, out, products;
+  std::string checkpoint, weights, classifier, noise, out, products, memory, filmstrip, filmstrip_shows = "x_t";
   double classifier_scale = 1;
   std::optional<Index> count;
   SamplingFlags flags;
+  EditFlags edit;
 };
 
-// The samples given to --encode, and their encoding as noise.
-struct Encoded {
-  Tensor x0, x_T;
-};
-
-Encoded encode(const Options& options, const Dataset& set, const DiffusionModel& model, SampleRequest& request) {
-  const Subset subset(set, request.count);
-  Encoded encoded{samples_of(subset), {}};
-  SampleRequest own = request;  // encode each sample with its own class
-  own.label = -1;
-  const std::vector<Index> labels = require_fits(model, subset, options.encode);
-  if (model.text_conditional()) {
-    own.captions = subset.captions;
-  } else {
-    own.labels = labels;
-  }
-  if (request.label < 0) request.labels = own.labels;
+// Encodes samples to noise, each with its own class or caption.
+Tensor encoded(const EditSource& source, const DiffusionModel& model, SampleRequest request) {
+  request.count = source.x0.extent(0);
+  request.label = -1;
+  request.labels = source.labels;
+  request.captions = source.captions;
   Progress progress;
-  encoded.x_T = encode(model, encoded.x0, own, progress.reporter(concat("encoding ", request.count)));
-  return encoded;
+  return encode(model, source.x0, request, progress.reporter(concat("encoding ", request.count)));
 }
 
 void write_noise(const std::string& path, const Tensor& x_T) {
@@ -70,52 +60,90 @@ Picture pairs(const Tensor& a, const Tensor& b) {
   return grid(both, 2 * pairs_in_a_row);
 }
 
-// Opens the set to encode, and chooses how many of its samples; null without --encode.
-std::unique_ptr<Dataset> set_to_encode(const Options& options, const DiffusionModel& model, SampleRequest& request) {
-  if (options.encode.empty()) return nullptr;
-  auto set = open_dataset(options.encode, toy_held_out);
-  require_fits(model, *set, options.encode);
-  if (options.count.value_or(0) > set->size()) {
-    throw UsageError("--count ", *options.count, ": ", options.encode, " has only ", set->size(), " samples");
-  }
-  if (!options.count) request.count = std::min(request.count, set->size());
-  return set;
+// Draws the samples in a row between the two pictures.
+Picture strip(const Tensor& ends, const Tensor& samples) {
+  const Var all = concat({ends.rows(0, 1), samples, ends.rows(1, 2)}, 0);
+  return grid(drawn_channels(all.value()), samples.extent(0) + 2);
 }
 
-void sample(Options options, const CLI::App* command) {
+void write_samples(const Options& options, const EditSource& source, const Samples& samples, const std::string& how) {
+  const bool images = samples.x.rank() == 4;
+  if (options.out.ends_with('/')) return write_pictures(options.out, samples.x);
+  if (!options.out.ends_with(".png")) {
+    const auto set = samples.as_dataset();
+    set->name = "samples";
+    set->source = "reverie sample: " + how;
+    set->licence = "made by a model; the licence of its training data may apply";
+    return set->save(options.out);
+  }
+  if (!options.edit.interpolate.empty()) return write_png(options.out, strip(source.x0, samples.x));
+  const bool beside = images && source.x0.defined();
+  write_png(options.out, beside ? pairs(drawn_channels(source.x0), drawn_channels(samples.x)) : picture_of(samples.x));
+}
+
+void check_options(const Options& options, const CLI::App* command) {
   require_used(command, "--classifier-scale", !options.classifier.empty(), "without --classifier");
-  require_used(command, "--noise", !options.encode.empty(), "without --encode");
-  const bool picture = options.out.ends_with(".png");
+  require_used(command, "--noise", !options.edit.encode.empty(), "without --encode");
+  require_used(command, "--filmstrip-shows", !options.filmstrip.empty(), "without --filmstrip");
+  check_editing(command, options.edit);
+}
+
+constexpr Index filmstrip_rows = 8, filmstrip_columns = 10;
+
+void sample(Options options, const CLI::App* command) {
+  check_options(options, command);
+  const bool picture = options.out.ends_with(".png"), folder = options.out.ends_with('/');
   LoadedModel loaded = load(options.checkpoint, options.weights);
-  check_outputs({{"--out", options.out, {".png", ".h5"}, data_set}, {"--noise", options.noise, {".h5"}, other_hdf5}},
-                {{"--checkpoint", options.checkpoint},
-                 {"--classifier", options.classifier},
-                 {"--encode", options.encode},
-                 {"--prompts", options.flags.prompt_file},
-                 {"training", loaded.config.data.train},
-                 {"training", loaded.config.data.validation}});
+  std::vector<Input> inputs = inputs_of(options.edit);
+  inputs.insert(inputs.end(), {{"--checkpoint", options.checkpoint},
+                               {"--classifier", options.classifier},
+                               {"--prompts", options.flags.prompt_file},
+                               {"training", loaded.config.data.train},
+                               {"training", loaded.config.data.validation}});
+  check_outputs({{"--out", options.out, {".png", ".h5", "/"}, data_set},
+                 {"--noise", options.noise, {".h5"}, other_hdf5},
+                 {"--filmstrip", options.filmstrip, {".png"}}},
+                inputs);
+  const Shape sample_shape = loaded.model.facts().sample_shape;
+  if (sample_shape.rank() != 3) {
+    const std::string because = "is for pictures; this model draws points";
+    if (folder) throw UsageError("--out ", options.out, ": ", because);
+    if (!options.filmstrip.empty()) throw UsageError("--filmstrip: ", because);
+    if (!options.edit.interpolate.empty()) throw UsageError("--interpolate: ", because);
+    if (!options.edit.upscale.empty()) throw UsageError("--upscale: ", because);
+  }
   if (!options.products.empty()) loaded.config.kernels.products = options.products;
   loaded.model.set_kernels(kernel_choice_of(loaded.config));
   const auto classifier = options.classifier.empty() ? nullptr : read_classifier(options.classifier);
   LabelGuidance guidance;
   if (classifier) guidance = guidance_by(*classifier, loaded.model, options.classifier_scale);
-  if (!options.encode.empty() && !options.flags.sampler) options.flags.sampler = "ddim";
+  const bool inverts = !options.edit.encode.empty() || !options.edit.interpolate.empty();
+  if ((inverts || !options.edit.start.empty()) && !options.flags.sampler) options.flags.sampler = "ddim";
   SampleRequest request = request_of(options.flags, loaded, guidance);
-  request.count = options.count.value_or(request.count);
-  const auto to_encode = set_to_encode(options, loaded.model, request);
-  add_prompts(request, options.flags, loaded.model);
+  const EditSource source = read_source(options.edit, options.count, options.flags, loaded.model, request);
   check_request(loaded.model, request);
-  if (picture) require_picture(loaded.model.facts().sample_shape, request.count * (to_encode ? 2 : 1));
+  if (picture) require_picture(sample_shape, request.count * (source.x0.defined() ? 2 : 1));
+  std::optional<Filmstrip> film;
+  if (!options.filmstrip.empty()) {
+    film.emplace(sample_shape, std::min(request.count, filmstrip_rows), filmstrip_columns,
+                 sampling_steps(loaded.model, request),
+                 options.filmstrip_shows == "x_t" ? Filmstrip::Shows::x_t : Filmstrip::Shows::pred_x0);
+    request.observe = [&film](Index first, Index step, const Tensor& x_t, const Tensor& pred_x0) {
+      film->observe(first, step, x_t, pred_x0);
+    };
+  }
+
+  if (!options.memory.empty()) request.at_once = samples_within(loaded.model, request, bytes_of(options.memory));
 
   note_interrupts();
   prepare_blas();
   Progress progress;
-  Encoded encoded;
+  Tensor x_T;
   Samples samples;
   try {
-    if (to_encode) {
-      encoded = encode(options, *to_encode, loaded.model, request);
-      request.start = encoded.x_T;
+    if (inverts) {
+      x_T = encoded(source, loaded.model, request);
+      request.start = options.edit.encode.empty() ? slerp(x_T, request.count) : x_T;
     }
     samples = generate(loaded.model, request, progress.reporter(concat("sampling ", request.count)));
   } catch (const Interrupted&) {
@@ -123,34 +151,33 @@ void sample(Options options, const CLI::App* command) {
     throw;
   }
   const std::string how =
-      concat(loaded.origin, ", ", in_words(loaded.model, request)) +
-      (options.encode.empty() ? "" : ", from " + options.encode) +
+      concat(loaded.origin, ", ", in_words(loaded.model, request)) + in_words(options.edit, request) +
       (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
-  if (picture) {
-    const bool beside = encoded.x0.defined() && samples.x.rank() == 4;
-    write_png(options.out,
-              beside ? pairs(drawn_channels(encoded.x0), drawn_channels(samples.x)) : picture_of(samples.x));
-  } else {
-    const auto set = samples.as_dataset();
-    set->name = "samples";
-    set->source = "reverie sample: " + how;
-    set->licence = "made by a model; the licence of its training data may apply";
-    set->save(options.out);
-  }
-  if (!options.noise.empty()) write_noise(options.noise, encoded.x_T);
+  write_samples(options, source, samples, how);
+  if (!options.noise.empty()) write_noise(options.noise, x_T);
+  if (film) write_png(options.filmstrip, grid(drawn_channels(film->frames()), film->columns()));
   progress.clear();
   std::cout << printable(options.out) << ": " << request.count << " samples of " << printable(how) << "; "
             << samples.evaluations << " evaluations of the network each; " << progress.elapsed()
             << std::setprecision(3);
   if (samples.x.rank() == 4) std::cout << "; mean brightness " << mean_of(brightness(samples.x));
-  if (picture) std::cout << picture_note(loaded.model.facts().sample_shape);
+  if (picture || folder || film) std::cout << picture_note(sample_shape);
   std::cout << "\n";
-  if (encoded.x0.defined()) {
-    std::cout << "  encoded to noise x_T of deviation " << root_mean_square(encoded.x_T)
-              << " (the model expects 1); the decoded samples differ by "
-              << root_mean_square((Var(samples.x) - encoded.x0).value()) << " (root mean square, data in [-1, 1])\n";
+  if (inverts) {
+    std::cout << "  encoded to noise x_T of deviation " << root_mean_square(x_T) << " (the model expects 1)";
+    const Tensor ends =
+        options.edit.encode.empty()
+            ? concat({samples.x.rows(0, 1), samples.x.rows(request.count - 1, request.count)}, 0).value()
+            : samples.x;
+    std::cout << "; the decoded samples differ by " << root_mean_square((Var(ends) - source.x0).value())
+              << " (root mean square, data in [-1, 1])\n";
   }
   if (!options.noise.empty()) std::cout << printable(options.noise) << ": x_T\n";
+  if (film) {
+    std::cout << printable(options.filmstrip) << ": "
+              << (options.filmstrip_shows == "x_t" ? "x_t" : "the predicted x_0") << " after " << film->columns()
+              << " of the sampling steps, a sample in each row\n";
+  }
 }
 
 }  // namespace
@@ -161,8 +188,11 @@ void add_sample(CLI::App& program) {
   add_model(command, options->checkpoint, options->weights);
   command->get_option("--checkpoint")->required();
   command->add_option("--count", options->count, "Number of samples [64]")->type_name("N")->check(positive);
-  command->add_option("--out", options->out, "X.png for a picture of all samples, X.h5 for an image set or point set")
-      ->type_name("FILE")
+  command
+      ->add_option("--out", options->out,
+                   "X.png for a picture of all samples, X.h5 for an image set or point set, FOLDER/ (new or empty) for "
+                   "single pictures 0001.png, 0002.png, ...")
+      ->type_name("FILE|FOLDER/")
       ->required();
   add_sampling(command, options->flags);
   command
@@ -175,14 +205,18 @@ void add_sample(CLI::App& program) {
                    "Scale of the classifier's gradient; larger gives clearer, less varied samples [1]")
       ->type_name("S")
       ->check(finite);
-  command
-      ->add_option(
-          "--encode", options->encode,
-          "Encode these samples to noise with DDIM inversion and start from that: reconstructs them, or changes them "
-          "with --class or guidance. A .png shows each beside its reconstruction")
-      ->type_name("SET");
+  add_editing(command, options->edit);
   command->add_option("--noise", options->noise, "With --encode: write the noise x_T to this HDF5 file")
       ->type_name("FILE");
+  command
+      ->add_option("--filmstrip", options->filmstrip,
+                   "Also draw how the first 8 samples emerge: a row each, a column for every tenth of the steps")
+      ->type_name("X.png");
+  command
+      ->add_option("--filmstrip-shows", options->filmstrip_shows,
+                   "What the film strip shows: x_t, or x_0 as predicted from it [x_t]")
+      ->type_name("x_t|x_0")
+      ->check(CLI::IsMember({"x_t", "x_0"}).description(""));
   command
       ->add_option(
           "--products", options->products,
@@ -190,6 +224,11 @@ void add_sample(CLI::App& program) {
           "[kernels.products]")
       ->type_name("KIND")
       ->check(CLI::IsMember({"float", "bfloat16"}).description(""));
+  command
+      ->add_option("--memory", options->memory,
+                   "Use at most about this much memory, like 2G or 500M: draws fewer samples at a time [no limit]")
+      ->type_name("SIZE")
+      ->check(memory_size);
   add_threads(command);
   command->footer(sampler_list() +
                   "\nexample: reverie sample --checkpoint runs/demo/checkpoint.h5 --sampler ddim \\\n"

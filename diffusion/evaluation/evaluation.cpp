@@ -106,7 +106,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
                          x0.shape(), first);
     };
     const NetworkFunction network =
-        model.formulation().in_chain(model.with_labels(part(labels, first * each, last * each)));
+        model.formulation().in_chain(model.with_labels(part(labels, first * each, last * each), model.picture_of(x0)));
     const VariationalBound part = variational_bound(model.process(), network, x0, noise, clip);
     all.total.rows(first, last).copy_from(part.total);
     all.prior.rows(first, last).copy_from(part.prior);
@@ -182,6 +182,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       own.insert(own.end(), labels.begin() + indices.back() * each, labels.begin() + (indices.back() + 1) * each);
     }
     Tensor x = set.batch(indices);
+    const Tensor picture = model.picture_of(x);
     if (images) x = (Var(x) + dequantisation(options.seed, x.shape(), first)).value();
     OdeOptions of_shard = options;
     of_shard.first_sample = first;
@@ -194,7 +195,7 @@ LikelihoodEvaluation evaluate_likelihood(const DiffusionModel& model, const Data
       return going;
     };
     const OdeLikelihood ode =
-        ode_log_likelihood(model.formulation().denoiser(model.with_labels(own)), x, of_shard, report);
+        ode_log_likelihood(model.formulation().denoiser(model.with_labels(own, picture)), x, of_shard, report);
     std::copy_n(ode.log_density.begin(), last - first, log_densities.begin() + first);
     std::copy_n(ode.numerical_error.begin(), last - first, errors.begin() + first);
     evaluations[here] = ode.evaluations;

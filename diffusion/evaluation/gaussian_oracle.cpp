@@ -5,6 +5,8 @@
 #include <numbers>
 #include <numeric>
 
+#include "diffusion/metrics/symmetric_eigen.h"
+
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
@@ -108,6 +110,62 @@ Tensor GaussianMixture::score(const Tensor& x, double sigma) const {
 
 Denoiser GaussianMixture::denoiser() const {
   return [data = *this](const Var& x, double sigma) -> Var { return data.denoise(x.value(), sigma); };
+}
+
+// C and C + sigma^2 I have the same eigenvectors: in their directions the elements are independent.
+Denoiser CorrelatedGaussian::denoiser() const {
+  const Index d = std::ssize(mean);
+  return [d, mean = mean, eigen = symmetric_eigen(covariance, d)](const Var& x, double sigma) -> Var {
+    Tensor x0 = x.value().clone();
+    for (Index n = 0; n < x0.size() / d; ++n) {
+      real* sample = x0.data() + n * d;
+      std::vector<double> denoised = mean;
+      for (Index k = 0; k < d; ++k) {
+        double along = 0;
+        for (Index i = 0; i < d; ++i) along += eigen.vectors[i * d + k] * (static_cast<double>(sample[i]) - mean[i]);
+        along *= eigen.values[k] / (eigen.values[k] + sigma * sigma);
+        for (Index i = 0; i < d; ++i) denoised[i] += eigen.vectors[i * d + k] * along;
+      }
+      std::transform(denoised.begin(), denoised.end(), sample, [](double value) { return static_cast<real>(value); });
+    }
+    return x0;
+  };
+}
+
+// With blocks C_kk, C_uk, C_uu of known and unknown elements: mean_u + C_uk C_kk^-1 (x_k - mean_k), and
+// C_uu - C_uk C_kk^-1 C_ku.
+CorrelatedGaussian CorrelatedGaussian::given(std::span<const Index> known, std::span<const double> values) const {
+  const Index d = std::ssize(mean), m = std::ssize(known);
+  std::vector<Index> unknown;
+  for (Index i = 0; i < d; ++i)
+    if (std::find(known.begin(), known.end(), i) == known.end()) unknown.push_back(i);
+  const auto at = [&](Index i, Index j) { return covariance[i * d + j]; };
+  std::vector<double> block;
+  for (const Index i : known)
+    for (const Index j : known) block.push_back(at(i, j));
+  const SymmetricEigen eigen = symmetric_eigen(block, m);
+  CorrelatedGaussian rest;
+  for (const Index u : unknown) {
+    rest.mean.push_back(mean[u]);
+    for (const Index w : unknown) rest.covariance.push_back(at(u, w));
+  }
+  const Index size = std::ssize(unknown);
+  for (Index k = 0; k < m; ++k) {
+    if (!(eigen.values[k] > 0)) throw Error("correlated Gaussian: the known elements have no density");
+    double along = 0;
+    for (Index i = 0; i < m; ++i) along += eigen.vectors[i * m + k] * (values[i] - mean[known[i]]);
+    std::vector<double> towards;  // C_uk times the eigenvector
+    for (const Index u : unknown) {
+      double sum = 0;
+      for (Index i = 0; i < m; ++i) sum += at(u, known[i]) * eigen.vectors[i * m + k];
+      towards.push_back(sum);
+    }
+    for (Index u = 0; u < size; ++u) {
+      rest.mean[u] += towards[u] * along / eigen.values[k];
+      for (Index w = 0; w < size; ++w) rest.covariance[u * size + w] -= towards[u] * towards[w] / eigen.values[k];
+    }
+  }
+  return rest;
 }
 
 GaussianMixture gaussian_data(double mu, double s) { return {{{1, {mu}, s}}}; }

@@ -34,6 +34,18 @@ struct GaussianMixture {
 /// N(mu, s^2) in every coordinate independently.
 GaussianMixture gaussian_data(double mu, double s);
 
+/// N(mean, covariance) data, whose elements depend on one another. If some are known, the others are again Gaussian:
+/// inpainting is tested against that.
+struct CorrelatedGaussian {
+  std::vector<double> mean, covariance;  ///< d, and d x d row-major
+
+  /// D(x; sigma) = mean + C (C + sigma^2 I)^-1 (x - mean), for samples of d elements.
+  Denoiser denoiser() const;
+  /// The distribution of the other elements, in their order, if those at the indices `known` (ascending) have `values`.
+  /// Throws Error if the known ones have no density.
+  CorrelatedGaussian given(std::span<const Index> known, std::span<const double> values) const;
+};
+
 /// The variational bound of N(mu, s^2) data with the optimal denoiser, in expectation over x_0 and x_t, in nats per
 /// coordinate. The decoder term (t = 0) is that of the density, not of 8-bit values.
 struct GaussianBound {

@@ -77,6 +77,14 @@ void check_config(const Config& c) {
   require_range("model.text_depth", c.model.text_depth, 0, 64);
   require_option(c.model.text_heads >= 1 && c.model.text_width % c.model.text_heads == 0, "model.text_heads",
                  concat("must divide `model.text_width`, ", c.model.text_width));
+  require_option(c.model.low_resolution == 0 || c.model.low_resolution >= 2, "model.low_resolution",
+                 "must be at least 2, or 0 for none");
+  require_option(c.model.low_resolution == 0 || find_network(c.model.network).sample_rank == 3, "model.low_resolution",
+                 "needs a network for images: unet or dit");
+  require_option(c.train.low_resolution_noise >= 0 && c.train.low_resolution_noise <= 10, "train.low_resolution_noise",
+                 "must be from 0 to 10");
+  require_option(c.train.low_resolution_noise == 0 || c.model.low_resolution > 0, "train.low_resolution_noise",
+                 "needs model.low_resolution");
   require_option(c.train.log_every > 0, "train.log_every", "must be at least 1");
   require_option(c.train.checkpoint_every > 0, "train.checkpoint_every", "must be at least 1");
   require_option(c.train.keep_every >= 0, "train.keep_every", "can't be negative");
@@ -96,7 +104,8 @@ DiffusionModel build_model(const Config& config, const DataFacts& facts) {
   const Noise& noise = find_noise(config.diffusion.noise);
   if (facts.sample_shape.rank() != 3 && &noise != &gaussian_noise())
     throw UsageError("config: `diffusion.noise` is ", noise.name, ", which is for images; the data has points");
-  return {facts, std::move(network), make_formulation(config.diffusion), kernel_choice_of(config), noise};
+  return {facts, std::move(network),         make_formulation(config.diffusion), kernel_choice_of(config),
+          noise, config.model.low_resolution};
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -8,12 +8,13 @@ namespace reverie::inline REVERIE_PRECISION {
 
 DiffusionModel::DiffusionModel(DataFacts facts, std::unique_ptr<Network> network,
                                std::unique_ptr<const Formulation> formulation, const kernels::KernelChoice& kernels,
-                               const Noise& noise)
+                               const Noise& noise, Index low_resolution)
     : facts_(std::move(facts)),
       network_(std::move(network)),
       formulation_(std::move(formulation)),
       kernels_(kernels),
-      noise_(&noise) {
+      noise_(&noise),
+      low_resolution_(low_resolution) {
   if (!network_ || !formulation_) throw UsageError("model: a network and a formulation are required");
   if (conditional() && network_->num_classes() < null_class()) {
     throw UsageError("model: the network has ", network_->num_classes(), text_conditional() ? " tokens" : " classes",
@@ -25,10 +26,23 @@ DiffusionModel::DiffusionModel(DataFacts facts, std::unique_ptr<Network> network
   }
 }
 
-Var DiffusionModel::operator()(const Var& x, std::span<const double> t, std::span<const Index> labels,
-                               const Mode& mode) const {
+Var DiffusionModel::operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode& mode,
+                               const Tensor& picture) const {
   const kernels::WithKernels scope(kernels_);
-  return (*network_)(x, t, labels, mode);
+  if (low_resolution_ == 0) return (*network_)(x, t, labels, mode);
+  if (!picture.defined()) throw Error("model: it enlarges pictures, and was given none");
+  const std::vector<Var> copies(static_cast<std::size_t>(x.extent(0) / picture.extent(0)), Var(picture));
+  const Var pictures = copies.size() == 1 ? copies[0] : concat(std::span<const Var>(copies), 0);
+  return (*network_)(concat({x, pictures}, -1), t, labels, mode);
+}
+
+Tensor DiffusionModel::picture_of(const Tensor& x0) const {
+  if (low_resolution_ == 0) return {};
+  return picture_of_small(avg_pool2d(x0, low_resolution_, low_resolution_).value());
+}
+
+Tensor DiffusionModel::picture_of_small(const Tensor& small) const {
+  return upsample_nearest(small, low_resolution_).value();
 }
 
 std::vector<Index> DiffusionModel::tokens_of(std::span<const std::string> captions) const {
@@ -41,9 +55,11 @@ std::vector<Index> DiffusionModel::tokens_of(std::span<const std::string> captio
   return tokens;
 }
 
-NetworkFunction DiffusionModel::with_labels(std::vector<Index> labels) const {
+NetworkFunction DiffusionModel::with_labels(std::vector<Index> labels, const Tensor& picture) const {
   if (!conditional()) labels.clear();
-  return [this, labels = std::move(labels)](const Var& x, std::span<const double> t) { return (*this)(x, t, labels); };
+  return [this, picture, labels = std::move(labels)](const Var& x, std::span<const double> t) {
+    return (*this)(x, t, labels, {}, picture);
+  };
 }
 
 std::vector<Index> require_fits(const DiffusionModel& model, const Dataset& data, const std::string& where) {

@@ -14,9 +14,11 @@ namespace reverie::inline REVERIE_PRECISION {
 /// from your own parts, or from a configuration with `build_model`.
 class DiffusionModel {
  public:
-  /// `kernels`: used whenever the model evaluates its network. `noise`: added to samples in training.
+  /// `kernels`: used whenever the model evaluates its network. `noise`: added to samples in training. `low_resolution`:
+  /// see below.
   DiffusionModel(DataFacts facts, std::unique_ptr<Network> network, std::unique_ptr<const Formulation> formulation,
-                 const kernels::KernelChoice& kernels = {}, const Noise& noise = gaussian_noise());
+                 const kernels::KernelChoice& kernels = {}, const Noise& noise = gaussian_noise(),
+                 Index low_resolution = 0);
 
   const DataFacts& facts() const { return facts_; }
   Network& network() { return *network_; }
@@ -35,13 +37,24 @@ class DiffusionModel {
   Index null_class() const { return text_conditional() ? facts_.tokenizer.size() : std::ssize(facts_.class_names); }
   bool has_null_class() const { return network_->num_classes() > null_class(); }
 
-  /// The network's output, see Network; by default in inference mode.
-  Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode& mode = {}) const;
+  /// If positive, the model enlarges pictures by this factor: its network is also given what `picture_of` makes of each
+  /// sample, as channels behind those of x_t.
+  Index low_resolution() const { return low_resolution_; }
+  /// Reduces images [N,H,W,C] by the factor (each pixel the mean of its area) and enlarges them back (each pixel
+  /// repeated); undefined if the model doesn't enlarge pictures.
+  Tensor picture_of(const Tensor& x0) const;
+  /// The same for images that are small already, [N,H/factor,W/factor,C].
+  Tensor picture_of_small(const Tensor& small) const;
+
+  /// The network's output, see Network; by default in inference mode. `picture`: see above; if x has k times its rows,
+  /// as under guidance, it counts k times.
+  Var operator()(const Var& x, std::span<const double> t, std::span<const Index> labels, const Mode& mode = {},
+                 const Tensor& picture = {}) const;
   /// The tokens of captions, or, where a caption is empty, of "no caption" if the model was trained with it.
   std::vector<Index> tokens_of(std::span<const std::string> captions) const;
-  /// The network with the samples' labels bound, not guided; a model without classes ignores `labels`. The model must
-  /// outlive the result.
-  NetworkFunction with_labels(std::vector<Index> labels) const;
+  /// The network with the samples' labels and pictures bound, not guided; a model without classes ignores `labels`. The
+  /// model must outlive the result.
+  NetworkFunction with_labels(std::vector<Index> labels, const Tensor& picture = {}) const;
 
  private:
   DataFacts facts_;
@@ -49,6 +62,7 @@ class DiffusionModel {
   std::unique_ptr<const Formulation> formulation_;
   kernels::KernelChoice kernels_;
   const Noise* noise_;
+  Index low_resolution_;
 };
 
 /// Checks that a set suits the model and returns its labels as the network takes them, `labels_per_sample` for each:

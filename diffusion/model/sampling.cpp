@@ -26,11 +26,6 @@ struct Plan {
   double start_alpha_bar;  // the share of x_0's variance at the first sampling step
 };
 
-// The name of the grid to follow; empty for samplers of the chain.
-std::string grid_name(const Sampler& sampler, const SampleOptions& options) {
-  return sampler.chain ? "" : options.sigmas.empty() ? sampler.sigmas : options.sigmas;
-}
-
 // The named grid, with its ends clamped to the noise levels of training unless the request sets them.
 std::vector<double> grid_of(const DiffusionModel& model, const SampleRequest& request, const std::string& name) {
   OptionValues values = request.sigma_parameters;
@@ -101,6 +96,18 @@ Shape samples_shape(const DiffusionModel& model, Index count) {
   return Shape(extents);
 }
 
+// Calls body(first, last) for shards of the samples, in parallel, for at most `at_once` samples at a time.
+void for_shards(const DiffusionModel& model, const SampleRequest& request,
+                const std::function<void(Index, Index)>& body) {
+  const Index limit = request.at_once > 0 ? request.at_once : request.count;
+  const Index shard = std::min(samples_at_once(model.facts().sample_shape, sampling_shard), limit);
+  const Index group = limit / shard * shard;
+  for (Index begin = 0; begin < request.count; begin += group) {
+    parallel_for(std::min(group, request.count - begin), shard,
+                 [&](Index first, Index last) { body(begin + first, begin + last); });
+  }
+}
+
 // The label of each sample; empty if there are no classes.
 std::vector<Index> labels_of(const DiffusionModel& model, const SampleRequest& request) {
   const Index classes = std::ssize(sample_classes(model, request));
@@ -132,6 +139,11 @@ std::vector<Index> away_from(const DiffusionModel& model, const SampleRequest& r
 
 std::vector<Index> part(const std::vector<Index>& labels, Index first, Index last) {
   return labels.empty() ? labels : std::vector<Index>(labels.begin() + first, labels.begin() + last);
+}
+
+// What the network is given of the pictures to enlarge; undefined if there are none.
+Tensor pictures_of(const DiffusionModel& model, const SampleRequest& request, Index first, Index last) {
+  return request.small.defined() ? model.picture_of_small(request.small.rows(first, last)) : Tensor();
 }
 
 // x at the first sampling step, in the chain's form, of samples first, first + 1, ...: x_T, or x_0 with noise.
@@ -180,7 +192,13 @@ const std::vector<std::string>& sample_classes(const DiffusionModel& model, cons
   return model.class_conditional() ? model.facts().class_names : request.classifier.class_names;
 }
 
-void borrow_captions(SampleRequest& request, const DiffusionModel& model, const Dataset& set) {
+void borrow_conditions(SampleRequest& request, const DiffusionModel& model, const Dataset& set) {
+  if (const Index factor = model.low_resolution(); factor > 0) {
+    const Subset some(set, request.count);
+    std::vector<Index> rows;
+    for (Index i = 0; i < request.count; ++i) rows.push_back(i % some.size());
+    request.small = avg_pool2d(some.batch(rows), factor, factor).value();
+  }
   if (!model.text_conditional()) return;
   if (set.captions.empty()) throw UsageError("sampling: the set has no captions to draw");
   const Subset some(set, request.count);
@@ -189,50 +207,8 @@ void borrow_captions(SampleRequest& request, const DiffusionModel& model, const 
     request.captions.push_back(some.captions[static_cast<std::size_t>(i % some.size())]);
 }
 
-void choose_sampler(SampleOptions& options, const std::string& name) {
-  find_sampler(name);
-  if (name == options.sampler) return;
-  options.sampler = name;
-  options.sampler_parameters.clear();
-  options.solver_type.clear();
-  options = without_unused(std::move(options));
-}
-
-SampleOptions without_unused(SampleOptions options) {
-  const Sampler& sampler = find_sampler(options.sampler);
-  if (sampler.chain) options.sigmas.clear();
-  const std::string grid = grid_name(sampler, options);
-  if (grid.empty() || grid == chain_grid) options.sigma_parameters.clear();
-  return options;
-}
-
-void check_options(const Sampler& sampler, const SampleOptions& options) {
-  sampler_options(sampler, options.sampler_parameters, options.solver_type);
-  const std::string grid = grid_name(sampler, options);
-  const bool parameters = !options.sigma_parameters.empty();
-  if (grid.empty() && (parameters || !options.sigmas.empty())) {
-    throw UsageError("sampler ", sampler.name, ": takes its steps from the chain and doesn't use ",
-                     options.sigmas.empty() ? options.sigma_parameters.begin()->first : "sigmas", "; its options are ",
-                     sampler.options.empty() ? "none" : names_in(std::span<const OptionInfo>(sampler.options)));
-  }
-  if (grid == chain_grid && parameters) {
-    throw UsageError("sigma grid chain: has no options; ", options.sigma_parameters.begin()->first,
-                     " was given, for one of ", names_in(sigma_grids()));
-  }
-  if (!grid.empty() && grid != chain_grid) {
-    complete("sigma grid " + grid, find_line("sigma grid", sigma_grids(), grid).options, options.sigma_parameters);
-  }
-  constexpr Index most = 1'000'000;
-  if (options.steps < 0 || options.steps > most) {
-    throw UsageError("sampling: ", options.steps, " steps (--steps, sample.steps); expects 1 to ", most,
-                     ", or 0 for all");
-  }
-  if (!(options.guidance_rescale >= 0 && options.guidance_rescale <= 1)) {
-    throw UsageError("sampling: guidance rescale is ", options.guidance_rescale, "; it must be from 0 to 1");
-  }
-  if (!(options.dynamic_threshold >= 0 && options.dynamic_threshold <= 1)) {
-    throw UsageError("sampling: dynamic threshold is ", options.dynamic_threshold, "; it must be from 0 to 1");
-  }
+Index sampling_steps(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
+  return plan_of(model, sampler, request).steps;
 }
 
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
@@ -241,7 +217,18 @@ void check_request(const DiffusionModel& model, const Sampler& sampler, const Sa
     throw UsageError("sampling: ", request.count, " samples; expects from 1 to ", most);
   }
   check_options(sampler, request);
-  plan_of(model, sampler, request);
+  check_inpainting(request.inpaint, plan_of(model, sampler, request).steps);
+  if (request.inpaint.known.defined() && request.strength < 1)
+    throw UsageError("sampling: inpainting starts from noise; a strength below 1 doesn't go with it");
+  if (const Index factor = model.low_resolution(); factor > 0) {
+    const Shape& sample = model.facts().sample_shape;
+    if (!request.small.defined())
+      throw UsageError("sampling: this model enlarges pictures by a factor of ", factor, "; --upscale names them");
+    require_shape("sampling", "the pictures to enlarge", request.small.shape(),
+                  {request.count, sample[0] / factor, sample[1] / factor, sample[2]});
+  } else if (request.small.defined()) {
+    throw UsageError("sampling: this model wasn't trained to enlarge pictures");
+  }
   const Index classes = std::ssize(sample_classes(model, request));
   std::vector<Index> labels = request.labels;
   labels.push_back(request.label);
@@ -290,13 +277,13 @@ Tensor encode(const DiffusionModel& model, const Tensor& x0, const SampleRequest
   ShardProgress report(progress, (plan.steps - 1) * x0.extent(0));
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
-  parallel_for(x0.extent(0), samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first, Index last) {
-    const Sampling sampling{
-        .process = plan.process,
-        .network = model.formulation().in_chain(model.with_labels(part(conditions, first * each, last * each))),
-        .options = plan.options,
-        .observe = [&](Index, const Var&, const Var&) { report(last - first); },
-        .first_sample = first};
+  for_shards(model, request, [&](Index first, Index last) {
+    const Sampling sampling{.process = plan.process,
+                            .network = model.formulation().in_chain(model.with_labels(
+                                part(conditions, first * each, last * each), pictures_of(model, request, first, last))),
+                            .options = plan.options,
+                            .observe = [&](Index, const Var&, const Var&) { report(last - first); },
+                            .first_sample = first};
     x_T.rows(first, last).copy_from(ddim_reverse(sampling, x0.rows(first, last)).value());
   });
   return x_T;
@@ -312,6 +299,8 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
   if (request.strength < 1 && !request.start.defined()) {
     throw UsageError("sampling: a strength of ", request.strength, " requires samples to start from");
   }
+  if (request.inpaint.known.defined())
+    require_shape("inpainting", "the known part", request.inpaint.known.shape(), all);
   Samples samples{.x = Tensor::uninitialized(all),
                   .labels = labels_of(model, request),
                   .class_names = {},
@@ -322,45 +311,57 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
   if (std::any_of(samples.labels.begin(), samples.labels.end(), none)) samples.labels.clear();
   if (!samples.labels.empty()) samples.class_names = sample_classes(model, request);
   const std::vector<Index> guiding = guiding_classes(model, request);
-  ShardProgress report(progress, plan.steps * request.count);
+  const bool inpaints = request.inpaint.known.defined();
+  ShardProgress report(progress,
+                       (inpaints ? inpainting_steps(request.inpaint, plan.steps) : plan.steps) * request.count);
   const kernels::WithKernels scope(model.kernels());
   const auto packed = model.network().parameters.keep_packed();
-  parallel_for(
-      request.count, samples_at_once(model.facts().sample_shape, sampling_shard), [&](Index first, Index last) {
-        const Shape shape = all.with(0, last - first);
-        const std::vector<Index> labels = part(samples.labels, first, last);
-        const ConditionalNetwork network = [&](const Var& x, std::span<const double> t,
-                                               std::span<const Index> classes) { return model(x, t, classes); };
-        const NetworkFunction guided = model.conditional()
-                                           ? with_guidance(network, part(conditions, first * each, last * each),
-                                                           away_from(model, request, last - first), request.guidance,
-                                                           plan.process.variance_type, request.guidance_rescale)
-                                           : model.with_labels({});
-        Index evaluations = 0;
-        const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
-          evaluations += request.guidance == 1 ? 1 : 2;
-          return guided(x, t);
-        };
-        Sampling sampling{.process = plan.process,
-                          .network = model.formulation().in_chain(counted),
-                          .options = plan.options,
-                          .noise = seeded_noise(request.seed, shape, request.first + first, model.noise()),
-                          .observe = [&](Index, const Var&, const Var&) { report(last - first); },
-                          .denoise = model.formulation().denoiser(counted),
-                          .sigmas = plan.sigmas,
-                          .first_sample = request.first + first};
-        if (request.classifier.gradient) {
-          std::vector<Index> towards = labels;
-          if (!guiding.empty())
-            for (Index& label : towards) label = guiding[label];
-          sampling.classifier = [&, towards](const Var& x_t, std::span<const double> t) {
-            return request.classifier.scale * request.classifier.gradient(x_t, t, towards);
-          };
-        }
-        const Tensor start = start_of(model, request, plan.start_alpha_bar, shape, first);
-        samples.x.rows(first, last).copy_from(sampler.sample(sampling, start));
-        if (first == 0) samples.evaluations = evaluations;
-      });
+  for_shards(model, request, [&](Index first, Index last) {
+    const Shape shape = all.with(0, last - first);
+    const std::vector<Index> labels = part(samples.labels, first, last);
+    const Tensor pictures = pictures_of(model, request, first, last);
+    const ConditionalNetwork network = [&](const Var& x, std::span<const double> t, std::span<const Index> classes) {
+      return model(x, t, classes, {}, pictures);
+    };
+    const NetworkFunction guided = model.conditional()
+                                       ? with_guidance(network, part(conditions, first * each, last * each),
+                                                       away_from(model, request, last - first), request.guidance,
+                                                       plan.process.variance_type, request.guidance_rescale)
+                                       : model.with_labels({}, pictures);
+    Index evaluations = 0;
+    const NetworkFunction counted = [&](const Var& x, std::span<const double> t) {
+      evaluations += request.guidance == 1 ? 1 : 2;
+      return guided(x, t);
+    };
+    const Observer observer = [&](Index step, const Var& x, const Var& pred_x0) {
+      report(last - first);
+      if (!request.observe) return;
+      const double sigma = sampler.chain ? 0 : plan.sigmas[step + 1];
+      request.observe(first, step, sigma > 0 ? (x / std::sqrt(1 + sigma * sigma)).value() : x.value(), pred_x0.value());
+    };
+    Sampling sampling{.process = plan.process,
+                      .network = model.formulation().in_chain(counted),
+                      .options = plan.options,
+                      .noise = seeded_noise(request.seed, shape, request.first + first, model.noise()),
+                      .observe = observer,
+                      .denoise = model.formulation().denoiser(counted),
+                      .sigmas = plan.sigmas,
+                      .first_sample = request.first + first};
+    if (request.classifier.gradient) {
+      std::vector<Index> towards = labels;
+      if (!guiding.empty())
+        for (Index& label : towards) label = guiding[label];
+      sampling.classifier = [&, towards](const Var& x_t, std::span<const double> t) {
+        return request.classifier.scale * request.classifier.gradient(x_t, t, towards);
+      };
+    }
+    const Tensor start = start_of(model, request, plan.start_alpha_bar, shape, first);
+    samples.x.rows(first, last)
+        .copy_from(request.inpaint.known.defined()
+                       ? inpaint(sampler, sampling, start, request.inpaint.rows(first, last))
+                       : sampler.sample(sampling, start));
+    if (first == 0) samples.evaluations = evaluations;
+  });
   return samples;
 }
 

@@ -21,6 +21,7 @@ struct TrainOptions {
   std::vector<double> ema_rates = {0.999};
   bool ema_warmup = true;
   double label_dropout = 0;
+  double low_resolution_noise = 0;  ///< standard deviation of the noise put into reduced pictures [Ho22b] sec. 2
   std::string timestep_sampler = "uniform";
   OptionValues timestep_sampler_parameters;
   Index log_every = 50, validate_every = 250, validation_count = 256, checkpoint_every = 500, keep_every = 0,

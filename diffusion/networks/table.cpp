@@ -205,6 +205,10 @@ NetworkPtr make_network(const NetworkOptions& options, const DataFacts& facts, V
     throw UsageError("config: `model.network` is ", kind.name, ", which learns ", learns(kind.sample_rank),
                      "; samples of shape ", facts.sample_shape, " need ", others);
   }
+  if (const Index factor = options.low_resolution; factor > 0) {
+    require_divisor("model.low_resolution", factor, std::gcd(facts.sample_shape[0], facts.sample_shape[1]),
+                    concat("the height and width of ", facts.sample_shape[0], "x", facts.sample_shape[1], " images"));
+  }
   const Index none = null_class ? 1 : 0;
   TextEncoderOptions text;
   if (options.text_conditional) {

@@ -27,6 +27,7 @@ struct NetworkOptions {
   double mlp_ratio = 4;
   bool class_conditional = false, text_conditional = false;
   Index text_width = 64, text_depth = 2, text_heads = 4;
+  Index low_resolution = 0;  ///< see DiffusionModel::low_resolution
 };
 
 /// The options of a network, and the sizes that the data and the process require.
@@ -38,7 +39,8 @@ struct NetworkRequest {
   TextEncoderOptions text;
   std::uint64_t seed;
 
-  Index channels() const { return sample_shape[-1]; }
+  /// Of the network's input: those of a sample, and of its picture in a low resolution.
+  Index channels() const { return sample_shape[-1] * (options.low_resolution > 0 ? 2 : 1); }
 };
 
 /// A row of the table of networks.

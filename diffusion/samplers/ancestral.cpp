@@ -6,8 +6,8 @@ namespace reverie::inline REVERIE_PRECISION {
 // variance times its gradient there.
 // [Ho20] Alg. 2, [Dhariwal21] Alg. 1
 Var sample_ancestral(const Sampling& sampling, Var x) {
-  Index step = 0;
-  for (Index t = sampling.process.schedule.steps() - 1; t >= 0; --t, ++step) {
+  for (Index step = sampling.first; step < end_of(sampling); ++step) {
+    const Index t = sampling.process.schedule.steps() - 1 - step;
     const PMeanVariance p = predict(sampling, x, t);
     Var next = p.mean;
     if (sampling.classifier) {

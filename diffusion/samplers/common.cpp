@@ -24,7 +24,7 @@ Var limited_x0(const Var& x0, const SamplerOptions& options) {
 }  // namespace
 
 Sampling with_finite_checks(Sampling sampling, const char* sampler) {
-  const auto step = std::make_shared<Index>(1);
+  const auto step = std::make_shared<Index>(sampling.first + 1);
   const auto check = [=, first = sampling.first_sample](const Var& x, const auto&... what) {
     const Tensor& values = x.value();
     const auto bad = static_cast<Index>(first_not_finite(values));
@@ -51,6 +51,8 @@ Sampling with_finite_checks(Sampling sampling, const char* sampler) {
   };
   return sampling;
 }
+
+Index end_of(const Sampling& sampling) { return sampling.last > 0 ? sampling.last : sampling.process.schedule.steps(); }
 
 PMeanVariance predict(const Sampling& sampling, const Var& x_t, Index t) {
   const std::vector<Index> all(x_t.extent(0), t);

@@ -10,6 +10,9 @@ Sampling with_finite_checks(Sampling sampling, const char* sampler);
 
 // --- In the chain's form.
 
+/// The end of the sampling steps to perform; sampling step i is at time step T - 1 - i.
+Index end_of(const Sampling& sampling);
+
 /// p(x_{t-1} | x_t) at time step t for the whole batch, from one network evaluation; x_0 is clamped according to the
 /// options.
 PMeanVariance predict(const Sampling& sampling, const Var& x_t, Index t);

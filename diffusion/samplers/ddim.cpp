@@ -10,8 +10,8 @@ namespace reverie::inline REVERIE_PRECISION {
 // [Song21] eqs. 12, 16
 Var sample_ddim(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
-  Index step = 0;
-  for (Index t = schedule.steps() - 1; t >= 0; --t, ++step) {
+  for (Index step = sampling.first; step < end_of(sampling); ++step) {
+    const Index t = schedule.steps() - 1 - step;
     const double ab = schedule.alphas_cumprod[t];
     const double ab_prev = schedule.alphas_cumprod_prev[t];
     const double sigma = sampling.options.eta * std::sqrt((1 - ab_prev) / (1 - ab)) * std::sqrt(1 - ab / ab_prev);

@@ -42,7 +42,7 @@ Var sample_flow(Var (*solve)(const Velocity&, Var, std::span<const double>), con
   for (Index i = 0; i + 1 < std::ssize(u); ++i) {
     const auto ends = std::span(u).subspan(i, 2);
     x = ends[1] > 0 ? solve(velocity, x, ends) : flow_euler(velocity, x, ends);
-    if (observe) observe(i, x, denoised);
+    if (observe) observe(i, (1 + sigmas[i + 1]) * x, denoised);
   }
   return (1 + sigmas.back()) * x;
 }

@@ -24,8 +24,8 @@ Var transfer(const Var& x, const Var& eps, double ab, double ab_to) {
 Var sample_pndm(const Sampling& sampling, Var x) {
   const NoiseSchedule& schedule = sampling.process.schedule;
   std::vector<Var> eps;  // newest first
-  Index step = 0;
-  for (Index t = schedule.steps() - 1; t >= 0; --t, ++step) {
+  for (Index step = sampling.first; step < end_of(sampling); ++step) {
+    const Index t = schedule.steps() - 1 - step;
     const double ab = schedule.alphas_cumprod[t];
     const double ab_prev = schedule.alphas_cumprod_prev[t];
     const X0AndEps here = predict_x0_and_eps(sampling, x, t);

@@ -29,7 +29,8 @@ struct SamplerOptions {
 /// of a sampling step doesn't depend on the others.
 using NoiseSource = std::function<Tensor(Index i)>;
 
-/// Called after each sampling step with its number, the new x (in the sampler's own form), and the predicted x_0.
+/// Called after each sampling step with its number, the new x (in the chain's form, or x_0 + sigma n in the sigma
+/// form), and the predicted x_0.
 using Observer = std::function<void(Index step, const Var& x, const Var& pred_x0)>;
 
 /// The input of a sampler. `process` and `network` come directly from a model trained on a chain, `denoise` from one
@@ -44,6 +45,8 @@ struct Sampling {
   std::vector<double> sigmas = {};          ///< grid of the sigma form; if empty, the chain's own, and 0
   ClassifierGradient classifier = nullptr;  ///< includes its scale; may be empty
   Index first_sample = 0;                   ///< the number of the first sample, for errors
+  Index first = 0,
+        last = 0;  ///< performs sampling steps [first, last) of the chain or the grid; last = 0: all the rest
 };
 
 /// A sampler of the chain: maps x_T (N(0, 1), any shape [N,...,C]) to a sample of x_0.
@@ -66,8 +69,9 @@ struct Sampler {
   std::function<SigmaSampler> sigma = nullptr;  ///< set for a sampler in the sigma form, else empty
   const char* sigmas = "karras";                ///< sigma form: the default grid
 
-  /// Runs either form from x_T, N(0, 1), to a sample of x_0. Throws Error, naming the sampling step, for a NaN or an
-  /// infinity.
+  /// Runs either form from x_T, N(0, 1), to a sample of x_0; or, with a range of sampling steps, from the noise level
+  /// before its first to the one after its last, both in the chain's form. Throws Error, naming the sampling step, for
+  /// a NaN or an infinity.
   Tensor sample(const Sampling& sampling, const Tensor& x_T) const;
 };
 

@@ -144,10 +144,23 @@ std::vector<double> chain_grid_sigmas(const NoiseSchedule& schedule) {
 Tensor Sampler::sample(const Sampling& unchecked, const Tensor& x_T) const {
   const Sampling sampling = with_finite_checks(unchecked, name);
   if (chain) return chain(sampling, x_T).value();
-  const std::vector<double> sigmas =
+  const std::vector<double> grid =
       sampling.sigmas.empty() ? chain_grid_sigmas(sampling.process.schedule) : sampling.sigmas;
-  const Var x = std::sqrt(1 + sigmas[0] * sigmas[0]) * Var(x_T);  // to x_0 + sigma n; x_T is in the chain's form
-  return sigma(sampling_denoiser(sampling), x, sigmas, sampling.options, sampling.noise, sampling.observe).value();
+  const auto to_sigma_form = [](double sigma) { return std::sqrt(1 + sigma * sigma); };
+  const Denoiser denoise = sampling_denoiser(sampling);
+  const Index all = std::ssize(grid) - 1;
+  if (sampling.first == 0 && sampling.last == 0) {
+    return sigma(denoise, to_sigma_form(grid[0]) * Var(x_T), grid, sampling.options, sampling.noise, sampling.observe)
+        .value();
+  }
+  const Index last = sampling.last > 0 ? sampling.last : all, steps = last - sampling.first;
+  const auto sigmas =
+      std::span(grid).subspan(static_cast<std::size_t>(sampling.first), static_cast<std::size_t>(steps + 1));
+  SamplerOptions options = sampling.options;
+  options.s_churn *= static_cast<double>(steps) / static_cast<double>(all);  // it is shared out over the steps
+  const Observer observe = [&](Index i, const Var& x, const Var& x0) { sampling.observe(sampling.first + i, x, x0); };
+  const Var x = sigma(denoise, to_sigma_form(sigmas.front()) * Var(x_T), sigmas, options, sampling.noise, observe);
+  return (x / to_sigma_form(sigmas.back())).value();
 }
 
 Tensor starting_noise(std::uint64_t seed, const Shape& shape, Index first_sample, const Noise& noise) {

@@ -69,9 +69,17 @@ Trainer::Batch Trainer::draw_batch() const {
 Var Trainer::shard_losses(Tape* tape, const Batch& batch, Index first, Index last, const Mode& mode) const {
   const auto data = [&](const Tensor& x) { return tape ? tape->constant(x) : Var(x); };
   const Tensor x0 = batch.x0.rows(first, last), noise = model_.noise().rows(batch.noise, x0.shape(), first);
+  Tensor picture = model_.picture_of(x0);
+  if (const double deviation = mode.training ? options_.low_resolution_noise : 0; deviation > 0) {
+    RandomKey key = batch.noise;
+    key.channel = 1;  // another noise than that of x_t; the reduced picture's, so it is the same in an enlarged pixel
+    const Index factor = model_.low_resolution(), height = x0.extent(1) / factor, width = x0.extent(2) / factor;
+    const Tensor small = normal_rows(key, {last - first, height, width, x0.extent(3)}, first);
+    picture = (Var(picture) + deviation * Var(model_.picture_of_small(small))).value();
+  }
   const NetworkFunction network = [&](const Var& x, std::span<const double> t) {
     const Index each = model_.network().labels_per_sample();
-    return model_(x, t, part(batch.labels, first * each, last * each), mode);
+    return model_(x, t, part(batch.labels, first * each, last * each), mode, picture);
   };
   return model_.formulation().losses(network, data(x0), data(noise), part(batch.times.u, first, last));
 }
