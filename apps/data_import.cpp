@@ -312,7 +312,9 @@ void add_import(CLI::App* data) {
   add_idx(import);
   add_json(import);
   add_npy(import);
-  import->footer("example: reverie data import images --folder photos/ --size 64x64 --out photos.h5");
+  import->footer(
+      "example: reverie data import images --folder photos/ --size 64x64 \\\n"
+      "           --out photos.h5");
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

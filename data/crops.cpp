@@ -150,7 +150,8 @@ GroupedImages read_crops(const std::string& folder, const std::string& labels, c
       const std::string line =
           concat(fs::path(list->second).lexically_relative(labels).string(), ": line ", object.line);
       const std::string name = classes.name_of(object.label, where);
-      if (object.is_point() && options.crop == 0) throw UsageError(where, ": is a point; a size of crops is required");
+      if (object.is_point() && options.crop == 0)
+        throw UsageError(where, ": is a point; a size of crops is required (--crop)");
       const double side =
           options.crop > 0 ? static_cast<double>(options.crop) : std::max(object.x1 - object.x0, object.y1 - object.y0);
       const double left = (object.x0 + object.x1 - side) / 2, top = (object.y0 + object.y1 - side) / 2;
@@ -163,7 +164,7 @@ GroupedImages read_crops(const std::string& folder, const std::string& labels, c
         left_out.add("over the edge", line);
       } else {
         const Index size = options.size > 0 ? options.size : options.crop;
-        if (size == 0) throw UsageError(where, ": boxes differ in size; a size of the images is required");
+        if (size == 0) throw UsageError(where, ": boxes differ in size; a size of the images is required (--size)");
         crops.push_back(resample(picture, {top, left, side, side}, size, size));
         if (options.standardise) standardise(crops.back());
         names.push_back(name);

@@ -32,6 +32,8 @@ std::vector<std::uint8_t> GzipFile::read(Index count) {
     if (status == Z_ERRNO) throw Error(path_, ": can't be read: ", std::strerror(errno));
     if (got < 0 && status != Z_BUF_ERROR) throw Error(path_, ": is damaged: ", why);
     bytes.resize(bytes.size() - chunk + std::max(got, 0));
+    if (got == 0 && status == Z_BUF_ERROR && bytes.empty())  // a caller would take this for the end
+      throw Error(path_, ": is truncated: its compressed data end early");
     if (got < chunk) break;
   }
   return bytes;

