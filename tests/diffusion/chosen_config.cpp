@@ -45,21 +45,20 @@ TEST_CASE("for every shape and number of samples, the chosen configuration is va
        {Shape{28, 28, 1}, Shape{32, 32, 3}, Shape{48, 64, 3}, Shape{100, 100, 3}, Shape{64, 64, 1}, Shape{128, 96, 3},
         Shape{8, 8, 1}, Shape{16, 16, 2}, Shape{32, 32, 4}, Shape{27, 27, 1}, Shape{45, 30, 3}, Shape{50, 50, 3},
         Shape{90, 90, 1}, Shape{31, 37, 1}, Shape{1, 4, 1}, Shape{5, 3, 2}, Shape{256, 256, 3}, Shape{2}}) {
-    for (const Index count : {1, 12, 2000, 100'000}) {
-      for (const Index classes : {0, 10}) {
-        CAPTURE(shape);
-        CAPTURE(count);
-        CAPTURE(classes);
-        const Grey set(count, shape, classes);
-        const ChosenConfig chosen = choose_config(set, {});
-        check_config(chosen.config);
-        const DiffusionModel model = build_model(chosen.config, facts_of(set));
-        CHECK(model.class_conditional() == (classes > 1 && count >= 5 * classes));
-        CHECK(chosen.config.train.batch_size <= std::max<Index>(count, 8));
-        CHECK(chosen.config.train.steps >= 1000);
-        CHECK(chosen.config.train.steps * chosen.config.train.batch_size <= 600'000);
-        CHECK(!chosen.choices.empty());
-      }
+    for (const auto& numbers : {std::pair<Index, Index>{1, 0}, {12, 10}, {2000, 10}, {100'000, 0}}) {
+      const Index count = numbers.first, classes = numbers.second;
+      CAPTURE(shape);
+      CAPTURE(count);
+      CAPTURE(classes);
+      const Grey set(count, shape, classes);
+      const ChosenConfig chosen = choose_config(set, {});
+      check_config(chosen.config);
+      const DiffusionModel model = build_model(chosen.config, facts_of(set));
+      CHECK(model.class_conditional() == (classes > 1 && count >= 5 * classes));
+      CHECK(chosen.config.train.batch_size <= std::max<Index>(count, 8));
+      CHECK(chosen.config.train.steps >= 1000);
+      CHECK(chosen.config.train.steps * chosen.config.train.batch_size <= 600'000);
+      CHECK(!chosen.choices.empty());
     }
   }
 }
