@@ -95,7 +95,7 @@ void add_select(CLI::App* data) {
   command->add_option("--name", options->name, "Name of the new set [that of the old one]")->type_name("TEXT");
   command->add_option("--out", options->out, "File to write, X.h5")->type_name("FILE")->required();
   add_threads(command);
-  command->footer("example: reverie data select --data data/sets/digits-train.h5 --exclude 9 --out digits.h5");
+  command->footer("example: reverie data select --data data/sets/digits-train.h5 --exclude 2 --out digits.h5");
   command->callback([options] {
     check_outputs({{"--out", options->out, {".h5"}, data_set}}, {{"--data", options->data}});
     const ImageSet set = ImageSet::load(options->data);

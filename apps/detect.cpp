@@ -241,7 +241,7 @@ void add_detect(CLI::App& program) {
   command
       ->add_option(
           "--levels", options->detect.levels,
-          "Noise levels, shares of the chain, separated by commas [denoising 0.1,0.2,0.3,0.4,0.5, partial 0.25]")
+          "Noise levels, shares of the chain, separated by commas [denoising 0.5,0.55,0.6,0.65,0.7, partial 0.25]")
       ->type_name("X,Y")
       ->delimiter(',')
       ->check(finite);

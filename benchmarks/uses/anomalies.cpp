@@ -31,6 +31,7 @@ struct Case {
   ImageSet train, validation, test;
   DiffusionModel model;
   std::string pooling;
+  Index steps;  // that the model was trained for
 };
 
 // The pooled squared error of reconstructions, and its map.
@@ -126,7 +127,8 @@ Method principal_components(const Case& data) {
   return reconstruction("PCA, 16 components", data, images, reshape(restored, images.shape()).value());
 }
 
-// --- An autoencoder, trained by the same trainer: a network that restores x_0 through a bottleneck of 32 numbers.
+// --- An autoencoder, trained by the same trainer, for as many steps as the model (at most 1,500): a network that
+// restores x_0 through a bottleneck of 32 numbers.
 
 struct Autoencoder : Network {
   Autoencoder(const Shape& sample, Index width)
@@ -184,7 +186,7 @@ Method autoencoder(const Case& data) {
     network = std::move(wider);
   }
   TrainOptions options;
-  options.steps = 1500;
+  options.steps = std::min<Index>(data.steps, 1500);
   options.batch_size = 32;
   options.learning_rate = {2e-3, 100, "cosine", 0, 0.01};
   options.ema_rates = {};
@@ -220,18 +222,22 @@ Method diffusion(const std::string& name, const Case& data, DetectOptions option
 
 std::vector<Method> methods(const Case& data) {
   std::vector<Method> all;
-  all.push_back(brightness(data));
-  all.push_back(bright_parts(data));
-  all.push_back(principal_components(data));
-  all.push_back(autoencoder(data));
-  all.push_back(diffusion("denoising", data, {}, false));
-  all.push_back(diffusion("denoising, standardised", data, {}, true));
-  all.push_back(diffusion("partial at 0.25", data, {.scores = {"partial"}}, false));
-  all.push_back(diffusion("partial at 0.5", data, {.scores = {"partial"}, .levels = {0.5}}, false));
+  const auto add = [&](Method method) {
+    std::cerr << method.name << std::endl;  // it takes minutes
+    all.push_back(std::move(method));
+  };
+  add(brightness(data));
+  add(bright_parts(data));
+  add(principal_components(data));
+  add(autoencoder(data));
+  add(diffusion("denoising", data, {}, false));
+  add(diffusion("denoising, standardised", data, {}, true));
+  add(diffusion("partial at 0.25", data, {.scores = {"partial"}}, false));
+  add(diffusion("partial at 0.5", data, {.scores = {"partial"}, .levels = {0.5}}, false));
   if (&data.model.noise() != &gaussian_noise()) return all;
-  all.push_back(diffusion("partial at 0.25, simplex", data, {.scores = {"partial"}, .noise = "simplex"}, false));
-  all.push_back(diffusion("bound", data, {.scores = {"bound"}}, false));
-  all.push_back(diffusion("all three, standardised", data, {.scores = {"denoising", "partial", "bound"}}, true));
+  add(diffusion("partial at 0.25, simplex", data, {.scores = {"partial"}, .noise = "simplex"}, false));
+  add(diffusion("bound", data, {.scores = {"bound"}}, false));
+  add(diffusion("all three, standardised", data, {.scores = {"denoising", "partial", "bound"}}, true));
   return all;
 }
 
@@ -289,9 +295,12 @@ void print_pixels(const Case& data, const std::vector<Method>& all) {
 void table(const std::string& pooling, const std::string& path, const std::string& test) {
   const auto start = std::chrono::steady_clock::now();
   const Checkpoint checkpoint = read_checkpoint(path);
-  const Case data{ImageSet::load(checkpoint.config.data.train), ImageSet::load(checkpoint.config.data.validation),
+  const Case data{ImageSet::load(checkpoint.config.data.train),
+                  ImageSet::load(checkpoint.config.data.validation),
                   ImageSet::load(test),
-                  model_of(checkpoint, checkpoint.config.train.ema_rates.empty() ? "raw" : "ema", path), pooling};
+                  model_of(checkpoint, checkpoint.config.train.ema_rates.empty() ? "raw" : "ema", path),
+                  pooling,
+                  checkpoint.state.step};
   for (const ImageSet* set : {&data.train, &data.validation, &data.test}) require_images(data.model, *set, set->name);
   std::printf("\n%s, step %d, on %s:\n", path.c_str(), static_cast<int>(checkpoint.state.step), test.c_str());
   const std::vector<Method> all = methods(data);

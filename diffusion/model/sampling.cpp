@@ -230,13 +230,14 @@ void check_request(const DiffusionModel& model, const Sampler& sampler, const Sa
     throw UsageError("sampling: this model wasn't trained to enlarge pictures");
   }
   const Index classes = std::ssize(sample_classes(model, request));
-  std::vector<Index> labels = request.labels;
-  labels.push_back(request.label);
+  std::vector<Index> labels = {request.label};
+  for (const Index label : request.labels)
+    if (!is_none(model, request, label)) labels.push_back(label);
   for (const Index label : labels) {
     if (label >= 0 && classes == 0) {
       throw UsageError("sampling: class ", label, " requested, but this model was trained without classes");
     }
-    if (label >= classes && classes > 0 && !is_none(model, request, label)) {
+    if (label >= classes && classes > 0) {
       throw UsageError("sampling: class ", label, " doesn't exist; there are classes 0 to ", classes - 1);
     }
   }

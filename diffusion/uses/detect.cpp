@@ -233,7 +233,7 @@ void accumulate(Tensor& sum, const Tensor& x, double factor, double shift = 0) {
 
 std::span<const AnomalyScore> anomaly_scores() {
   static const std::vector<AnomalyScore> table = {
-      {"denoising", "the denoiser's squared error, one evaluation for each level", {0.1, 0.2, 0.3, 0.4, 0.5}},
+      {"denoising", "the denoiser's squared error, one evaluation for each level", {0.5, 0.55, 0.6, 0.65, 0.7}},
       {"partial", "the squared error of an image that is noised and sampled again [Wyatt22]", {0.25}},
       {"bound", "the variational bound in bits per dimension, without a map", {}},
   };
@@ -258,8 +258,8 @@ void check_detection(const DiffusionModel& model, const DetectOptions& options) 
       throw UsageError("detect: the score ", options.scores[i], " is given twice");
   }
   for (const double level : options.levels) {
-    if (!(level > 0 && level <= 1))
-      throw UsageError("detect: the noise level ", level, " isn't a share of the chain; expects above 0, at most 1");
+    if (!(level > 0 && level < 1))
+      throw UsageError("detect: the noise level ", level, " isn't a share of the chain; expects between 0 and 1");
   }
   constexpr Index most = 10'000;
   if (options.draws < 1 || options.draws > most)

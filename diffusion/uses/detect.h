@@ -12,7 +12,7 @@ namespace reverie::inline REVERIE_PRECISION {
 /// How images are scored under a model of healthy ones: an image that the model can't restore is anomalous.
 struct DetectOptions {
   std::vector<std::string> scores = {"denoising"};  ///< rows of `anomaly_scores`
-  std::vector<double> levels = {};  ///< of noise, shares of the chain in (0, 1]; empty: each score's own
+  std::vector<double> levels = {};  ///< of noise, shares of the chain in (0, 1); empty: each score's own
   Index draws = 1;                  ///< of noise, at each level
   std::string noise = {};           ///< a row of `noises`; empty: the model's own
   std::string pooling = "mean";     ///< a row of `poolings`

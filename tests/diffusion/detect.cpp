@@ -29,7 +29,8 @@ struct Exact : Formulation {
   explicit Exact(bool fails)
       : Formulation({make_schedule("linear", 1000), MeanType::v, VarianceType::fixed_small}), fails(fails) {}
   Var losses(const NetworkFunction&, const Var& x0, const Var&, std::span<const double>) const override { return x0; }
-  Var denoise(const NetworkFunction&, const Var& x, double sigma) const override {
+  Var denoise(const NetworkFunction& network, const Var& x, double sigma) const override {
+    network(x, std::vector<double>(static_cast<std::size_t>(x.extent(0)), sigma));  // to be counted
     return fails ? Var(Tensor::full(x.shape(), NAN)) : Var(gaussian_data(mu, s).denoise(x.value(), sigma));
   }
   SigmaRange sigma_range() const override { return {0.01, 100}; }
@@ -79,7 +80,7 @@ TEST_CASE("the denoising error of an image c is (sigma^4 (c - mu)^2 + s^4 sigma^
 TEST_CASE("a partly noised image is healed along the flow: it tends to the mean of healthy data") {
   const double c = static_cast<double>(to_real(to_pixel(static_cast<real>(0.8))));
   double before = c;
-  for (const double level : {0.05, 0.2, 0.5, 1.0}) {
+  for (const double level : {0.05, 0.2, 0.5, 0.95}) {
     const Detection found =
         detect(exact_model(), constants({c}), {.scores = {"partial"}, .levels = {level}, .steps = 500, .clip = false});
     // The flow maps x_t linearly, from N(sqrt(ab) mu, ab s^2 + 1 - ab) to N(mu, s^2).
@@ -103,7 +104,7 @@ TEST_CASE("every score ranks an outlier above healthy images, with either noise"
       CHECK(found.scores[2] > found.scores[0]);
       CHECK(found.scores[2] > found.scores[1]);
       CHECK(found.maps.defined() == !score.levels.empty());
-      CHECK(found.evaluations == (score.levels.empty() ? 20 : std::string(score.name) == "partial" ? 5 : 5));
+      CHECK(found.evaluations == (score.levels.empty() ? 20 : 5));
     }
   }
 }
@@ -188,7 +189,7 @@ TEST_CASE("detection is the same for any number of threads and any other images,
 TEST_CASE("a model with classes is evaluated without them, if it learned that") {
   Config config;
   config.model.network = "unet";
-  config.model.channels = 8, config.model.channel_mult = {1}, config.model.num_res_blocks = 1;
+  config.model.channels = 32, config.model.channel_mult = {1}, config.model.num_res_blocks = 1;
   config.model.attention_resolutions = {};
   config.model.class_conditional = true;
   config.train.label_dropout = 0.1;
@@ -211,7 +212,7 @@ TEST_CASE("detection names options and images that can't be") {
   CHECK(contains(message({.scores = {}}), "no score"));
   CHECK(contains(message({.scores = {"bound", "bound"}}), "twice"));
   CHECK(contains(message({.levels = {0}}), "level 0 "));
-  CHECK(contains(message({.levels = {1.5}}), "level 1.5"));
+  CHECK(contains(message({.levels = {1}}), "level 1 "));
   CHECK(contains(message({.draws = 0}), "0 draws"));
   CHECK(contains(message({.noise = "pink"}), "gaussian, simplex"));
   CHECK(contains(message({.scores = {"bound"}, .noise = "simplex"}), "normal noise only"));
