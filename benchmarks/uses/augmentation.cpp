@@ -31,7 +31,7 @@ struct Options {
   std::string train, test, config = "configs/augmentation.toml", exchange, picture;
   std::vector<std::string> settings;
   std::vector<Index> per_class;
-  Index seeds = 5, synthetic = 100, classifier_steps = 400;
+  Index seeds = 5, synthetic = 100, classifier_steps = 600;
   double guidance = 1, confidence = 0;
   Augmentation changes{.shift = 2, .rotation = 10};
 };
@@ -86,23 +86,22 @@ std::unique_ptr<StoredSet> synthetic_images(const Dataset& real, const Classifie
   return set;
 }
 
-// Draws real images above synthetic ones, a column for each class.
+// Draws real images above synthetic ones, a column for each class; black where there is none.
 void draw(const std::string& path, const Dataset& real, const Dataset& synthetic) {
   constexpr Index rows = 3;
   const Index classes = std::ssize(real.class_names);
-  std::vector<Tensor> images;
+  Tensor all = Tensor::full(samples_of(real, 0, 1).shape().with(0, 2 * rows * classes), -1);
+  Index first = 0;  // image of the set
   for (const Dataset* set : {&real, &synthetic}) {
-    for (Index row = 0; row < rows; ++row) {
-      for (Index c = 0; c < classes; ++c) {
-        std::vector<Index> of_class;
-        for (Index i = 0; i < set->size() && std::ssize(of_class) <= row; ++i)
-          if (set->labels[i] == c) of_class.push_back(i);
-        images.push_back(set->batch(std::span(of_class).last(1)));
-      }
+    std::vector<Index> drawn(static_cast<std::size_t>(classes));
+    for (Index i = 0; i < set->size(); ++i) {
+      const Index label = set->labels[i], row = drawn[label]++;
+      if (row >= rows) continue;
+      const Index at = first + row * classes + label;
+      all.rows(at, at + 1).copy_from(samples_of(*set, i, i + 1));
     }
+    first += rows * classes;
   }
-  Tensor all = Tensor::uninitialized(images.front().shape().with(0, std::ssize(images)));
-  for (Index i = 0; i < std::ssize(images); ++i) all.rows(i, i + 1).copy_from(images[i]);
   write_png(path, grid(all, classes, 1));
 }
 
@@ -140,7 +139,7 @@ void compare_rows(const Options& options, const Dataset& train, const Dataset& t
                  "% are recognised as what they were drawn for"));
       if (!options.picture.empty() && seed == 0 && n == options.per_class.front())
         draw(options.picture, real, *synthetic);
-      const Joined joined(real, options.train, *synthetic, "the samples");
+      const Joined joined(real, options.train, *synthetic, "the samples", times_for_half(real, *synthetic));
       measure(with_synthetic, *classifier_of(joined, {}, options, seed));
       measure(with_both, *classifier_of(joined, options.changes, options, seed));
     }
@@ -162,6 +161,7 @@ std::optional<double> real_images(const std::map<Index, double>& curve, double w
 void exchange(const Options& options, const Dataset& train, const Dataset& test) {
   const auto synthetic = load_dataset(options.exchange);
   labels_among(*synthetic, options.exchange, train.class_names, options.train);
+  for (const Index n : options.per_class) Subset::of_each_class(*synthetic, n, 0);  // throws if there are too few
   std::map<Index, double> curve;
   std::map<Index, std::array<std::vector<double>, 2>> accuracies;
   for (const Index n : options.per_class) {
