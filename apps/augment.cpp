@@ -143,7 +143,7 @@ void add_augment(CLI::App& program) {
   add_sampling(command, options->flags);
   add_threads(command);
   command->footer(sampler_list() +
-                  "\nexample: reverie augment --checkpoint runs/digits-conditional/checkpoint.h5 \\\n"
+                  "\nexample: reverie augment --checkpoint runs/demo/checkpoint.h5 \\\n"
                   "             --per-class 100 --guidance 1.5 --out synthetic.h5");
   command->callback([options, command] { augment(*options, command); });
 }
