@@ -49,8 +49,8 @@ Subset Subset::of_each_class(const Dataset& set, Index count, std::uint64_t seed
   }
   const auto few = std::min_element(counts.begin(), counts.end());
   if (*few < count) {
-    throw UsageError("subset: ", count, " samples of each class; the set has only ", *few, " of class \"",
-                     set.class_names[few - counts.begin()], '"');
+    throw UsageError("subset: ", count, " samples of each class; ", set.name.empty() ? "the set" : printable(set.name),
+                     " has only ", *few, " of class \"", set.class_names[few - counts.begin()], '"');
   }
   return {set, std::move(rows)};
 }

@@ -62,13 +62,22 @@ std::string cell(const std::vector<double>& values) {
   return text.data();
 }
 
-// A diffusion model of the images, and its samples.
-std::unique_ptr<StoredSet> synthetic_images(const Dataset& real, const Classifier& judge, const Options& options,
-                                            std::uint64_t seed) {
+// The configuration of the diffusion models, checked with data like theirs.
+Config config_of(const Options& options, const Dataset& data) {
   Config config = load_config(options.config);
   set_config(config, options.settings);
-  config.train.seed = static_cast<Index>(seed);
   check_config(config);
+  SynthesisRequest request{.sampling = default_request(config), .per_class = options.synthetic};
+  request.sampling.guidance = options.guidance;
+  if (options.confidence != 0) request.confidence = options.confidence;
+  check_synthesis(build_model(config, facts_of(data)), request);
+  return config;
+}
+
+// A diffusion model of the images, and its samples.
+std::unique_ptr<StoredSet> synthetic_images(const Dataset& real, const Classifier& judge, const Options& options,
+                                            Config config, std::uint64_t seed) {
+  config.train.seed = static_cast<Index>(seed);
   Trainer trainer(build_model(config, facts_of(real)), real, config.train);
   while (trainer.steps_done() < config.train.steps) trainer.step();
   SynthesisRequest request{.sampling = default_request(config), .per_class = options.synthetic};
@@ -121,6 +130,7 @@ void print_rows(Index n, const std::array<std::vector<double>, 4>& accuracies) {
 }
 
 void compare_rows(const Options& options, const Dataset& train, const Dataset& test) {
+  const Config config = config_of(options, train);
   std::printf(
       "| real images a class | training data | accuracy, %% | difference from random changes |\n|---|---|---|---|\n");
   for (const Index n : options.per_class) {
@@ -134,7 +144,7 @@ void compare_rows(const Options& options, const Dataset& train, const Dataset& t
       measure(alone, *classifier_of(real, {}, options, seed));
       const auto judge = classifier_of(real, options.changes, options, seed);
       measure(changed, *judge);
-      const auto synthetic = synthetic_images(real, *judge, options, seed);
+      const auto synthetic = synthetic_images(real, *judge, options, config, seed);
       log(concat(synthetic->size(), " synthetic images; ", accuracy(*judge, *synthetic, "the samples"),
                  "% are recognised as what they were drawn for"));
       if (!options.picture.empty() && seed == 0 && n == options.per_class.front())
