@@ -84,24 +84,26 @@ void augment(Options options, const CLI::App* command) {
       concat(loaded.origin, ", trained on ", loaded.config.data.train, ", ", in_words(loaded.model, request.sampling));
   if (classifier)
     how += concat(", kept with a confidence of at least ", request.confidence, " by ", options.classifier);
+  Index times = 1;  // of the real samples
   if (mix) {
-    const Joined joined(*mix, options.mix, *synthetic, "the samples");
+    times = times_for_half(*mix, *synthetic);
+    const Joined joined(*mix, options.mix, *synthetic, "the samples", times);
     samples = {.x = samples_of(joined), .labels = joined.labels, .class_names = joined.class_names, .captions = {}};
   }
   const auto set = mix ? samples.as_dataset() : nullptr;
   StoredSet& out = set ? *set : *synthetic;
   out.name = mix ? mix->name + " and synthetic samples" : "synthetic samples";
-  out.source = concat(
-      "reverie augment: ", how,
-      mix ? concat("; after ", mix->size(), " samples of ", options.mix, mix->source.empty() ? "" : ": " + mix->source)
-          : "");
+  const std::string real = mix ? concat(", after ", mix->size(), " samples of ", options.mix,
+                                        times > 1 ? concat(", ", times, " times over") : "")
+                               : "";
+  out.source = concat("reverie augment: ", how, real, mix && !mix->source.empty() ? ": " + mix->source : "");
   out.licence = concat("synthetic samples: made by a model; the licence of its training data may apply",
                        mix ? concat("; the others: ", mix->licence.empty() ? "unknown" : mix->licence) : "");
   out.save(options.out);
   progress.clear();
   std::cout << printable(options.out) << ": " << synthesis.samples.labels.size() << " synthetic samples of "
-            << printable(how) << (mix ? concat(", after ", mix->size(), " of ", printable(options.mix)) : "") << "; "
-            << synthesis.samples.evaluations << " evaluations of the network each; " << progress.elapsed() << "\n";
+            << printable(how + real) << "; " << synthesis.samples.evaluations << " evaluations of the network each; "
+            << progress.elapsed() << "\n";
   if (classifier) std::cout << "  kept: " << printable(counts_in_words(synthesis)) << "\n";
   std::cout << std::flush;
   if (mix) warn_of_lost_parts(*mix, options.mix);
@@ -134,13 +136,14 @@ void add_augment(CLI::App& program) {
       ->type_name("K")
       ->check(positive);
   command
-      ->add_option("--mix", options->mix,
-                   "Write these real images first, then the synthetic ones; a set with the model's classes")
+      ->add_option(
+          "--mix", options->mix,
+          "Write these real images too, a set with the model's classes: first, as often as makes them about half")
       ->type_name("SET");
   add_sampling(command, options->flags);
   add_threads(command);
   command->footer(sampler_list() +
-                  "\nexample: reverie augment --checkpoint runs/digits-conditional/checkpoint.h5 \\\n"
+                  "\nexample: reverie augment --checkpoint runs/demo/checkpoint.h5 \\\n"
                   "             --per-class 100 --guidance 1.5 --out synthetic.h5");
   command->callback([options, command] { augment(*options, command); });
 }

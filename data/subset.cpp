@@ -49,8 +49,8 @@ Subset Subset::of_each_class(const Dataset& set, Index count, std::uint64_t seed
   }
   const auto few = std::min_element(counts.begin(), counts.end());
   if (*few < count) {
-    throw UsageError("subset: ", count, " samples of each class; the set has only ", *few, " of class \"",
-                     set.class_names[few - counts.begin()], '"');
+    throw UsageError("subset: ", count, " samples of each class; ", set.name.empty() ? "the set" : printable(set.name),
+                     " has only ", *few, " of class \"", set.class_names[few - counts.begin()], '"');
   }
   return {set, std::move(rows)};
 }
@@ -62,37 +62,47 @@ Tensor Subset::batch(std::span<const Index> indices) const {
 }
 
 Joined::Joined(const Dataset& first, const std::string& whose_first, const Dataset& second,
-               const std::string& whose_second)
-    : first_(first), second_(second) {
+               const std::string& whose_second, Index times)
+    : first_(first), second_(second), times_(times) {
   if (first.sample_shape() != second.sample_shape()) {
     throw UsageError(whose_second, ": has samples of shape ", second.sample_shape(), ", ", whose_first, " has ",
                      first.sample_shape());
   }
   name = first.name;
   class_names = first.class_names;
-  labels = first.labels;
   if (class_names.empty() && second.class_names.empty()) return;
-  if (labels.empty()) throw UsageError(whose_first, ": has no labels; expects the classes of ", whose_second);
+  if (first.labels.empty()) throw UsageError(whose_first, ": has no labels; expects the classes of ", whose_second);
   const std::vector<Index> others = labels_among(second, whose_second, class_names, whose_first);
+  for (Index i = 0; i < times; ++i) labels.insert(labels.end(), first.labels.begin(), first.labels.end());
   labels.insert(labels.end(), others.begin(), others.end());
 }
 
 Tensor Joined::batch(std::span<const Index> indices) const {
+  const Index border = times_ * first_.size();
   std::vector<Index> of_first, of_second;
-  for (const Index i : indices)
-    (i < first_.size() ? of_first : of_second).push_back(i < first_.size() ? i : i - first_.size());
+  for (const Index i : indices) {
+    if (i < border) {
+      of_first.push_back(i % first_.size());
+    } else {
+      of_second.push_back(i - border);
+    }
+  }
   if (of_second.empty()) return first_.batch(of_first);
   if (of_first.empty()) return second_.batch(of_second);
   const Tensor a = first_.batch(of_first), b = second_.batch(of_second);
   Tensor out = Tensor::uninitialized(a.shape().with(0, std::ssize(indices)));
   Index next_a = 0, next_b = 0;
   for (Index row = 0; row < std::ssize(indices); ++row) {
-    const bool first = indices[row] < first_.size();
+    const bool first = indices[row] < border;
     Index& next = first ? next_a : next_b;
     out.rows(row, row + 1).copy_from((first ? a : b).rows(next, next + 1));
     ++next;
   }
   return out;
+}
+
+Index times_for_half(const Dataset& first, const Dataset& second) {
+  return std::max<Index>(1, (second.size() + first.size() / 2) / first.size());
 }
 
 Tensor samples_of(const Dataset& set, Index first, Index last) {

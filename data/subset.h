@@ -27,20 +27,25 @@ class Subset : public Dataset {
   std::vector<Index> rows_;
 };
 
-/// Two sets as one: the samples of the first, then those of the second. Captions are left out.
+/// Two sets as one: the samples of the first, `times` times over, then those of the second. Captions are left out.
 class Joined : public Dataset {
  public:
   /// Both must outlive the result. Classes are matched by name; the first set numbers them. Throws UsageError, naming
   /// the sets as given, for samples of another shape or other classes.
-  Joined(const Dataset& first, const std::string& whose_first, const Dataset& second, const std::string& whose_second);
+  Joined(const Dataset& first, const std::string& whose_first, const Dataset& second, const std::string& whose_second,
+         Index times = 1);
 
-  Index size() const override { return first_.size() + second_.size(); }
+  Index size() const override { return times_ * first_.size() + second_.size(); }
   Shape sample_shape() const override { return first_.sample_shape(); }
   Tensor batch(std::span<const Index> indices) const override;
 
  private:
   const Dataset &first_, &second_;
+  Index times_;
 };
+
+/// How often to repeat the first set, so that about half of the samples of both are its own; at least once.
+Index times_for_half(const Dataset& first, const Dataset& second);
 
 /// The samples first, ..., last - 1 of a set or subset, [last - first, sample_shape]; all of them by default.
 Tensor samples_of(const Dataset& set, Index first, Index last);

@@ -31,7 +31,7 @@ struct Options {
   std::string train, test, config = "configs/augmentation.toml", exchange, picture;
   std::vector<std::string> settings;
   std::vector<Index> per_class;
-  Index seeds = 5, synthetic = 100, classifier_steps = 400;
+  Index seeds = 5, synthetic = 100, classifier_steps = 600;
   double guidance = 1, confidence = 0;
   Augmentation changes{.shift = 2, .rotation = 10};
 };
@@ -62,13 +62,22 @@ std::string cell(const std::vector<double>& values) {
   return text.data();
 }
 
-// A diffusion model of the images, and its samples.
-std::unique_ptr<StoredSet> synthetic_images(const Dataset& real, const Classifier& judge, const Options& options,
-                                            std::uint64_t seed) {
+// The configuration of the diffusion models, checked with data like theirs.
+Config config_of(const Options& options, const Dataset& data) {
   Config config = load_config(options.config);
   set_config(config, options.settings);
-  config.train.seed = static_cast<Index>(seed);
   check_config(config);
+  SynthesisRequest request{.sampling = default_request(config), .per_class = options.synthetic};
+  request.sampling.guidance = options.guidance;
+  if (options.confidence != 0) request.confidence = options.confidence;
+  check_synthesis(build_model(config, facts_of(data)), request);
+  return config;
+}
+
+// A diffusion model of the images, and its samples.
+std::unique_ptr<StoredSet> synthetic_images(const Dataset& real, const Classifier& judge, const Options& options,
+                                            Config config, std::uint64_t seed) {
+  config.train.seed = static_cast<Index>(seed);
   Trainer trainer(build_model(config, facts_of(real)), real, config.train);
   while (trainer.steps_done() < config.train.steps) trainer.step();
   SynthesisRequest request{.sampling = default_request(config), .per_class = options.synthetic};
@@ -86,23 +95,22 @@ std::unique_ptr<StoredSet> synthetic_images(const Dataset& real, const Classifie
   return set;
 }
 
-// Draws real images above synthetic ones, a column for each class.
+// Draws real images above synthetic ones, a column for each class; black where there is none.
 void draw(const std::string& path, const Dataset& real, const Dataset& synthetic) {
   constexpr Index rows = 3;
   const Index classes = std::ssize(real.class_names);
-  std::vector<Tensor> images;
+  Tensor all = Tensor::full(samples_of(real, 0, 1).shape().with(0, 2 * rows * classes), -1);
+  Index first = 0;  // image of the set
   for (const Dataset* set : {&real, &synthetic}) {
-    for (Index row = 0; row < rows; ++row) {
-      for (Index c = 0; c < classes; ++c) {
-        std::vector<Index> of_class;
-        for (Index i = 0; i < set->size() && std::ssize(of_class) <= row; ++i)
-          if (set->labels[i] == c) of_class.push_back(i);
-        images.push_back(set->batch(std::span(of_class).last(1)));
-      }
+    std::vector<Index> drawn(static_cast<std::size_t>(classes));
+    for (Index i = 0; i < set->size(); ++i) {
+      const Index label = set->labels[i], row = drawn[label]++;
+      if (row >= rows) continue;
+      const Index at = first + row * classes + label;
+      all.rows(at, at + 1).copy_from(samples_of(*set, i, i + 1));
     }
+    first += rows * classes;
   }
-  Tensor all = Tensor::uninitialized(images.front().shape().with(0, std::ssize(images)));
-  for (Index i = 0; i < std::ssize(images); ++i) all.rows(i, i + 1).copy_from(images[i]);
   write_png(path, grid(all, classes, 1));
 }
 
@@ -122,6 +130,7 @@ void print_rows(Index n, const std::array<std::vector<double>, 4>& accuracies) {
 }
 
 void compare_rows(const Options& options, const Dataset& train, const Dataset& test) {
+  const Config config = config_of(options, train);
   std::printf(
       "| real images a class | training data | accuracy, %% | difference from random changes |\n|---|---|---|---|\n");
   for (const Index n : options.per_class) {
@@ -135,12 +144,12 @@ void compare_rows(const Options& options, const Dataset& train, const Dataset& t
       measure(alone, *classifier_of(real, {}, options, seed));
       const auto judge = classifier_of(real, options.changes, options, seed);
       measure(changed, *judge);
-      const auto synthetic = synthetic_images(real, *judge, options, seed);
+      const auto synthetic = synthetic_images(real, *judge, options, config, seed);
       log(concat(synthetic->size(), " synthetic images; ", accuracy(*judge, *synthetic, "the samples"),
                  "% are recognised as what they were drawn for"));
       if (!options.picture.empty() && seed == 0 && n == options.per_class.front())
         draw(options.picture, real, *synthetic);
-      const Joined joined(real, options.train, *synthetic, "the samples");
+      const Joined joined(real, options.train, *synthetic, "the samples", times_for_half(real, *synthetic));
       measure(with_synthetic, *classifier_of(joined, {}, options, seed));
       measure(with_both, *classifier_of(joined, options.changes, options, seed));
     }
@@ -162,6 +171,7 @@ std::optional<double> real_images(const std::map<Index, double>& curve, double w
 void exchange(const Options& options, const Dataset& train, const Dataset& test) {
   const auto synthetic = load_dataset(options.exchange);
   labels_among(*synthetic, options.exchange, train.class_names, options.train);
+  for (const Index n : options.per_class) Subset::of_each_class(*synthetic, n, 0);  // throws if there are too few
   std::map<Index, double> curve;
   std::map<Index, std::array<std::vector<double>, 2>> accuracies;
   for (const Index n : options.per_class) {

@@ -56,7 +56,7 @@ TEST_CASE("augment: a labelled set that says how it was made, alike for any thre
   const Outcome mixed = augment(folder / "m.h5", {"--per-class", "5", "--seed", "3", "--mix", unet_images()});
   INFO(mixed.err);
   REQUIRE(mixed.code == 0);
-  CHECK(contains(mixed.out, "after 20 of "));
+  CHECK(contains(mixed.out, "after 20 samples of " + unet_images() + ";"));
   const ImageSet m = ImageSet::load(folder / "m.h5"), real = ImageSet::load(unet_images());
   CHECK(m.count == 30);
   CHECK(std::equal(real.images.begin(), real.images.end(), m.images.begin()));
@@ -65,6 +65,11 @@ TEST_CASE("augment: a labelled set that says how it was made, alike for any thre
   CHECK(contains(m.source, "after 20 samples of " + unet_images()));
   CHECK(contains(m.licence, "the others: unknown"));
   CHECK(run({"classifier", "--data", folder / "m.h5", "--epochs", "1", "--out", folder / "c.h5"}).code == 0);
+
+  const Outcome half = augment(folder / "h.h5", {"--per-class", "31", "--mix", unet_images()});
+  CHECK(contains(half.out, "62 synthetic samples"));
+  CHECK(contains(half.out, ", 3 times over; "));
+  CHECK(ImageSet::load(folder / "h.h5").count == 122);
 
   REQUIRE(augment(folder / "l.h5", {"--per-class", "3", "--class", "light", "--guidance", "2"}).code == 0);
   CHECK(ImageSet::load(folder / "l.h5").labels == std::vector<Index>{1, 1, 1});

@@ -62,6 +62,14 @@ TEST_CASE("joined sets: the first, then the second, in any order of indices; cla
   for (Index i = 0; i < 5; ++i) CHECK(to_pixel(x[i]) == values[i]);
   CHECK(joined.batch(std::vector<Index>{25, 21}).shape() == Shape{2, 1, 1, 1});
 
+  const Joined twice(first, "one", second, "two", 2);
+  CHECK(twice.size() == 60);
+  CHECK(twice.labels[39] == 1);
+  const Tensor y = twice.batch(std::vector<Index>{39, 40, 3});
+  CHECK((to_pixel(y[0]) == 19 && to_pixel(y[1]) == 100 && to_pixel(y[2]) == 3));
+  CHECK(times_for_half(first, twice) == 3);
+  CHECK(times_for_half(twice, first) == 1);
+
   ImageSet other = sorted({"a", "c"}), unlabelled = first;
   unlabelled.labels.clear(), unlabelled.class_names.clear();
   CHECK(contains(error_of([&] { Joined(first, "one", other, "two"); }), "unexpected \"c\""));

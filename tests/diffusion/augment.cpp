@@ -13,13 +13,13 @@ using namespace reverie;
 namespace {
 
 // A network that has learned nothing: as v, the model of N(0, 1), with two classes.
-DiffusionModel untrained(bool classes = true, std::vector<std::string> names = {"dark", "light"}) {
+DiffusionModel untrained(bool classes = true, std::vector<std::string> names = {"dark", "light"}, Index size = 8) {
   Config config;
   config.model.channel_mult = {1}, config.model.attention_resolutions = {}, config.model.num_res_blocks = 1;
   config.model.class_conditional = classes;
   config.diffusion.prediction = "v";
   config.diffusion.steps = 12;
-  return build_model(config, {{8, 8, 1}, classes ? std::move(names) : std::vector<std::string>{}});
+  return build_model(config, {{size, size, 1}, classes ? std::move(names) : std::vector<std::string>{}});
 }
 
 // Images whose mean is below or above that of N(0, 1), listed in another order than the model's classes.
@@ -112,7 +112,7 @@ TEST_CASE("synthetic data: what can't be drawn or judged is named") {
   SynthesisRequest r = request(1);
   r.classifier = &by_brightness();
   CHECK(contains(error(r, untrained(true, {"dark", "grey"})), "missing \"light\""));
-  CHECK(contains(error(r, build_model({}, {{16, 16, 1}, {"dark", "light"}})), "class labels"));
+  CHECK(contains(error(r, untrained(true, {"dark", "light"}, 16)), "images of shape [8,8,1], the model [16,16,1]"));
   for (const double confidence : {0.0, 1.0, -0.5, 1.5, double(NAN)}) {
     r.confidence = confidence;
     CHECK(contains(error(r, model), "above 0 and below 1"));
