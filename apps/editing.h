@@ -26,8 +26,8 @@ std::vector<Input> inputs_of(const EditFlags& flags);
 
 /// The pictures or points that samples are made from.
 struct EditSource {
-  Tensor x0 =
-      {};  ///< of each sample; --interpolate: of both ends; grey where it is not known; undefined if there are none
+  /// Of each sample (--interpolate: of both ends), grey where it is not known; undefined if there are none.
+  Tensor x0 = {};
   std::vector<Index> labels = {};          ///< the classes of x0, as the model has them; empty if they are unknown
   std::vector<std::string> captions = {};  ///< likewise
 };

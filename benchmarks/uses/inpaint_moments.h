@@ -9,8 +9,10 @@
 /// The mean and the spread of inpainted samples of a correlated Gaussian, and what they should be.
 namespace reverie::inline REVERIE_PRECISION {
 
-/// Points (a, b), both with standard deviation 0.5, of correlation 0.9; a is known.
-inline CorrelatedGaussian inpainting_data() { return {{0.1, -0.2}, {0.25, 0.225, 0.225, 0.25}}; }
+/// Points (a, b), both with standard deviation 0.5; a is known.
+inline CorrelatedGaussian inpainting_data(double correlation = 0.9) {
+  return {{0.1, -0.2}, {0.25, 0.25 * correlation, 0.25 * correlation, 0.25}};
+}
 inline constexpr double known_value = 0.8;
 
 struct InpaintMoments {
@@ -18,10 +20,10 @@ struct InpaintMoments {
   Index steps;             ///< sampling steps, all repetitions counted
 };
 
-inline InpaintMoments exact_moments() {
+inline InpaintMoments exact_moments(double correlation = 0.9) {
   const Index known[] = {0};
   const double values[] = {known_value};
-  const CorrelatedGaussian b = inpainting_data().given(known, values);
+  const CorrelatedGaussian b = inpainting_data(correlation).given(known, values);
   return {b.mean[0], std::sqrt(b.covariance[0]), 0};
 }
 
@@ -29,7 +31,7 @@ inline InpaintMoments exact_moments() {
 /// coefficients: its first row has no noise, each other one a single element of x_T or of a draw that is 1. So the
 /// moments are exact, not estimates.
 inline InpaintMoments inpaint_moments(const Inpainting& how, const char* sampler_name, const OptionValues& parameters,
-                                      Index steps) {
+                                      Index steps, double correlation = 0.9) {
   const Sampler& sampler = find_sampler(sampler_name);
   SamplerOptions options = sampler_options(sampler, parameters);
   options.clip = false;
@@ -51,7 +53,7 @@ inline InpaintMoments inpaint_moments(const Inpainting& how, const char* sampler
   inpainting.known = Tensor::full(shape, known_value);
   inpainting.mask = Tensor::zeros(shape);
   for (Index row = 0; row < rows; ++row) inpainting.mask[2 * row + 1] = 1;
-  const Denoiser denoise = inpainting_data().denoiser();
+  const Denoiser denoise = inpainting_data(correlation).denoiser();
   const Tensor x = inpaint(sampler,
                            {.process = process,
                             .network = chain_network(process, denoise),

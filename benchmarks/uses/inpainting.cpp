@@ -6,26 +6,30 @@
 using namespace reverie;
 
 int main() {
+  constexpr Index step_counts[] = {25, 100};
   const InpaintMoments exact = exact_moments();
-  std::printf("| method | sampler | steps | repetitions | sampling steps in all | error of the mean | spread |\n");
-  std::printf("|---|---|---|---|---|---|---|\n");
-  struct Way {
-    const char *label, *sampler;
-    OptionValues parameters;
-  };
-  const Way ways[] = {{"ddim", "ddim", {}},
-                      {"ddim, eta 1", "ddim", {{"eta", 1}}},
-                      {"ddpm", "ddpm", {}},
-                      {"dpmpp_2m_sde", "dpmpp_2m_sde", {}}};
-  const auto row = [&](const Inpainting& how, const Way& way, Index steps) {
-    const InpaintMoments moments = inpaint_moments(how, way.sampler, way.parameters, steps);
-    std::printf("| %s | %s | %d | %d | %d | %+.3f | %.3f |\n", how.method.c_str(), way.label, static_cast<int>(steps),
-                static_cast<int>(how.method == "repaint" ? how.draws : 1), static_cast<int>(moments.steps),
-                (moments.mean - exact.mean) / exact.deviation, moments.deviation / exact.deviation);
-  };
-  for (const Way& way : ways)
-    for (const Index steps : {25, 100}) {
-      row({.method = "masked"}, way, steps);
-      for (const Index draws : {1, 3, 10}) row({.method = "repaint", .draws = draws}, way, steps);
+  std::printf("| sampler | method | repetitions | part, steps |");
+  for (const Index steps : step_counts)
+    std::printf(" evaluations, %d steps | error of the mean | spread |", static_cast<int>(steps));
+  std::printf("\n|---|---|---|---|---|---|---|---|---|---|\n");
+  const Inpainting ways[] = {{.method = "masked"},
+                             {.method = "repaint", .draws = 3},
+                             {.method = "repaint", .draws = 10},
+                             {.method = "repaint", .draws = 10, .length = 1}};
+  for (const char* sampler : {"ddim", "ddpm", "dpmpp_2m_sde"}) {
+    for (const Inpainting& way : ways) {
+      std::printf("| %s | %s |", sampler, way.method.c_str());
+      if (way.method == "repaint") {
+        std::printf(" %d | %s |", static_cast<int>(way.draws), way.length > 0 ? "1" : "a tenth of all");
+      } else {
+        std::printf(" | |");
+      }
+      for (const Index steps : step_counts) {
+        const InpaintMoments moments = inpaint_moments(way, sampler, {}, steps);
+        std::printf(" %d | %+.2f | %.2f |", static_cast<int>(moments.steps),
+                    (moments.mean - exact.mean) / exact.deviation, moments.deviation / exact.deviation);
+      }
+      std::printf("\n");
     }
+  }
 }

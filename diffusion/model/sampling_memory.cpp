@@ -25,7 +25,7 @@ Index samples_within(const DiffusionModel& model, const Sampler& sampler, const 
   const double each = static_cast<double>(memory_use().peak_bytes - before);
 
   // The program and its libraries, and kernels: packed weights, and scratch memory in proportion to activations.
-  constexpr double program = 64e6, margin = 1.5;
+  constexpr double program = 45e6, margin = 1.5;
   double weights = 0;
   for (const Parameter& p : model.network().parameters.all()) weights += static_cast<double>(p.value.size());
   const double all_samples = 3.0 * static_cast<double>(request.count * model.facts().sample_shape.size());

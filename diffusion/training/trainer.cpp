@@ -153,6 +153,9 @@ Trainer::Trainer(DiffusionModel model, const Dataset& data, const TrainOptions& 
     throw UsageError("training: label dropout requires a network with a label for \"none\" after the data's ",
                      model_.null_class(), " classes or tokens");
   }
+  if (options_.low_resolution_noise > 0 && model_.low_resolution() == 0) {
+    throw UsageError("training: noise on reduced pictures requires a model that is given them (model.low_resolution)");
+  }
   for (const double rate : options_.ema_rates) {
     emas_.emplace_back(rate, options_.ema_warmup, model_.network().parameters);
   }

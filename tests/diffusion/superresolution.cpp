@@ -121,4 +121,9 @@ TEST_CASE("guidance gives each picture to both halves of its batch; requests wit
   CHECK(contains(error_of([&] { check_config(config); }), "unet or dit"));
   config.model.low_resolution = 0, config.train.low_resolution_noise = 0.1;
   CHECK(contains(error_of([&] { check_config(config); }), "needs model.low_resolution"));
+  config = enlarging();
+  config.model.low_resolution = 0, config.train.low_resolution_noise = 0.1;
+  const ImageSet set = plain_pictures();
+  CHECK(
+      contains(error_of([&] { Trainer(build_model(config, facts_of(set)), set, config.train); }), "requires a model"));
 }

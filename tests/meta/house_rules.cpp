@@ -71,7 +71,8 @@ TEST_CASE("every paper that the sources, documents and configurations cite is in
   std::vector<Source> texts = sources();
   for (const char* folder : {"docs", "configs"}) {
     for (const auto& entry : fs::directory_iterator(root() + "/" + folder))
-      texts.push_back({fs::relative(entry.path(), root()).string(), read_text(entry.path())});
+      if (entry.is_regular_file())
+        texts.push_back({fs::relative(entry.path(), root()).string(), read_text(entry.path())});
   }
   for (const Source& source : texts) {
     for (const std::string& cited : matches(source.text, key))
