@@ -25,8 +25,7 @@ TEST_CASE("an external library enters through one file, or the few that share it
       {"toml\\+\\+/.*", {"diffusion/model/config_toml.cpp"}},
       {"hwy/.*", {"tensor/kernels/simd/.*", "benchmarks/peak.cpp"}},
       {"nlohmann/.*", {"apps/metrics.cpp", "data/json_images.cpp", "data/safetensors.cpp"}},
-      {"CLI/.*",
-       {"apps/cli.h", "benchmarks/reference/main.cpp", "benchmarks/train_step.cpp", "benchmarks/uses/.*"}},
+      {"CLI/.*", {"apps/cli.h", "benchmarks/reference/main.cpp", "benchmarks/train_step.cpp", "benchmarks/uses/.*"}},
   };
   for (const auto& door : doors) {
     const std::regex header(door.first);
