@@ -10,6 +10,7 @@
 #include "apps/request.h"
 #include "data/atomic_file.h"
 #include "data/grid.h"
+#include "data/npy.h"
 #include "diffusion/evaluation/comparison.h"
 #include "diffusion/uses/edit.h"
 #include "tensor/gemm.h"
@@ -66,9 +67,23 @@ Picture strip(const Tensor& ends, const Tensor& samples) {
   return grid(drawn_channels(all.value()), samples.extent(0) + 2);
 }
 
+// The samples as NumPy's arrays: `images` (uint8) or `points`, and `labels`.
+std::map<std::string, NpyArray> arrays_of(const Samples& samples) {
+  std::map<std::string, NpyArray> arrays;
+  if (samples.x.rank() == 4) {
+    const ImageSet set = ImageSet::from(samples.x);
+    arrays["images"] = NpyArray::of({set.count, set.height, set.width, set.channels}, set.images);
+  } else {
+    arrays["points"] = NpyArray::of(samples.x);
+  }
+  if (!samples.labels.empty()) arrays["labels"] = NpyArray::of({std::ssize(samples.labels)}, samples.labels);
+  return arrays;
+}
+
 void write_samples(const Options& options, const EditSource& source, const Samples& samples, const std::string& how) {
   const bool images = samples.x.rank() == 4;
   if (options.out.ends_with('/')) return write_pictures(options.out, samples.x);
+  if (options.out.ends_with(".npz")) return write_npz(options.out, arrays_of(samples));
   if (!options.out.ends_with(".png")) {
     const auto set = samples.as_dataset();
     set->name = "samples";
@@ -100,7 +115,7 @@ void sample(Options options, const CLI::App* command) {
                                {"--prompts", options.flags.prompt_file},
                                {"training", loaded.config.data.train},
                                {"training", loaded.config.data.validation}});
-  check_outputs({{"--out", options.out, {".png", ".h5", "/"}, data_set},
+  check_outputs({{"--out", options.out, {".png", ".h5", ".npz", "/"}, data_set},
                  {"--noise", options.noise, {".h5"}, other_hdf5},
                  {"--filmstrip", options.filmstrip, {".png"}}},
                 inputs);
@@ -190,7 +205,8 @@ void add_sample(CLI::App& program) {
   command->add_option("--count", options->count, "Number of samples [64]")->type_name("N")->check(positive);
   command
       ->add_option("--out", options->out,
-                   "X.png for a picture of all samples, X.h5 for an image set or point set, FOLDER/ (new or empty) for "
+                   "X.png for a picture of all samples, X.h5 for an image set or point set, X.npz for NumPy, FOLDER/ "
+                   "(new or empty) for "
                    "single pictures 0001.png, 0002.png, ...")
       ->type_name("FILE|FOLDER/")
       ->required();

@@ -5,6 +5,7 @@
 
 #include "data/hdf5.h"
 #include "data/image_set.h"
+#include "data/npy.h"
 #include "data/png.h"
 #include "tests/apps/program.h"
 
@@ -213,6 +214,16 @@ TEST_CASE("several classes in turn; noise from a file; pictures in a folder") {
     file.close();
   }
   CHECK(failed_with(sample(folder / "no.h5", {"--start", folder / "nan.h5"}), 1, {"nan"}));
+
+  REQUIRE(sample(folder / "set.npz", {"--count", "5", "--class", "0,1"}).code == 0);
+  const auto arrays = read_npz(folder / "set.npz");
+  CHECK(arrays.at("images").extents == std::vector<Index>{5, 8, 8, 1});
+  CHECK(arrays.at("labels").value(3) == 1);
+  REQUIRE(run({"data", "import", "npy", "--images", folder / "set.npz", "--out", folder / "back.h5"}).code == 0);
+  CHECK(ImageSet::load(folder / "back.h5").images ==
+        sampled(folder / "same.h5", {"--count", "5", "--class", "0,1"}).images);
+  REQUIRE(sample(folder / "points.npz", {"--count", "5"}, point_checkpoint()).code == 0);
+  CHECK(read_npz(folder / "points.npz").at("points").extents == std::vector<Index>{5, 2});
 
   const std::string single = folder / "single/";
   CHECK(sample(single, {"--count", "12", "--seed", "3"}).code == 0);

@@ -109,7 +109,7 @@ TEST_CASE("names of outputs end in what is written") {
     CHECK(failed_with(run(arguments), 2, {arguments.back(), "ends in", suffix}));
   };
   const std::string checkpoint = unet_checkpoint(), images = unet_images();
-  refused({"sample", "--checkpoint", checkpoint, "--out", folder / "x.txt"}, ".png, .h5 or /");
+  refused({"sample", "--checkpoint", checkpoint, "--out", folder / "x.txt"}, ".png, .h5, .npz or /");
   refused({"sample", "--checkpoint", checkpoint, "--encode", images, "--out", folder / "x.h5", "--noise", folder / "n"},
           ".h5");
   refused({"evaluate", "--checkpoint", checkpoint, "--data", images, "--out", folder / "x.png"}, ".csv");
