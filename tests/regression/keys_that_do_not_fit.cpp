@@ -43,7 +43,7 @@ TEST_CASE("keys that don't fit one another or the data are named, with values th
            {{"model.num_head_channels=0"}, "`model.num_head_channels`", "-1"},
            {{"model.channels=48"}, "`model.channels`", "multiple of 32"},
            {{"model.channel_mult=[1, 1.25]"}, "`model.channel_mult`", "multiples of 32"},
-           {{"model.channel_mult=[1, 1, 1, 1]"}, "`model.channel_mult`", "multiples of 8"},
+           {{"model.channel_mult=[1, 1, 1, 1]"}, "`model.channel_mult`", "24x24 or 32x32 would fit"},
            {{"model.attention_resolutions=[10]"}, "`model.attention_resolutions`", "28, 14, 7"},
            {{"model.attention_resolutions=[0]"}, "`model.attention_resolutions`", "28, 14, 7"},
            {{"model.channels=65536", "model.channel_mult=[1, 1, 1]"}, "model.channels", "4e+09"},
