@@ -1,6 +1,7 @@
 // reverie data import: creates image sets from files in other formats.
 #include <map>
 
+#include "apps/data_shape.h"
 #include "apps/set_output.h"
 #include "data/crops.h"
 #include "data/idx.h"
@@ -11,20 +12,6 @@
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
-
-struct Size {
-  Index height = 0, width = 0;
-};
-
-Size parse_size(const char* option, const std::string& text) {
-  int end = 0;
-  long long height = 0, width = 0;
-  const bool whole = std::sscanf(text.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
-                     static_cast<std::size_t>(end) == text.size();
-  if (!whole || height < 1 || width < 1 || height * width > (1 << 28))
-    throw UsageError(option, " ", text, ": expects HxW, e.g. 32x32");
-  return {Index{height}, Index{width}};
-}
 
 void add_size(CLI::App* command, std::string& size) {
   command->add_option("--size", size, "Crop and resample to this size [size of the files]")->type_name("HxW");
@@ -112,7 +99,7 @@ void add_images(CLI::App* import) {
   command->callback([options, command] {
     ImageFolderOptions& images = options->images;
     if (!options->size.empty()) {
-      const Size size = parse_size("--size", options->size);
+      const ImageSize size = parse_size("--size", options->size);
       images.height = size.height;
       images.width = size.width;
     }
@@ -215,7 +202,7 @@ void add_nifti(CLI::App* import) {
     require_used(command, "--without-mask", !options->masks.empty(), "without --mask");
     if (nifti.stride == 0) nifti.stride = nifti.patch;
     if (!options->crop.empty()) {
-      const Size size = parse_size("--crop", options->crop);
+      const ImageSize size = parse_size("--crop", options->crop);
       nifti.height = size.height;
       nifti.width = size.width;
     }
@@ -250,7 +237,7 @@ void add_json(CLI::App* import) {
       "example: reverie data import json --folder clothes/ --size 28x28 \\\n"
       "           --out clothes.h5");
   command->callback([options] {
-    const Size size = parse_size("--size", options->size);
+    const ImageSize size = parse_size("--size", options->size);
     options->check({{"--folder", options->folder}});
     options->save({read_json_images(options->folder, size.height, size.width, options->class_names, print_note)});
   });

@@ -37,6 +37,16 @@ std::unique_ptr<Dataset> open(const Config& config) {
 
 }  // namespace
 
+ImageSize parse_size(const char* option, const std::string& text) {
+  int end = 0;
+  long long height = 0, width = 0;
+  const bool whole = std::sscanf(text.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
+                     static_cast<std::size_t>(end) == text.size();
+  if (!whole || height < 1 || width < 1 || height * width > (1 << 28))
+    throw UsageError(option, " ", text, ": expects HxW, e.g. 32x32");
+  return {Index{height}, Index{width}};
+}
+
 DataFacts DataShape::facts(const Config& config) const {
   if (shape.empty()) {
     if (classes > 0) throw UsageError("--classes: requires --shape; otherwise the data set defines the classes");

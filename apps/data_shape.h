@@ -21,6 +21,12 @@ struct DataShape {
   std::unique_ptr<Dataset> samples(const Config& config) const;
 };
 
+struct ImageSize {
+  Index height = 0, width = 0;
+};
+/// Reads a size, "32x48". Throws UsageError, naming the option, for anything else and for more than 2^28 pixels.
+ImageSize parse_size(const char* option, const std::string& text);
+
 void add_data_shape(CLI::App* command, DataShape& options);
 
 }  // namespace reverie::inline REVERIE_PRECISION

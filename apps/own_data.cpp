@@ -1,16 +1,15 @@
 #include "apps/own_data.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <map>
 
+#include "apps/data_shape.h"
 #include "data/image_folder.h"
 #include "data/point_set.h"
 #include "data/resample.h"
+#include "data/split.h"
 #include "data/subset.h"
-#include "data/tokenizer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -19,21 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr Index default_size = 32, small_size = 64;
 
-struct Size {
-  Index height, width;
-};
-
-Size parse_size(const std::string& text) {
-  long long height = 0, width = 0;
-  int end = 0;
-  const bool whole = std::sscanf(text.c_str(), "%5lldx%5lld%n", &height, &width, &end) == 2 &&
-                     static_cast<std::size_t>(end) == text.size();
-  if (!whole || height < 1 || width < 1) throw UsageError("--size ", text, ": expects HxW, e.g. 32x32");
-  return {static_cast<Index>(height), static_cast<Index>(width)};
-}
-
 // The size of the first picture of a folder, or of its first subfolder with pictures.
-Size size_of_first(const std::string& folder) {
+ImageSize size_of_first(const std::string& folder) {
   Tally left_out;
   const std::vector<std::string> files = picture_files(folder, 1, left_out);
   if (files.empty()) return {0, 0};  // reading the folder says what is wrong
@@ -42,11 +28,11 @@ Size size_of_first(const std::string& folder) {
 }
 
 ImageSet import_folder(const OwnDataOptions& options, std::string& text) {
-  const Size first = size_of_first(options.data);
-  Size size = first;
+  const ImageSize first = size_of_first(options.data);
+  ImageSize size = first;
   std::string why = "their own size";
   if (!options.size.empty()) {
-    size = parse_size(options.size);
+    size = parse_size("--size", options.size);
     why = "as set";
   } else if (options.like.rank() == 3) {
     size = {options.like[0], options.like[1]};
@@ -70,7 +56,7 @@ return set;
 
 // Resamples the images of a set.
 void resample(ImageSet& set, const OwnDataOptions& options) {
-  const Size size = parse_size(options.size);
+  const ImageSize size = parse_size("--size", options.size);
   if (!set.masks.empty()) throw UsageError("--size: ", options.data, " has masks, which can't be resampled");
   std::vector<std::uint8_t> pixels;
   Picture image;
@@ -85,68 +71,33 @@ void resample(ImageSet& set, const OwnDataOptions& options) {
   set.height = size.height, set.width = size.width;
 }
 
-// The rows of a set in random order; the first `held_out` of them are for validation. A sample is held out only if its
-// class and each word of its caption is left among the others, where the model learns them.
-std::vector<Index> shuffled_rows(const Dataset& set, Index& held_out) {
-  std::map<Index, Index> of_class;
-  std::map<std::string, Index> of_word;
-  std::vector<std::vector<std::string>> words;
-  for (const Index label : set.labels) ++of_class[label];
-  for (const std::string& caption : set.captions) {
-    words.push_back(caption_words(caption));
-    for (const std::string& word : words.back()) ++of_word[word];
-  }
-  const auto needed = [&](Index row) {
-    if (!set.labels.empty() && of_class[set.labels[row]] == 1) return true;
-    if (words.empty()) return false;
-    return std::any_of(words[row].begin(), words[row].end(), [&](const std::string& word) {
-      return of_word[word] == std::count(words[row].begin(), words[row].end(), word);
-    });
-  };
-  const Index most = held_out;
-  held_out = 0;
-  std::vector<Index> first, others;
-  for (const Index row : permutation({.stream = Stream::subset}, set.size())) {
-    if (held_out == most || needed(row)) {
-      others.push_back(row);
-      continue;
-    }
-    first.push_back(row);
-    ++held_out;
-    if (!set.labels.empty()) --of_class[set.labels[row]];
-    if (!words.empty()) {
-      for (const std::string& word : words[row]) --of_word[word];
-    }
-  }
-  first.insert(first.end(), others.begin(), others.end());
-  return first;
-}
+constexpr Index fewest = 20;  // samples of which some are held out
 
-// The samples of these rows, with their classes.
-std::unique_ptr<ImageSet> rows_of(const ImageSet& set, std::span<const Index> rows) {
-  return std::make_unique<ImageSet>(images_of(set, rows));
+void split(OwnData& own, ImageSet set, bool hold_out) {
+  own.kept = true;
+  if (hold_out && set.count >= fewest) {
+    auto [train, held_out] = split_validation(std::move(set), {}, 0.1, 0);
+    if (held_out.count > 0) own.held_out = std::make_unique<ImageSet>(std::move(held_out));
+    set = std::move(train);
+  }
+  own.train = std::make_unique<ImageSet>(std::move(set));
 }
 
 std::unique_ptr<PointSet> rows_of(const PointSet& set, std::span<const Index> rows) {
+  const Subset subset(set, {rows.begin(), rows.end()});
   auto part = std::make_unique<PointSet>();
   part->name = set.name, part->source = set.source, part->licence = set.licence;
-  part->class_names = set.class_names;
-  for (const Index row : rows) {
-    if (!set.labels.empty()) part->labels.push_back(set.labels[row]);
-  }
-  part->points = set.batch(rows);
+  part->labels = subset.labels, part->class_names = set.class_names;
+  part->points = samples_of(subset);
   return part;
 }
 
-template <class Set>
-void split(OwnData& own, const Set& set, bool hold_out) {
-  constexpr Index fewest = 20;
-  Index held_out = hold_out && set.size() >= fewest ? set.size() / 10 : 0;
-  const std::vector<Index> rows = shuffled_rows(set, held_out);
-  const std::span<const Index> all = rows;
+void split(OwnData& own, const PointSet& set, bool hold_out) {
+  const std::vector<Index> rows = permutation({.stream = Stream::subset}, set.size());
+  const std::size_t held_out = hold_out && set.size() >= fewest ? rows.size() / 10 : 0;
   own.kept = true;
-  own.train = rows_of(set, all.subspan(static_cast<std::size_t>(held_out)));
-  if (held_out > 0) own.held_out = rows_of(set, all.first(static_cast<std::size_t>(held_out)));
+  own.train = rows_of(set, std::span(rows).subspan(held_out));
+  if (held_out > 0) own.held_out = rows_of(set, std::span(rows).first(held_out));
 }
 
 }  // namespace
@@ -164,14 +115,14 @@ OwnData read_own_data(const OwnDataOptions& options, const RunFolder& folder) {
                      ": doesn't exist; expects a folder of pictures, an image set or a point set");
   }
   if (fs::is_directory(options.data)) {
-    const ImageSet set = import_folder(options, own.text);
+    ImageSet set = import_folder(options, own.text);
     if (options.memory > 0 && std::ssize(set.images) > options.memory) {
       throw UsageError(
           "--data ", options.data, ": the pictures have ", std::ssize(set.images), " bytes, more than ",
           "data.memory_mb; import them with `reverie data import` and give the image set, or set a larger ",
           "data.memory_mb");
     }
-    split(own, set, options.split);
+    split(own, std::move(set), options.split);
   } else if (options.data.starts_with("toy:")) {
     if (!options.size.empty()) throw UsageError("--size: has no effect on ", options.data);
     as_it_is(open_dataset(options.data, toy_train), open_dataset(options.data, toy_held_out), "");
@@ -192,7 +143,7 @@ OwnData read_own_data(const OwnDataOptions& options, const RunFolder& folder) {
       as_it_is(std::move(set), nullptr, "");
     } else if (images) {
       own.text += concat(": ", images->count, " images of ", images->height, "x", images->width);
-      split(own, *images, options.split);
+      split(own, std::move(*images), options.split);
     } else {
       own.text += concat(": ", points->size(), " points");
       split(own, *points, options.split);

@@ -88,6 +88,11 @@ void ImportOutput::save(GroupedImages images) const {
   }
   const Index count = images.set.count;
   auto [train, held_out] = split_validation(std::move(images.set), images.groups, validation, seed);
+  if (held_out.count == 0) {
+    throw UsageError(
+        "--validation: no image can be held out, as each is the only one of its class or with one of its "
+        "caption's words");
+  }
   train = in_order(std::move(train));
   held_out = in_order(std::move(held_out));
   SetOutput of_held_out = *this;

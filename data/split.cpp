@@ -6,6 +6,7 @@
 #include <map>
 
 #include "data/subset.h"
+#include "data/tokenizer.h"
 #include "tensor/random.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -52,6 +53,24 @@ std::vector<bool> hold_out_images(const ImageSet& set, Index target, std::uint64
   return held_out;
 }
 
+// Leaves those images in training that are the only ones to show a class, or a word of a caption: a model can't be
+// tested on what it can't have learned.
+void keep_classes_and_words(const ImageSet& set, std::vector<bool>& held_out) {
+  std::vector<std::vector<std::string>> shows(held_out.size());  // classes and words of each image
+  std::map<std::string, Index> in_training;
+  for (Index i = 0; i < set.count; ++i) {
+    if (!set.captions.empty()) shows[i] = caption_words(set.captions[i]);
+    if (!set.labels.empty()) shows[i].push_back(concat("class ", set.labels[i]));  // no word: words have no spaces
+    for (const std::string& what : shows[i]) in_training[what] += held_out[i] ? 0 : 1;
+  }
+  for (Index i = 0; i < set.count; ++i) {
+    const auto unknown = [&](const std::string& what) { return in_training[what] == 0; };
+    if (!held_out[i] || std::none_of(shows[i].begin(), shows[i].end(), unknown)) continue;
+    held_out[i] = false;
+    for (const std::string& what : shows[i]) ++in_training[what];
+  }
+}
+
 }  // namespace
 
 std::pair<ImageSet, ImageSet> split_validation(ImageSet set, std::span<const Index> groups, double share,
@@ -61,8 +80,9 @@ std::pair<ImageSet, ImageSet> split_validation(ImageSet set, std::span<const Ind
   if (!groups.empty() && std::ssize(groups) != set.count)
     throw Error("split: there are ", groups.size(), " groups for ", set.count, " images");
   const Index target = std::clamp<Index>(std::lround(share * static_cast<double>(set.count)), Index{1}, set.count - 1);
-  const std::vector<bool> held_out =
+  std::vector<bool> held_out =
       groups.empty() ? hold_out_images(set, target, seed) : hold_out_groups(groups, target, seed);
+  if (groups.empty()) keep_classes_and_words(set, held_out);
   std::vector<Index> rows[2];
   for (Index i = 0; i < set.count; ++i) rows[held_out[i] ? 1 : 0].push_back(i);
   return {images_of(set, rows[0]), images_of(set, rows[1])};

@@ -13,9 +13,11 @@ struct GroupedImages {
 };
 
 /// Splits a set into images for training and held-out ones, about `share` of all, drawn at random; the seed decides.
-/// Groups stay whole. Without groups, each class gives its share, as nearly as whole images allow. Both parts list the
-/// same classes and keep the order of the images; a class with few images or groups may be missing from one of them
-/// (`missing_classes`). Throws UsageError unless 0 < share < 1, and for a set of one image or of one group.
+/// Both parts list the same classes and keep the order of the images. Groups stay whole; a class with images in few
+/// groups may be missing from one of the parts (`missing_classes`). Without groups, each class gives its share, as
+/// nearly as whole images allow, but an image stays in training if no other there is of its class or has one of its
+/// caption's words; so the held-out part may be empty. Throws UsageError unless 0 < share < 1, and for a set of one
+/// image or of one group.
 std::pair<ImageSet, ImageSet> split_validation(ImageSet set, std::span<const Index> groups, double share,
                                                std::uint64_t seed);
 

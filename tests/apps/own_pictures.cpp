@@ -254,7 +254,7 @@ TEST_CASE("what --data, --size and --init-from can't take is said before anythin
   fails({"--data", folder / "none", "--out", out}, 2, {"--data", "none: doesn't exist"});
   fails({"--data", folder / "text.txt", "--out", out}, 2,
         {"expects a folder of pictures, an image set or a point set"});
-  fails({"--data", folder / "empty", "--out", out}, 1, {"has no PNG files"});
+  fails({"--data", folder / "empty", "--out", out}, 1, {"has no PNG or JPEG files"});
   fails({"--data", set}, 2, {"--out is missing"});
   fails({"--data", set, "--out", out, "--size", "32"}, 2, {"--size 32: expects HxW, e.g. 32x32"});
   fails({"--config", "configs/digits.toml", "--out", out, "--size", "32x32"}, 2, {"--size", "without --data"});

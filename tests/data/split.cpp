@@ -21,7 +21,7 @@ ImageSet numbered_images(const std::vector<Index>& labels, Index classes) {
   for (Index i = 0; i < set.count; ++i) {
     set.images.push_back(static_cast<std::uint8_t>(i));
     set.masks.push_back(static_cast<std::uint8_t>(255 - i));
-    set.captions.push_back(concat("caption ", i));
+    set.captions.push_back(concat("caption ", i % 5));
   }
   return set;
 }
@@ -50,7 +50,7 @@ TEST_CASE("a split: each image is in one part, with its label, caption and mask;
       const Index number = part->images[i];
       CHECK(part->labels[i] == number % 3);
       CHECK(part->masks[i] == 255 - number);
-      CHECK(part->captions[i] == concat("caption ", number));
+      CHECK(part->captions[i] == concat("caption ", number % 5));
     }
   }
   CHECK(split_validation(set, {}, 0.1, 7).second.images == held_out.images);
@@ -114,4 +114,17 @@ TEST_CASE("shuffled: the same images in another order; distinct names are sorted
   CHECK(distinct({"10", "9", "0", "9"}) == std::vector<std::string>{"0", "9", "10"});
   CHECK(distinct({"10", "9", "b"}) == std::vector<std::string>{"10", "9", "b"});
   CHECK(numbered({"b", "a", "b"}) == std::vector<Index>{1, 0, 1});
+}
+
+TEST_CASE("a split holds out no image that alone has a class or a word of a caption") {
+  ImageSet set = numbered_images({0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 2);
+  for (Index i = 0; i < set.count; ++i) set.captions[i] = i == 4 ? "rare word" : "frequent word";
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto [train, held_out] = split_validation(set, {}, 0.5, seed);
+    CHECK(missing_classes(train).empty());
+    CHECK(std::count(train.captions.begin(), train.captions.end(), "rare word") == 1);
+    CHECK(held_out.count >= 3);
+  }
+  for (Index i = 0; i < set.count; ++i) set.captions[i] = concat("word", i);
+  CHECK(split_validation(set, {}, 0.5, 0).second.count == 0);
 }

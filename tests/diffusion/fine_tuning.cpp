@@ -11,11 +11,11 @@ using namespace reverie;
 
 namespace {
 
-// Noise images with classes or captions.
-struct Noise : Dataset {
+// Images of noise with classes or captions.
+struct NoiseSet : Dataset {
   Shape shape;
   Index count = 12;
-  Noise(const Shape& sample, std::vector<std::string> classes, std::vector<std::string> texts = {}) : shape(sample) {
+  NoiseSet(const Shape& sample, std::vector<std::string> classes, std::vector<std::string> texts = {}) : shape(sample) {
     class_names = std::move(classes);
     for (Index i = 0; i < count && !class_names.empty(); ++i) labels.push_back(i % std::ssize(class_names));
     for (Index i = 0; i < count && !texts.empty(); ++i) captions.push_back(texts[i % texts.size()]);
@@ -55,8 +55,8 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-const Noise& cats() {
-  static const Noise set({8, 8, 1}, {"cat", "dog", "owl"});
+const NoiseSet& cats() {
+  static const NoiseSet set({8, 8, 1}, {"cat", "dog", "owl"});
   return set;
 }
 const Checkpoint& start() {
@@ -86,7 +86,7 @@ TEST_CASE("on the same classes every weight is the checkpoint's average, or its 
 
 TEST_CASE("classes are matched by name: known ones move, others are new, the row of \"no class\" stays the last") {
   Config config = start().config;
-  const Noise set({8, 8, 1}, {"ant", "owl", "bee", "cat"});
+  const NoiseSet set({8, 8, 1}, {"ant", "owl", "bee", "cat"});
   DiffusionModel model = build_model(config, facts_of(set));
   const Tensor fresh = tensor(model, "label_emb.weight").clone();
   const std::string text = joined(start_from(model, config, start(), "ema", "a.h5"));
@@ -105,7 +105,7 @@ TEST_CASE("classes are matched by name: known ones move, others are new, the row
 
 TEST_CASE("other channels: the first and the last layer are new, which is said; all else is kept") {
   const Config& config = start().config;
-  const Noise set({8, 8, 3}, {"cat", "dog", "owl"});
+  const NoiseSet set({8, 8, 3}, {"cat", "dog", "owl"});
   DiffusionModel model = build_model(config, facts_of(set));
   const std::string text = joined(start_from(model, config, start(), "ema", "a.h5"));
   CHECK(contains(text, "new, for another number of channels: input_blocks.0.0.weight ([32,1,3,3] becomes [32,3,3,3])"));
@@ -118,7 +118,7 @@ TEST_CASE("other channels: the first and the last layer are new, which is said; 
 TEST_CASE("another size of image fits a U-Net: attention stays at its level") {
   Config config;
   config.model.class_conditional = true, config.train.label_dropout = 0.1;
-  const Noise set({24, 16, 1}, {"cat", "dog", "owl"});
+  const NoiseSet set({24, 16, 1}, {"cat", "dog", "owl"});
   take_architecture(config, start(), set.shape, {"model.dropout=0.2"});
   CHECK(config.model.attention_resolutions == std::vector<Index>{12});
   CHECK(config.model.channel_mult == std::vector<double>{1, 1});
@@ -131,7 +131,7 @@ TEST_CASE("another size of image fits a U-Net: attention stays at its level") {
 TEST_CASE("from classes to none and from none to classes") {
   Config none = start().config;
   none.model.class_conditional = false, none.train.label_dropout = 0;
-  const Noise plain({8, 8, 1}, {});
+  const NoiseSet plain({8, 8, 1}, {});
   DiffusionModel without = build_model(none, facts_of(plain));
   CHECK(contains(joined(start_from(without, none, start(), "ema", "a.h5")), "left out"));
   const Checkpoint unlabelled = trained(none, plain);
@@ -143,7 +143,8 @@ TEST_CASE("from classes to none and from none to classes") {
 TEST_CASE("captions are matched word by word, also of another length") {
   Config config = small_config();
   config.model.text_conditional = true, config.model.text_width = 8, config.model.text_heads = 2;
-  const Noise old_set({8, 8, 1}, {}, {"a red cat", "a blue dog"}), set({8, 8, 1}, {}, {"one blue cat here", "a bee"});
+  const NoiseSet old_set({8, 8, 1}, {}, {"a red cat", "a blue dog"}),
+      set({8, 8, 1}, {}, {"one blue cat here", "a bee"});
   const Checkpoint checkpoint = trained(config, old_set);
   DiffusionModel model = build_model(config, facts_of(set));
   const std::string text = joined(start_from(model, config, checkpoint, "ema", "a.h5"));
