@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "data/subset.h"
 #include "data/tokenizer.h"
@@ -53,21 +54,38 @@ std::vector<bool> hold_out_images(const ImageSet& set, Index target, std::uint64
   return held_out;
 }
 
-// Leaves those images in training that are the only ones to show a class, or a word of a caption: a model can't be
-// tested on what it can't have learned.
-void keep_classes_and_words(const ImageSet& set, std::vector<bool>& held_out) {
-  std::vector<std::vector<std::string>> shows(held_out.size());  // classes and words of each image
+// Returns those images to training that are the only ones to show a class, or a word of a caption: a model can't be
+// tested on what it can't have learned. Others are held out in their place, as far as there are any.
+void keep_classes_and_words(const ImageSet& set, std::uint64_t seed, std::vector<bool>& held_out) {
+  std::vector<std::set<std::string>> shown(held_out.size());  // the class and the words of each image
   std::map<std::string, Index> in_training;
   for (Index i = 0; i < set.count; ++i) {
-    if (!set.captions.empty()) shows[i] = caption_words(set.captions[i]);
-    if (!set.labels.empty()) shows[i].push_back(concat("class ", set.labels[i]));  // no word: words have no spaces
-    for (const std::string& what : shows[i]) in_training[what] += held_out[i] ? 0 : 1;
+    if (!set.captions.empty()) {
+      const std::vector<std::string> words = caption_words(set.captions[i]);
+      shown[i] = {words.begin(), words.end()};
+    }
+    if (!set.labels.empty()) shown[i].insert(concat("class ", set.labels[i]));  // a word has no space
+    for (const std::string& what : shown[i]) in_training[what] += held_out[i] ? 0 : 1;
   }
+  const auto others_show = [&](Index image, Index others) {
+    return std::all_of(shown[image].begin(), shown[image].end(),
+                       [&](const std::string& what) { return in_training[what] >= others; });
+  };
+  const auto move = [&](Index image, bool out) {
+    held_out[image] = out;
+    for (const std::string& what : shown[image]) in_training[what] += out ? -1 : 1;
+  };
+  Index returned = 0;
   for (Index i = 0; i < set.count; ++i) {
-    const auto unknown = [&](const std::string& what) { return in_training[what] == 0; };
-    if (!held_out[i] || std::none_of(shows[i].begin(), shows[i].end(), unknown)) continue;
-    held_out[i] = false;
-    for (const std::string& what : shows[i]) ++in_training[what];
+    if (!held_out[i] || others_show(i, 1)) continue;
+    move(i, false);
+    ++returned;
+  }
+  for (const Index i : permutation(split_key(seed), set.count)) {
+    if (returned == 0) break;
+    if (held_out[i] || !others_show(i, 2)) continue;
+    move(i, true);
+    --returned;
   }
 }
 
@@ -82,7 +100,7 @@ std::pair<ImageSet, ImageSet> split_validation(ImageSet set, std::span<const Ind
   const Index target = std::clamp<Index>(std::lround(share * static_cast<double>(set.count)), Index{1}, set.count - 1);
   std::vector<bool> held_out =
       groups.empty() ? hold_out_images(set, target, seed) : hold_out_groups(groups, target, seed);
-  if (groups.empty()) keep_classes_and_words(set, held_out);
+  if (groups.empty()) keep_classes_and_words(set, seed, held_out);
   std::vector<Index> rows[2];
   for (Index i = 0; i < set.count; ++i) rows[held_out[i] ? 1 : 0].push_back(i);
   return {images_of(set, rows[0]), images_of(set, rows[1])};

@@ -16,8 +16,8 @@ struct GroupedImages {
 /// Both parts list the same classes and keep the order of the images. Groups stay whole; a class with images in few
 /// groups may be missing from one of the parts (`missing_classes`). Without groups, each class gives its share, as
 /// nearly as whole images allow, but an image stays in training if no other there is of its class or has one of its
-/// caption's words; so the held-out part may be empty. Throws UsageError unless 0 < share < 1, and for a set of one
-/// image or of one group.
+/// caption's words; so the held-out part may be smaller, even empty. Throws UsageError unless 0 < share < 1, and for a
+/// set of one image or of one group.
 std::pair<ImageSet, ImageSet> split_validation(ImageSet set, std::span<const Index> groups, double share,
                                                std::uint64_t seed);
 

@@ -65,7 +65,7 @@ int distance(const Words& given, const Words& key) {
   if (std::all_of(given.begin(), given.end(), in_key)) return same_beginning(given[0], key[0]) ? 2 : 3;
   if (given.size() == 1 && given_name.ends_with(key_name)) return 2;  // timesteps
   if (given_name[0] == key_name[0] && letters_in_order(given_name, key_name)) return 4;
-  if (given[0] == key[0]) return 6;
+  if (given[0] == key[0] && (key.size() > 1 || given.size() == 1)) return 6;  // noise_schedule is no noise
   const bool shared = std::any_of(given.begin(), given.end(), [&](const std::string& word) {
     return word.size() >= 4 && std::find(key.begin(), key.end(), word) != key.end();
   });

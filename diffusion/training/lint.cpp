@@ -177,10 +177,10 @@ void few_images(const Config& config, const Dataset& data, Warnings& warnings) {
   const double count = static_cast<double>(data.size());
   const double times = static_cast<double>(config.train.steps) * static_cast<double>(config.train.batch_size) / count;
   if (data.sample_shape().rank() != 3 || count >= few || times < often) return;
-  warnings.push_back(concat(data.size(), " images are few, and each is seen about ", std::llround(times),
-                            " times: the model will ", count < 100 ? "" : "probably ",
-                            "copy them instead of drawing new ones (more images help, and fewer train.steps; so does "
-                            "data.flip = true, if mirrored images are right too)"));
+  warnings.push_back(concat(
+      data.size(), " images are few, and each is seen about ", std::llround(times), " times: the model will ",
+      count < 100 ? "" : "probably ", "copy them instead of drawing new ones (more images help, and fewer train.steps",
+      config.train.augmentation.flip ? "" : "; so does data.flip = true, if mirrored images are right", ")"));
 }
 
 void processor(const Config& config, Warnings& warnings) {

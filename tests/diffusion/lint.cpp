@@ -88,9 +88,9 @@ TEST_CASE("mirrored digits, letters and captions that say left or right are warn
   set.class_names = {"6", "9"};
   CHECK(contains(warnings(config, set), "the classes are called \"6\" to \"9\""));
   set.class_names = {"cat", "dog"};
-  CHECK(warnings(config, set) == "");
+  CHECK(!contains(warnings(config, set), "data.flip mirrors"));
   set.captions = {"a cat", "a dog left of a cat"};
   CHECK(contains(warnings(config, set), "(\"a dog left of a cat\")"));
   config.train.augmentation = {.shift = 2, .rotation = 10};
-  CHECK(warnings(config, set) == "");
+  CHECK(!contains(warnings(config, set), "data.flip mirrors"));
 }
