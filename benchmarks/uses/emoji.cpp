@@ -1,7 +1,7 @@
 // What a text-to-image model makes of (concept, style) pairs that it never saw: prints the table of
 // docs/text-to-image.md, and draws the pairs. Each held-out pair has a true picture; a sample of its prompt is compared
 // with it by the Euclidean distance of their pixels, beside copies of training pictures.
-//   build/benchmarks/uses/emoji CHECKPOINT --data TRAIN --held-out SET [--guidance S] [--picture X.png]
+//   build/benchmarks/uses/emoji CHECKPOINT --data TRAIN --held-out SET [--count N] [--guidance S] [--picture X.png]
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -176,6 +176,7 @@ Picture picture_of(const Tensor& truth, const Tensor& drawn, const Tensor& copie
 
 struct Options {
   std::string checkpoint, train, held_out, picture;
+  Index count = all_samples;
   double guidance = 2;
 };
 
@@ -185,23 +186,24 @@ void run(const Options& options) {
   const Checkpoint checkpoint = read_checkpoint(options.checkpoint);
   const DiffusionModel model =
       model_of(checkpoint, checkpoint.config.train.ema_rates.empty() ? "raw" : "ema", options.checkpoint);
+  const Subset some(held_out, options.count);
   std::vector<Index> rows;
-  for (Index i = pictures.in_training; i < pictures.x.extent(0); ++i) rows.push_back(i);
+  for (const Index row : some.rows()) rows.push_back(pictures.in_training + row);
 
   SampleRequest request = default_request(checkpoint.config);
-  request.count = held_out.count;
+  request.count = some.size();
   request.guidance = options.guidance;
-  request.captions = held_out.captions;
+  request.captions = some.captions;
   const Tensor drawn = generate(model, request).x;
   const Tensor copies = taken(pictures.x, same_concept(pictures, rows));
   std::printf("%s, step %d, %d held-out pairs, guidance %g:\n\n", options.checkpoint.c_str(),
-              static_cast<int>(checkpoint.state.step), static_cast<int>(held_out.count), options.guidance);
+              static_cast<int>(checkpoint.state.step), static_cast<int>(some.size()), options.guidance);
   std::printf(
       "| pictures | median rank of the concept | first | among ten | style | distance |\n|---|---|---|---|---|---|\n");
   print_row("samples of the prompt", Scores(pictures, rows, drawn));
   print_row("copies: same concept, nearest other style", Scores(pictures, rows, copies));
   print_row("copies: same style, any concept", Scores(pictures, rows, taken(pictures.x, same_style(pictures, rows))));
-  if (!options.picture.empty()) write_png(options.picture, picture_of(samples_of(held_out), drawn, copies, 16));
+  if (!options.picture.empty()) write_png(options.picture, picture_of(samples_of(some), drawn, copies, 16));
 }
 
 }  // namespace
@@ -212,6 +214,7 @@ int main(int argc, char** argv) {
   app.add_option("checkpoint", options.checkpoint, "Checkpoint of a run with configs/emoji.toml")->required();
   app.add_option("--data", options.train, "The pairs of training")->required();
   app.add_option("--held-out", options.held_out, "The other pairs")->required();
+  app.add_option("--count", options.count, "Held-out pairs [all]")->check(CLI::Range(Index{2}, all_samples));
   app.add_option("--guidance", options.guidance, "Scale of classifier-free guidance [2]");
   app.add_option("--picture", options.picture, "Draw true pictures, samples and copies, X.png");
   try {
