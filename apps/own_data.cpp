@@ -71,7 +71,7 @@ void resample(ImageSet& set, const OwnDataOptions& options) {
   set.height = size.height, set.width = size.width;
 }
 
-constexpr Index fewest = 20;  // samples of which some are held out
+constexpr Index fewest = 20;  // a smaller set is not split
 
 void split(OwnData& own, ImageSet set, bool hold_out) {
   own.kept = true;

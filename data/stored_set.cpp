@@ -90,7 +90,7 @@ std::unique_ptr<StoredSet> load_dataset(const std::string& path, Index first) {
 
 namespace {
 
-// Whether a file is an image set of more than so many bytes.
+// Whether a file is an image set whose pixels take more bytes than the limit.
 bool is_larger(const std::string& path, Index memory) {
   const Hdf5File file = Hdf5File::open(path);
   return file.has("images") && !file.has("points") && file.shape("images").size() > memory;

@@ -224,6 +224,6 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   } catch (const std::exception& error) {
     std::cerr << error.what() << "\n";
-    return 1;
+    return dynamic_cast<const UsageError*>(&error) != nullptr ? 2 : 1;
   }
 }

@@ -45,7 +45,7 @@ struct LabelGuidance {
 /// A sampling request: how to sample, and what.
 struct SampleRequest : SampleOptions {
   Index count = 64;
-  Index at_once = 0;  ///< draws at most so many samples at a time, to save memory; 0: no limit. See samples_within
+  Index at_once = 0;  ///< the most samples drawn at a time, to save memory; 0: no limit. See samples_within
   std::uint64_t seed = 0;
   Index first = 0;                 ///< sample i has the noise of number `first` + i, so that others can follow it
   Index label = -1;                ///< class of all samples; -1: all classes in turn (none if there are no classes)
@@ -111,7 +111,7 @@ inline Samples generate(const DiffusionModel& model, const SampleRequest& reques
   return generate(model, find_sampler(request.sampler), request, progress);
 }
 
-/// The number of samples that can be drawn at a time (SampleRequest::at_once) within so many bytes of memory: divides
+/// The number of samples that can be drawn at a time (SampleRequest::at_once) within `bytes` of memory: divides
 /// what the model and all samples leave of them by the measured peak for one sample. Samples don't depend on it, but
 /// for rounding if it is smaller than a shard (16 images, or fewer large ones). Throws UsageError if one doesn't fit.
 Index samples_within(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request, double bytes);

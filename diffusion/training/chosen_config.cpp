@@ -150,7 +150,7 @@ void Chooser::unet(Index height, Index width, Index halvings) {
   pick("model.network", "unet", "the usual network for images; learns from few of them");
   const bool many = count() >= 50'000;
   pick("model.channels", many ? 64 : 32,
-       many ? "so many images are worth a larger network" : "small enough to train on a CPU");
+       many ? "the set is large enough for a larger network" : "small enough to train on a CPU");
   // Half of the work is done at full resolution, so small grey images have wide layers only at the end.
   const bool small = data_.sample_shape().size() <= 1024;
   std::string mult = "[1";
