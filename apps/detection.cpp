@@ -163,11 +163,11 @@ std::string pixel_table(const DetectionSet& set) {
   const auto marked = std::count_if(set.masks.begin(), set.masks.end(), [](std::uint8_t value) { return value != 0; });
   if (marked == 0) return "  no pixel is marked by a mask, so there is no AUPRC\n";
   const std::vector<double> values(set.found.maps.values().begin(), set.found.maps.values().end());
-  const PrecisionRecall found = precision_recall(values, set.masks);
+  const auto [precision, dice, threshold] = bootstrap_precision_recall(values, set.masks, set.count, 200, 0);
   std::ostringstream out;
-  out << std::setprecision(3) << "  pixels: AUPRC " << found.average_precision << " (by chance "
-      << static_cast<double>(marked) / static_cast<double>(values.size()) << "), best Dice " << found.best_dice
-      << " for maps of at least " << found.threshold << "\n";
+  out << std::setprecision(3) << "  pixels: AUPRC " << with_interval(precision) << ", by chance "
+      << static_cast<double>(marked) / static_cast<double>(values.size()) << "; best Dice " << with_interval(dice)
+      << " for maps of at least " << threshold << "\n";
   return out.str();
 }
 

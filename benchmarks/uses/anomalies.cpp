@@ -287,8 +287,12 @@ void print_pixels(const Case& data, const std::vector<Method>& all) {
   for (const Method& method : all) {
     if (!method.maps.defined()) continue;
     const std::vector<double> values(method.maps.values().begin(), method.maps.values().end());
-    const PrecisionRecall found = precision_recall(values, data.test.masks);
-    std::printf("| %s | %.3f | %.3f |\n", method.name.c_str(), found.average_precision, found.best_dice);
+    const auto [precision, dice, threshold] =
+        bootstrap_precision_recall(values, data.test.masks, data.test.count, 200, 0);
+    std::printf("| %s |", method.name.c_str());
+    for (const Estimate& e : {precision, dice})
+      std::printf(" %.3f (%.3f to %.3f) |", e.value, e.interval.low, e.interval.high);
+    std::printf("\n");
   }
 }
 

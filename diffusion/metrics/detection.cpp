@@ -1,11 +1,13 @@
 #include "diffusion/metrics/detection.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
 #include "tensor/error.h"
 #include "tensor/finite.h"
+#include "tensor/parallel.h"
 
 namespace reverie::inline REVERIE_PRECISION {
 namespace {
@@ -60,6 +62,48 @@ class Ranking {
   std::vector<Index> order_;
 };
 
+// Scores in one list, sorted once for all resamples.
+class Thresholds {
+ public:
+  Thresholds(std::span<const double> scores, std::span<const std::uint8_t> positive)
+      : scores_(scores), positive_(positive) {
+    if (scores.size() != positive.size()) {
+      throw UsageError("precision and recall: ", scores.size(), " scores, but ", positive.size(), " labels");
+    }
+    if (std::all_of(positive.begin(), positive.end(), [](std::uint8_t value) { return value == 0; })) {
+      throw UsageError("precision and recall: none of ", scores.size(), " scores is of a positive");
+    }
+    require_scores(scores);
+    order_ = order_of(scores);
+  }
+
+  // `weight(row)`: how many times a score counts.
+  template <class Weight>
+  PrecisionRecall best(const Weight& weight) const {
+    double positives = 0;
+    for (const Index row : order_) positives += positive_[row] != 0 ? weight(row) : 0;
+    PrecisionRecall result{0, 0, 0};
+    double found = 0, flagged = 0;
+    for (std::size_t i = order_.size(); i > 0;) {
+      const double score = scores_[order_[i - 1]], before = found;
+      for (; i > 0 && scores_[order_[i - 1]] == score; --i) {
+        const Index row = order_[i - 1];
+        found += positive_[row] != 0 ? weight(row) : 0;
+        flagged += weight(row);
+      }
+      if (found > before) result.average_precision += (found - before) / positives * (found / flagged);
+      const double dice = 2 * found / (flagged + positives);  // FP + FN = flagged + positives - 2 TP
+      if (dice > result.best_dice) result.best_dice = dice, result.threshold = score;
+    }
+    return result;
+  }
+
+ private:
+  std::span<const double> scores_;
+  std::span<const std::uint8_t> positive_;
+  std::vector<Index> order_;
+};
+
 }  // namespace
 
 double auroc(std::span<const double> normal, std::span<const double> anomalous) {
@@ -79,27 +123,39 @@ Estimate bootstrap_auroc(std::span<const double> normal, std::span<const double>
 }
 
 PrecisionRecall precision_recall(std::span<const double> scores, std::span<const std::uint8_t> positive) {
-  if (scores.size() != positive.size()) {
-    throw UsageError("precision and recall: ", scores.size(), " scores, but ", positive.size(), " labels");
+  return Thresholds(scores, positive).best([](Index) { return 1.0; });
+}
+
+PrecisionRecallEstimates bootstrap_precision_recall(std::span<const double> scores,
+                                                    std::span<const std::uint8_t> positive, Index images,
+                                                    Index replicates, std::uint64_t seed) {
+  const Thresholds thresholds(scores, positive);
+  const Index all = std::ssize(scores);
+  if (images < 1 || all % images != 0) {
+    throw UsageError("precision and recall: ", all, " scores do not divide into ", images, " images");
   }
-  const auto positives = static_cast<double>(
-      std::count_if(positive.begin(), positive.end(), [](std::uint8_t value) { return value != 0; }));
-  if (positives == 0) throw UsageError("precision and recall: none of ", scores.size(), " scores is of a positive");
-  require_scores(scores);
-  const std::vector<Index> order = order_of(scores);
-  PrecisionRecall result{0, 0, 0};
-  double found = 0, flagged = 0;
-  for (std::size_t i = order.size(); i > 0;) {
-    const double score = scores[order[i - 1]], before = found;
-    for (; i > 0 && scores[order[i - 1]] == score; --i) {
-      found += positive[order[i - 1]] != 0 ? 1 : 0;
-      ++flagged;
+  const Index pixels = all / images;
+  std::array<std::vector<Index>, 2> kinds;  // images without a positive pixel, and with one
+  for (Index i = 0; i < images; ++i) {
+    const auto first = positive.begin() + i * pixels;
+    kinds[std::any_of(first, first + pixels, [](std::uint8_t value) { return value != 0; })].push_back(i);
+  }
+  std::vector<PrecisionRecall> found(static_cast<std::size_t>(replicates));
+  parallel_tasks(replicates, [&](Index replicate) {
+    std::vector<double> weights(static_cast<std::size_t>(images));  // how many times each image counts
+    for (std::size_t kind = 0; kind < 2; ++kind) {
+      const auto counts = resample_counts(std::ssize(kinds[kind]), seed, replicate, static_cast<Index>(kind));
+      for (std::size_t i = 0; i < counts.size(); ++i) weights[kinds[kind][i]] = counts[i];
     }
-    result.average_precision += (found - before) / positives * (found / flagged);
-    const double dice = 2 * found / (flagged + positives);  // FP + FN = flagged + positives - 2 TP
-    if (dice > result.best_dice) result.best_dice = dice, result.threshold = score;
-  }
-  return result;
+    found[replicate] = thresholds.best([&](Index pixel) { return weights[pixel / pixels]; });
+  });
+  const PrecisionRecall value = precision_recall(scores, positive);
+  const auto estimate = [&](double PrecisionRecall::*measure) {
+    const Interval interval =
+        bootstrap_interval(value.*measure, replicates, [&](Index i) { return found[i].*measure; });
+    return Estimate{value.*measure, {std::max(interval.low, 0.0), std::min(interval.high, 1.0)}};
+  };
+  return {estimate(&PrecisionRecall::average_precision), estimate(&PrecisionRecall::best_dice), value.threshold};
 }
 
 double conformal_quantile(std::vector<double> scores, double alpha) {

@@ -27,6 +27,16 @@ struct PrecisionRecall {
 /// score, Error for a score that is NaN or infinite.
 /// [Davis06], [Dice45]
 PrecisionRecall precision_recall(std::span<const double> scores, std::span<const std::uint8_t> positive);
+/// The same with intervals, for the pixels of `images` images, one image after another. Pixels of an image are alike,
+/// so whole images are resampled: those with a positive pixel, and those without. Throws UsageError if the scores
+/// don't divide into so many images.
+struct PrecisionRecallEstimates {
+  Estimate average_precision, best_dice;
+  double threshold;  ///< see PrecisionRecall
+};
+PrecisionRecallEstimates bootstrap_precision_recall(std::span<const double> scores,
+                                                    std::span<const std::uint8_t> positive, Index images,
+                                                    Index replicates, std::uint64_t seed);
 
 /// A threshold that the score of a new normal sample exceeds with probability at most `alpha`, from the scores of n
 /// others: the k-th smallest with k = ceil((n + 1)(1 - alpha)). It holds for any distribution, if the samples are

@@ -82,6 +82,36 @@ TEST_CASE("average precision and the best Dice by definition, over all threshold
   }
 }
 
+TEST_CASE("intervals of average precision and Dice resample images, not pixels") {
+  const Index images = 40, pixels = 6;
+  const auto scores = whole_numbers(images * pixels, 20, 300), coin = whole_numbers(images * pixels, 5, 301);
+  std::vector<double> twice;  // each pixel two times
+  std::vector<std::uint8_t> positive, positive_twice;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    positive.push_back(coin[i] == 0 || scores[i] > 18);
+    for (int k = 0; k < 2; ++k) twice.push_back(scores[i]), positive_twice.push_back(positive.back());
+  }
+  const PrecisionRecall value = precision_recall(scores, positive);
+  const auto found = bootstrap_precision_recall(scores, positive, images, 200, 0),
+             same = bootstrap_precision_recall(twice, positive_twice, images, 200, 0);
+  CHECK(found.threshold == value.threshold);
+  for (const auto& [estimate, other, expected] :
+       {std::tuple{found.average_precision, same.average_precision, value.average_precision},
+        std::tuple{found.best_dice, same.best_dice, value.best_dice}}) {
+    CHECK(estimate.value == expected);
+    CHECK(estimate.interval.low < expected);
+    CHECK(estimate.interval.high > expected);
+    CHECK(other.interval.low == Approx(estimate.interval.low));  // twice the pixels are not twice the evidence
+    CHECK(other.interval.high == Approx(estimate.interval.high));
+  }
+  const auto perfect =
+      bootstrap_precision_recall(std::vector<double>{3, 2, 1, 0}, std::vector<std::uint8_t>{1, 1, 0, 0}, 2, 50, 0);
+  CHECK(perfect.average_precision.interval.low == 1);
+  CHECK(perfect.best_dice.interval.low == 1);
+  CHECK(contains(error_of([&] { bootstrap_precision_recall(scores, positive, 7, 10, 0); }),
+                 "240 scores do not divide into 7 images"));
+}
+
 TEST_CASE("precision and recall of perfect and of constant scores") {
   const std::vector<double> scores{5, 4, 1, 0}, same(4, 2.0);
   const std::vector<std::uint8_t> positive{1, 1, 0, 0};
