@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <exception>
-#include <iostream>
 #include <numeric>
 
+#include "benchmarks/uses/command_line.h"
 #include "data/image_set.h"
 #include "data/subset.h"
 #include "diffusion/metrics/detection.h"
@@ -223,7 +222,7 @@ Method diffusion(const std::string& name, const Case& data, DetectOptions option
 std::vector<Method> methods(const Case& data) {
   std::vector<Method> all;
   const auto add = [&](Method method) {
-    std::cerr << method.name << std::endl;  // it takes minutes
+    std::fprintf(stderr, "%s\n", method.name.c_str());  // it takes minutes
     all.push_back(std::move(method));
   };
   add(brightness(data));
@@ -317,15 +316,13 @@ void table(const std::string& pooling, const std::string& path, const std::strin
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    if (argc < 4 || argc % 2 != 0) {
-      throw UsageError("anomalies POOLING (CHECKPOINT TEST)...: expects a pooling (", names_in(poolings()),
-                       "), and a test set after each checkpoint");
-    }
-    find_line("pooling", poolings(), argv[1]);
-    for (int i = 2; i < argc; i += 2) table(argv[1], argv[i], argv[i + 1]);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return dynamic_cast<const UsageError*>(&error) != nullptr ? 2 : 1;
-  }
+  std::string pooling;
+  std::vector<std::pair<std::string, std::string>> cases;
+  CLI::App app("Anomaly detection beside simpler methods");
+  app.add_option("pooling", pooling, concat("How a map becomes a score: ", names_in(poolings())))->required();
+  app.add_option("cases", cases, "Checkpoints, each followed by its test set")->required();
+  return with_command_line(app, argc, argv, [&] {
+    find_line("pooling", poolings(), pooling);
+    for (const auto& [checkpoint, test] : cases) table(pooling, checkpoint, test);
+  });
 }

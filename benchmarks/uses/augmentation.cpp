@@ -5,14 +5,13 @@
 //   augmentation --exchange SYNTHETIC --train SET --test SET [--per-class ...]
 // compares classifiers trained on real images alone with those trained on synthetic images alone, from `reverie
 // augment`: how many of these replace a real one. Rows are printed as they are ready; progress goes to standard error.
-#include <CLI/CLI.hpp>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <iostream>
 #include <map>
 
+#include "benchmarks/uses/command_line.h"
 #include "data/classes.h"
 #include "data/grid.h"
 #include "data/png.h"
@@ -248,11 +247,5 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   program.add_option("--picture", options.picture, "PNG to draw real above synthetic images to, of the first model");
   program.add_option("--exchange", options.exchange, "Synthetic set, from `reverie augment`: print the exchange rate");
-  CLI11_PARSE(program, argc, argv);
-  try {
-    measure(options);
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return dynamic_cast<const UsageError*>(&error) != nullptr ? 2 : 1;
-  }
+  return with_command_line(program, argc, argv, [&] { measure(options); });
 }

@@ -2,14 +2,12 @@
 // docs/text-to-image.md, and draws the pairs. Each held-out pair has a true picture; a sample of its prompt is compared
 // with it by the Euclidean distance of their pixels, beside copies of training pictures.
 //   build/benchmarks/uses/emoji CHECKPOINT --data TRAIN --held-out SET [--count N] [--guidance S] [--picture X.png]
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <exception>
-#include <iostream>
 #include <map>
 
+#include "benchmarks/uses/command_line.h"
 #include "data/grid.h"
 #include "data/image_set.h"
 #include "data/subset.h"
@@ -217,13 +215,5 @@ int main(int argc, char** argv) {
   app.add_option("--count", options.count, "Held-out pairs [all]")->check(CLI::Range(Index{2}, all_samples));
   app.add_option("--guidance", options.guidance, "Scale of classifier-free guidance [2]");
   app.add_option("--picture", options.picture, "Draw true pictures, samples and copies, X.png");
-  try {
-    app.parse(argc, argv);
-    run(options);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return dynamic_cast<const UsageError*>(&error) != nullptr ? 2 : 1;
-  }
+  return with_command_line(app, argc, argv, [&] { run(options); });
 }

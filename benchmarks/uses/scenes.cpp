@@ -2,12 +2,10 @@
 // drawn from the grammar of data/scenes.h, from combinations that training has seen and from those that it has not; a
 // detector reads the samples. With several checkpoints of a run (train.keep_every), prints the curves over training.
 //   build/benchmarks/uses/scenes CHECKPOINT... [--count N] [--guidance S] [--plot X.svg]
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
-#include <exception>
-#include <iostream>
 
+#include "benchmarks/uses/command_line.h"
 #include "data/plot.h"
 #include "data/scene_detector.h"
 #include "diffusion/metrics/bootstrap.h"
@@ -76,6 +74,8 @@ Scores sampled(const Checkpoint& checkpoint, const std::string& path, SceneKind 
 }
 
 void run(const Options& options) {
+  std::vector<Checkpoint> checkpoints;  // all are read before anything is printed
+  for (const std::string& path : options.checkpoints) checkpoints.push_back(read_checkpoint(path));
   std::printf("%d prompts of each kind, guidance %g:\n\n", static_cast<int>(options.count), options.guidance);
   std::printf("| pictures | size | colour | shape | attributes | relation | all right | product |\n");
   std::printf("|---|---|---|---|---|---|---|---|\n");
@@ -85,11 +85,11 @@ void run(const Options& options) {
   for (const char* kind : {"seen", "unseen"}) {
     for (const char* what : {"all right", "product"}) plot.series.push_back({concat(kind, ", ", what), {}, {}});
   }
-  for (const std::string& path : options.checkpoints) {
-    const Checkpoint checkpoint = read_checkpoint(path);
+  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
+    const Checkpoint& checkpoint = checkpoints[i];
     auto series = plot.series.begin();
     for (const auto& [name, kind] : {std::pair{"seen", SceneKind::seen}, {"unseen", SceneKind::unseen}}) {
-      const Scores scores = sampled(checkpoint, path, kind, options);
+      const Scores scores = sampled(checkpoint, options.checkpoints[i], kind, options);
       print_row(concat(name, " combinations, step ", checkpoint.state.step), scores);
       for (const double value : {mean_of(scores.exact), product(scores)}) {
         series->x.push_back(static_cast<double>(checkpoint.state.step));
@@ -110,13 +110,5 @@ int main(int argc, char** argv) {
   app.add_option("--count", options.count, "Prompts of each kind [256]")->check(CLI::Range(2, 100'000));
   app.add_option("--guidance", options.guidance, "Scale of classifier-free guidance [2]");
   app.add_option("--plot", options.plot, "Draw the curves over training, X.svg");
-  try {
-    app.parse(argc, argv);
-    run(options);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return dynamic_cast<const UsageError*>(&error) != nullptr ? 2 : 1;
-  }
+  return with_command_line(app, argc, argv, [&] { run(options); });
 }

@@ -3,9 +3,8 @@
 // model: repeated pixels and bicubic interpolation.
 #include <cmath>
 #include <cstdio>
-#include <exception>
-#include <iostream>
 
+#include "benchmarks/uses/command_line.h"
 #include "data/image_set.h"
 #include "data/subset.h"
 #include "diffusion/metrics/bootstrap.h"
@@ -99,14 +98,12 @@ void table(const std::string& path, const std::string& data, Index count, Index 
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    const Index count = argc > 3 ? std::atoll(argv[3]) : 256, draws = argc > 4 ? std::atoll(argv[4]) : 8;
-    if (argc < 3 || argc > 5 || count < 2 || draws < 1)
-      throw UsageError("superresolution CHECKPOINT SET [COUNT] [DRAWS]: expects files, a number from 2 and one from 1");
-    table(argv[1], argv[2], count, draws);
-    return 0;
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
-    return dynamic_cast<const UsageError*>(&error) != nullptr ? 2 : 1;
-  }
+  std::string checkpoint, set;
+  Index count = 256, draws = 8;
+  CLI::App app("Super-resolution beside bicubic interpolation");
+  app.add_option("checkpoint", checkpoint, "Checkpoint of a model that enlarges pictures")->required();
+  app.add_option("set", set, "Image set to reduce and enlarge")->required();
+  app.add_option("count", count, "Images [256]")->check(CLI::Range(2, 100'000));
+  app.add_option("draws", draws, "Samples of each image [8]")->check(CLI::Range(1, 1000));
+  return with_command_line(app, argc, argv, [&] { table(checkpoint, set, count, draws); });
 }
