@@ -206,6 +206,7 @@ TEST_CASE("HDF5: reading a file with any damage gives what was written, or an er
                    c = file.read_tensor("weights/more/19");
       same = step == 7 && count == 22 && equal(a, small) && equal(b, large) && equal(c, small);
     });
+    CHECK(H5Fget_obj_count(static_cast<hid_t>(H5F_OBJ_ALL), H5F_OBJ_ALL) == 0);  // nothing stays open
     CHECK_MESSAGE(same, "byte ", i);
     CHECK((error == "nothing" || error.starts_with(path)));
     found += error == "nothing" ? 0 : 1;
