@@ -114,10 +114,11 @@ void parallel_tasks(Index count, const std::function<void(Index)>& task) {
     for (Index i = 0; i < count; ++i) task(i);
     return;
   }
+  Order order;
+  const OrderOfCaller caller(order);
   const auto run = [&, context = task_context] {
-    tbb::task_group_context group;  // oneTBB cancels it too when a task of a loop around this one throws
-    Order order;
-    const OrderOfCaller caller(order);
+    const OrderOfTask of_loop(order);  // if all places of the arena are taken, one of its threads runs the loop
+    tbb::task_group_context group;     // oneTBB cancels it too when a task of a loop around this one throws
     tbb::parallel_for(
         Index{0}, count,
         [&](Index i) {
