@@ -11,7 +11,8 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 constexpr double width = 800, height = 480, left = 80, right = 24, top = 48, bottom = 64;
-constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"};
+constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd",
+                                   "#ff7f0e", "#17becf", "#8c564b", "#e377c2"};
 
 std::string escaped(const std::string& text) {
   std::string out;
