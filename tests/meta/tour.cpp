@@ -62,7 +62,7 @@ TEST_CASE("the tour's figures are there, small, and all shown") {
   for (const std::string& name : shown) {
     const std::string path = root() + "/docs/tour/figures/" + name;
     REQUIRE_MESSAGE(fs::exists(path), name);
-    CHECK_MESSAGE(fs::file_size(path) < 90'000, name, " has ", fs::file_size(path), " bytes");
+    CHECK_MESSAGE(fs::file_size(path) < 40'000, name, " has ", fs::file_size(path), " bytes");
   }
   for (const auto& entry : fs::directory_iterator(root() + "/docs/tour/figures"))
     CHECK_MESSAGE(shown.contains(entry.path().filename()), entry.path().string(), " is shown nowhere");
