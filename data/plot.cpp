@@ -129,10 +129,18 @@ std::string to_svg(const Plot& plot) {
   }
   svg += line(left, height - bottom, width - right, height - bottom, "black");
   svg += line(left, top, left, height - bottom, "black");
+  std::size_t longest = 0;  // of the names, for a background that curves don't show through
   for (Index i = 0; i < std::ssize(plot.series); ++i) {
     const char* colour = colours[i % std::size(colours)];
+    longest = std::max(longest, plot.series[i].name.size());
     svg += concat("<path d='", path_of(plot.series[i], x_axis, y_axis), "' fill='none' stroke='", colour,
                   "' stroke-width='1.5' stroke-linejoin='round'/>\n");
+  }
+  const double names = 46 + 7.2 * static_cast<double>(longest);
+  svg += concat("<rect x='", width - right - names, "' y='", top + 2, "' width='", names, "' height='",
+                4 + 18 * std::ssize(plot.series), "' fill='white' fill-opacity='0.8'/>\n");
+  for (Index i = 0; i < std::ssize(plot.series); ++i) {
+    const char* colour = colours[i % std::size(colours)];
     const double y = top + 16 + 18 * i;
     svg += concat("<line x1='", width - right - 30, "' y1='", y - 4, "' x2='", width - right - 8, "' y2='", y - 4,
                   "' stroke='", colour, "' stroke-width='3'/>\n");
