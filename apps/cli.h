@@ -19,6 +19,8 @@ void add_data(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_explain(CLI::App& program);
+void add_schedule(CLI::App& program);
+void add_plot(CLI::App& program);
 
 /// Adds `data select` to `data`.
 void add_select(CLI::App* data);

@@ -36,6 +36,8 @@ void add_subcommands(CLI::App& program) {
   add_convert(program);
   add_inspect(program);
   add_explain(program);
+  add_schedule(program);
+  add_plot(program);
   refuse_empty_values(&program);
   program.footer(
       "example: reverie train --config configs/toy-moons.toml --out runs/moons\n"

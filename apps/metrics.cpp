@@ -55,6 +55,21 @@ void Metrics::write(Index step, const std::vector<std::pair<std::string, double>
   if (!file_) throw Error(path_, ": can't be written; is the disk full?");
 }
 
+Plot::Series metrics_series(const std::string& path, const std::string& x, const std::string& y) {
+  Plot::Series series{y, {}, {}};
+  std::set<std::string> names;
+  for (const Json& line : read_lines(path)) {
+    for (const auto& [name, value] : line.items()) names.insert(name);
+    if (!line.contains(x) || !line.contains(y)) continue;
+    series.x.push_back(number(line, x.c_str()));
+    series.y.push_back(number(line, y.c_str()));
+  }
+  if (!series.x.empty()) return series;
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  throw UsageError(path, ": no line has ", x, " and ", y, "; the metrics are ", known.empty() ? "none" : known);
+}
+
 Plot loss_curve(const std::string& metrics_path) {
   constexpr std::size_t smoothed = 5;  // lines; each is already a mean over train.log_every steps
   Plot::Series training{"training (moving mean; noisy because t is random)", {}, {}};

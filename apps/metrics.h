@@ -31,6 +31,10 @@ class Metrics {
   std::set<std::string> last_names_;
 };
 
+/// The values of metric `y` over metric `x` in a run's metrics, at the lines that have both, with the name `y`. Throws
+/// UsageError, listing the metrics there are, if no line has both.
+Plot::Series metrics_series(const std::string& path, const std::string& x, const std::string& y);
+
 /// Plots the smoothed training loss and the validation loss over the training steps.
 Plot loss_curve(const std::string& metrics_path);
 

@@ -11,7 +11,8 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 constexpr double width = 800, height = 480, left = 80, right = 24, top = 48, bottom = 64;
-constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf"};
+constexpr const char* colours[] = {"#1f77b4", "#d62728", "#2ca02c", "#9467bd",
+                                   "#ff7f0e", "#17becf", "#8c564b", "#e377c2"};
 
 std::string escaped(const std::string& text) {
   std::string out;
@@ -128,10 +129,18 @@ std::string to_svg(const Plot& plot) {
   }
   svg += line(left, height - bottom, width - right, height - bottom, "black");
   svg += line(left, top, left, height - bottom, "black");
+  std::size_t longest = 0;  // of the names, for a background that curves don't show through
   for (Index i = 0; i < std::ssize(plot.series); ++i) {
     const char* colour = colours[i % std::size(colours)];
+    longest = std::max(longest, plot.series[i].name.size());
     svg += concat("<path d='", path_of(plot.series[i], x_axis, y_axis), "' fill='none' stroke='", colour,
                   "' stroke-width='1.5' stroke-linejoin='round'/>\n");
+  }
+  const double names = 46 + 7.2 * static_cast<double>(longest);
+  svg += concat("<rect x='", width - right - names, "' y='", top + 2, "' width='", names, "' height='",
+                4 + 18 * std::ssize(plot.series), "' fill='white' fill-opacity='0.8'/>\n");
+  for (Index i = 0; i < std::ssize(plot.series); ++i) {
+    const char* colour = colours[i % std::size(colours)];
     const double y = top + 16 + 18 * i;
     svg += concat("<line x1='", width - right - 30, "' y1='", y - 4, "' x2='", width - right - 8, "' y2='", y - 4,
                   "' stroke='", colour, "' stroke-width='3'/>\n");

@@ -29,9 +29,13 @@ bool is_made(const std::string& path) {
   return path.starts_with("data/downloads") || path.starts_with("data/sets/mnist-");
 }
 
+std::string without_code_blocks(const std::string& text) {
+  return std::regex_replace(text, std::regex("(^|\\n)```[^`]*\\n```"), "\n");
+}
+
 /// The words of inline code, `like this one`, outside of code blocks.
 std::vector<std::string> words_in_code(const std::string& text) {
-  const std::string outside = std::regex_replace(text, std::regex("(^|\\n)```[^`]*\\n```"), "\n");
+  const std::string outside = without_code_blocks(text);
   std::vector<std::string> words;
   for (const std::string& code : matches(outside, "`([^`\\n]+)`"))
     for (const std::string& word : matches(code, R"((\S+))")) words.push_back(word);
@@ -42,7 +46,7 @@ std::vector<std::string> words_in_code(const std::string& text) {
 
 TEST_CASE("the links of the documents lead somewhere") {
   for (const fs::path& document : documents()) {
-    for (const std::string& link : matches(read_text(document), R"(\]\(([^)#:]+)(?:#[^)]*)?\))"))
+    for (const std::string& link : matches(without_code_blocks(read_text(document)), R"(\]\(([^)#:]+)(?:#[^)]*)?\))"))
       CHECK_MESSAGE(fs::exists(document.parent_path() / link), document.string(), " links to ", link);
   }
 }
