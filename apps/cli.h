@@ -10,6 +10,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 // Each function adds a subcommand to the program. The subcommand runs while the command line is parsed.
 void add_train(CLI::App& program);
+void add_diffuse(CLI::App& program);
 void add_sample(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_augment(CLI::App& program);

@@ -184,6 +184,21 @@ Picture picture_of(const Tensor& samples) {
   return samples.rank() == 4 ? grid(drawn_channels(samples)) : scatter(samples);
 }
 
+Picture picture_of_film(const Tensor& frames, Index columns) {
+  if (frames.rank() == 4) return grid(drawn_channels(frames), columns);
+  constexpr Index size = 200;
+  constexpr double range = 3;
+  const Index rows = frames.extent(0) / columns;
+  std::vector<Picture> panels;
+  for (Index column = 0; column < columns; ++column) {
+    Tensor points = Tensor::uninitialized({rows, 2});
+    for (Index row = 0; row < rows; ++row)
+      points.rows(row, row + 1).copy_from(frames.rows(row * columns + column, row * columns + column + 1));
+    panels.push_back(scatter(points, range, size));
+  }
+  return beside(panels);
+}
+
 std::string picture_note(const Shape& sample) {
   if (sample.rank() != 3 || drawn(sample[2]) == sample[2]) return "";
   return concat("; pictures show the first ", drawn(sample[2]), " of ", sample[2], " channels");

@@ -62,6 +62,8 @@ void require_picture(const Shape& sample, Index count);
 /// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2]. Of images that have neither 1 nor 3
 /// channels, draws the first three, or the first one if there are two.
 Picture picture_of(const Tensor& samples);
+/// Draws a film strip, [rows * columns, sample] row by row: images in a grid, points in a panel for each column.
+Picture picture_of_film(const Tensor& frames, Index columns);
 /// Says which channels picture_of draws of samples of this shape, "; pictures show the first 3 of 4 channels"; empty if
 /// all.
 std::string picture_note(const Shape& sample);

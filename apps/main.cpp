@@ -33,6 +33,7 @@ void add_subcommands(CLI::App& program) {
   add_classifier(program);
   add_detect(program);
   add_data(program);
+  add_diffuse(program);
   add_convert(program);
   add_inspect(program);
   add_explain(program);

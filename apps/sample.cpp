@@ -103,7 +103,7 @@ void check_options(const Options& options, const CLI::App* command) {
   check_editing(command, options.edit);
 }
 
-constexpr Index filmstrip_rows = 8, filmstrip_columns = 10;
+constexpr Index filmstrip_rows = 8, filmstrip_points = 2000, filmstrip_columns = 10;
 
 void sample(Options options, const CLI::App* command) {
   check_options(options, command);
@@ -123,7 +123,6 @@ void sample(Options options, const CLI::App* command) {
   if (sample_shape.rank() != 3) {
     const std::string because = "is for pictures; this model draws points";
     if (folder) throw UsageError("--out ", options.out, ": ", because);
-    if (!options.filmstrip.empty()) throw UsageError("--filmstrip: ", because);
     if (!options.edit.interpolate.empty()) throw UsageError("--interpolate: ", because);
     if (!options.edit.upscale.empty()) throw UsageError("--upscale: ", because);
   }
@@ -140,8 +139,8 @@ void sample(Options options, const CLI::App* command) {
   if (picture) require_picture(sample_shape, request.count * (source.x0.defined() ? 2 : 1));
   std::optional<Filmstrip> film;
   if (!options.filmstrip.empty()) {
-    film.emplace(sample_shape, std::min(request.count, filmstrip_rows), filmstrip_columns,
-                 sampling_steps(loaded.model, request),
+    film.emplace(sample_shape, std::min(request.count, sample_shape.rank() == 3 ? filmstrip_rows : filmstrip_points),
+                 filmstrip_columns, sampling_steps(loaded.model, request),
                  options.filmstrip_shows == "x_t" ? Filmstrip::Shows::x_t : Filmstrip::Shows::pred_x0);
     request.observe = [&film](Index first, Index step, const Tensor& x_t, const Tensor& pred_x0) {
       film->observe(first, step, x_t, pred_x0);
@@ -170,7 +169,7 @@ void sample(Options options, const CLI::App* command) {
       (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
   write_samples(options, source, samples, how);
   if (!options.noise.empty()) write_noise(options.noise, x_T);
-  if (film) write_png(options.filmstrip, grid(drawn_channels(film->frames()), film->columns()));
+  if (film) write_png(options.filmstrip, picture_of_film(film->frames(), film->columns()));
   progress.clear();
   std::cout << printable(options.out) << ": " << request.count << " samples of " << printable(how) << "; "
             << samples.evaluations << " evaluations of the network each; " << progress.elapsed()
@@ -191,7 +190,7 @@ void sample(Options options, const CLI::App* command) {
   if (film) {
     std::cout << printable(options.filmstrip) << ": "
               << (options.filmstrip_shows == "x_t" ? "x_t" : "the predicted x_0") << " after " << film->columns()
-              << " of the sampling steps, a sample in each row\n";
+              << " of the sampling steps" << (samples.x.rank() == 4 ? ", a sample in each row\n" : "\n");
   }
 }
 
@@ -226,7 +225,8 @@ void add_sample(CLI::App& program) {
       ->type_name("FILE");
   command
       ->add_option("--filmstrip", options->filmstrip,
-                   "Also draw how the first 8 samples emerge: a row each, a column for every tenth of the steps")
+                   "Also draw how the first 8 samples emerge: a row each, a column for every tenth of the steps; of "
+                   "points, a panel for every tenth")
       ->type_name("X.png");
   command
       ->add_option("--filmstrip-shows", options->filmstrip_shows,
