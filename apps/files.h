@@ -39,7 +39,7 @@ struct Output {
 };
 /// The kinds of HDF5 files.
 inline constexpr const char *checkpoint_file = "checkpoint", *classifier_file = "classifier", *data_set = "data set",
-                            *other_hdf5 = "file of weights or noise";
+                            *other_hdf5 = "file of weights, noise or trajectories";
 /// Decides whether a command may write its outputs; every option that names a file to write is checked here, before the
 /// command computes anything. Throws UsageError for a name with another suffix, for an output that would overwrite an
 /// input (under any name), a file in a folder that is read, another output, or an HDF5 file of another kind; Error if a

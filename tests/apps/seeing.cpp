@@ -1,6 +1,10 @@
 // Pictures and files of the forward and the reverse process.
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <csignal>
+
+#include "data/hdf5.h"
 #include "data/png.h"
 #include "tests/apps/program.h"
 
@@ -56,4 +60,68 @@ TEST_CASE("diffuse: wrong arguments") {
   fails({"--data", "toy:two_moons", "--count", "0"}, 2, {"--count"});
   CHECK(failed_with(run({"diffuse", "--data", "toy:two_moons", "--out", folder / "x.h5"}), 2, {"--out", ".png"}));
   CHECK(folder.files() == 0);
+}
+
+TEST_CASE("a trajectory has every x_t and predicted x_0 with their noise levels; the samples don't change") {
+  const TemporaryFolder folder;
+  for (const char* sampler : {"ddpm", "ddim", "heun", "dpmpp_2m_sde"}) {
+    CAPTURE(std::string(sampler));
+    const std::vector<std::string> plain = {"sample",    "--checkpoint", unet_checkpoint(), "--count", "20",
+                                            "--sampler", sampler,        "--steps",         "5"};
+    const auto drawn = [&](const std::string& out, const std::vector<std::string>& more) {
+      std::vector<std::string> arguments = plain;
+      arguments.insert(arguments.end(), {"--out", folder / out});
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      const Outcome outcome = run(arguments);
+      INFO(outcome.err);
+      REQUIRE(outcome.code == 0);
+      return read_text(folder / out);
+    };
+    const std::string path = folder / "t.h5";
+    CHECK(drawn("a.npz", {}) == drawn("b.npz", {"--trajectory", path, "--memory", "1G"}));
+    const Hdf5File file = Hdf5File::open(path);
+    CHECK(file.read_string_attribute("/", "format") == "reverie trajectory");
+    CHECK(contains(file.read_string_attribute("/", "source"), sampler));
+    CHECK(file.shape("x_t") == Shape{6, 20, 8, 8, 1});
+    CHECK(file.shape("pred_x0") == Shape{5, 20, 8, 8, 1});
+    const std::vector<double> t = file.read_doubles("t"), alpha_bar = file.read_doubles("alpha_bar"),
+                              sigma = file.read_doubles("sigma");
+    REQUIRE(t.size() == 6);
+    CHECK(t.front() > 38);  // of 0 to 39; grids of sigmas begin at the noisiest level of training
+    CHECK(t.back() == -1);
+    CHECK(alpha_bar.back() == 1);
+    CHECK(sigma.back() == 0);
+    for (std::size_t i = 0; i < 6; ++i) {
+      CHECK(sigma[i] == doctest::Approx(std::sqrt(1 / alpha_bar[i] - 1)));
+      if (i > 0) CHECK(alpha_bar[i] > alpha_bar[i - 1]);
+    }
+    const Tensor x_t = file.read_tensor("x_t"), pred_x0 = file.read_tensor("pred_x0");
+    double squares = 0, differ = 0;
+    const Tensor start = x_t.rows(0, 1);
+    for (const real x : start.values()) squares += double(x) * double(x) / (20 * 64);
+    CHECK(squares == doctest::Approx(1).epsilon(0.2));  // x_T
+    const Tensor last = x_t.rows(5, 6), predicted = pred_x0.rows(4, 5);
+    for (Index i = 0; i < last.size(); ++i) differ = std::max(differ, std::abs(double(last[i] - predicted[i])));
+    CHECK(differ < 1e-5);  // the last sampling step leads to the predicted x_0
+  }
+}
+
+TEST_CASE("a trajectory: wrong names, a full disk, an interruption") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "t.h5";
+  const auto arguments = [&](const std::string& trajectory, const std::string& count) {
+    return std::vector<std::string>{"sample", "--checkpoint", unet_checkpoint(), "--count",      count,     "--steps",
+                                    "40",     "--out",        folder / "x.h5",   "--trajectory", trajectory};
+  };
+  CHECK(failed_with(run(arguments(folder / "t.png", "4")), 2, {"--trajectory", ".h5"}));
+  CHECK(failed_with(run(arguments(folder / "x.h5", "4")), 2, {"--trajectory", "--out"}));
+  CHECK(failed_with(run(arguments(unet_checkpoint(), "4")), 2, {"--trajectory", "--checkpoint"}));
+  CHECK(failed_with(run(arguments(path, "64"), {.largest_file = 100'000}), 1, {"t.h5", "can't be written", "MB"}));
+  const Outcome stopped = run(arguments(path, "5000"), {.signal = SIGTERM, .after = 1});
+  CHECK((stopped.code == 128 + SIGTERM || stopped.signal == SIGTERM));  // the latter before it begins to sample
+  CHECK(folder.files() == 0);
+  REQUIRE(run(arguments(path, "2")).code == 0);
+  CHECK(failed_with(
+      run({"sample", "--checkpoint", unet_checkpoint(), "--out", folder / "y.h5", "--trajectory", folder / "x.h5"}), 2,
+      {"x.h5", "data set already"}));
 }
