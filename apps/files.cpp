@@ -128,14 +128,17 @@ void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>&
 
 void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs, const std::vector<std::string>& sets) {
   make_folder(folder.path);
-  for (const std::string& subfolder : {folder.previews(), folder.kept()}) {
+  for (const std::string& subfolder : {folder.previews(), folder.kept(), folder.report_parts()}) {
     if (fs::exists(subfolder)) make_folder(subfolder);  // throws for a file
   }
   std::vector<Output> outputs = {{"--out", folder.checkpoint(), {".h5"}, checkpoint_file},
                                  {"--out", folder.config(), {".toml"}},
                                  {"--out", folder.metrics(), {".jsonl"}},
                                  {"--out", folder.loss_curve(), {".svg"}},
-                                 {"--out", folder.samples(), {".png"}}};
+                                 {"--out", folder.samples(), {".png"}},
+                                 {"--out", folder.report(), {".html"}}};
+  for (const char* film : {"forward.png", "reverse.png", "predicted.png"})
+    if (fs::exists(folder.report_parts())) outputs.push_back({"--out", folder.report_part(film), {".png"}});
   for (const std::string& set : sets) outputs.push_back({"--out", set, {".h5"}, data_set});
   check_outputs(outputs, inputs);
 }

@@ -16,6 +16,9 @@ struct RunFolder {
   std::string metrics() const { return path + "/metrics.jsonl"; }
   std::string loss_curve() const { return path + "/loss.svg"; }
   std::string samples() const { return path + "/samples.png"; }
+  std::string report() const { return path + "/report.html"; }
+  std::string report_parts() const { return path + "/report"; }  ///< what it shows besides
+  std::string report_part(const std::string& name) const { return report_parts() + "/" + name; }
   std::string previews() const { return path + "/previews"; }
   std::string data() const { return path + "/data.h5"; }            ///< of `train --data`, if it was imported or split
   std::string held_out() const { return path + "/validation.h5"; }  ///< the part of it that is held out

@@ -125,3 +125,96 @@ TEST_CASE("a trajectory: wrong names, a full disk, an interruption") {
       run({"sample", "--checkpoint", unet_checkpoint(), "--out", folder / "y.h5", "--trajectory", folder / "x.h5"}), 2,
       {"x.h5", "data set already"}));
 }
+
+namespace {
+
+// The JSON that a page holds, as text.
+std::string data_of(const std::string& page) {
+  const std::string begin = "<script type=\"application/json\" id=\"data\">";
+  const auto at = page.find(begin);
+  REQUIRE(at != std::string::npos);
+  return page.substr(at + begin.size(), page.find("</script>", at) - at - begin.size());
+}
+
+// A run with previews.
+std::vector<std::string> run_with_previews(const std::string& folder, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> settings{"--set", "train.preview_every=100"};
+  settings.insert(settings.end(), more.begin(), more.end());
+  return small_run(folder, settings);
+}
+
+// One run that several tests look at, and change in copies only.
+const std::string& finished_run() {
+  static const TemporaryFolder folder;
+  static const std::string path = [] {
+    const Outcome outcome = run(run_with_previews(folder / "moons"));
+    INFO(outcome.err);
+    REQUIRE(outcome.code == 0);
+    return folder / "moons";
+  }();
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("a run has a report that needs no other file: curves, previews, films, what was learned, the machine") {
+  const std::string page = read_text(finished_run() + "/report.html"), data = data_of(page);
+  CHECK(page.starts_with("<!doctype html>"));
+  for (const char* outside : {"src=\"", "href=\"http", "@import", "url("})
+    CHECK_MESSAGE(!contains(page, outside), outside);
+  for (const char* part :
+       {"\"name\":\"moons\"", "\"done\":400", "\"steps\":400", "\"validation_loss\":[[0,50,", "\"loss_q4\":[[",
+        "\"nearest_sample\":[[100,200,300,400]", "\"nearest_held_out\"", "\"previews\":[{\"step\":100,\"png\":\"iVBOR",
+        "{\"step\":300,\"png\"", "\"samples\":\"iVBOR", "\"forward\":\"iVBOR", "\"reverse\":\"iVBOR",
+        "\"predicted\":\"iVBOR", "\"plane\":{\"step\":400", "\"facts\":{\"model\":\"mlp with ",
+        "\"processor\":", "\"problems\":[]", "\"train.batch_size\",\"64\""})
+    CHECK_MESSAGE(contains(data, part), part);
+  CHECK(!contains(data, "<"));
+}
+
+TEST_CASE("a report compares with the known good curve where losses can be compared") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> train = {"train", "--config",  "configs/toy-moons.toml", "--set", "train.steps=4",
+                                          "--out", folder / "a"};
+  REQUIRE(run(train).code == 0);
+  const std::string data = data_of(read_text(folder / "a/report.html"));
+  CHECK(contains(data, "\"curve\":{\"config\":\"configs/toy-moons.toml\",\"differs\":\"train.steps\""));
+  CHECK(!contains(data_of(read_text(finished_run() + "/report.html")), "\"curve\""));  // another network
+}
+
+TEST_CASE("an interrupted and resumed run has one continuous report") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "moons", page = path + "/report.html";
+  const Outcome stopped =
+      run(run_with_previews(path), {.signal = SIGTERM, .after_file = path + "/previews/step-000100.png"});
+  REQUIRE(std::filesystem::exists(page));
+  const std::string half = data_of(read_text(page));
+  if (stopped.code != 0) CHECK(!contains(half, "\"done\":400"));
+  REQUIRE(run({"train", "--out", path, "--resume"}).code == 0);
+  const std::string data = data_of(read_text(page)), whole = data_of(read_text(finished_run() + "/report.html"));
+  const auto part = [](const std::string& text, const std::string& name) {
+    const auto at = text.find("\"" + name + "\":");
+    REQUIRE(at != std::string::npos);
+    return text.substr(at, text.find("]]", at) - at);
+  };
+  for (const char* series : {"validation_loss", "loss", "nearest_sample"})
+    CHECK_MESSAGE(part(data, series) == part(whole, series), series);
+  CHECK(read_text(path + "/report/plane.json") == read_text(finished_run() + "/report/plane.json"));
+  std::size_t sessions = 0;
+  for (auto at = data.find("\"processor\""); at != std::string::npos; at = data.find("\"processor\"", at + 1))
+    ++sessions;
+  CHECK(sessions == 2);
+}
+
+TEST_CASE("images have the terms of the bound in their report") {
+  const std::string path = std::filesystem::path(unet_checkpoint()).parent_path();
+  const std::string data = data_of(read_text(path + "/report.html"));
+  CHECK(contains(data, "\"bound\":{\"step\":3,\"count\":8,\"t\":[0,1,2,"));
+  CHECK(!contains(data, "\"plane\""));
+}
+
+TEST_CASE("a report that can't be written is an error like any other, and the run resumes") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "run/report.html");
+  CHECK(failed_with(run(small_run(folder / "run")), 1, {"run/report.html", "is a folder"}));
+}
