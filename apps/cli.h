@@ -19,6 +19,7 @@ void add_detect(CLI::App& program);
 void add_data(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_inspect(CLI::App& program);
+void add_report(CLI::App& program);
 void add_explain(CLI::App& program);
 
 /// Adds `data select` to `data`.

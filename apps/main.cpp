@@ -35,6 +35,7 @@ void add_subcommands(CLI::App& program) {
   add_data(program);
   add_diffuse(program);
   add_convert(program);
+  add_report(program);
   add_inspect(program);
   add_explain(program);
   refuse_empty_values(&program);

@@ -218,3 +218,63 @@ TEST_CASE("a report that can't be written is an error like any other, and the ru
   std::filesystem::create_directories(folder / "run/report.html");
   CHECK(failed_with(run(small_run(folder / "run")), 1, {"run/report.html", "is a folder"}));
 }
+
+TEST_CASE("report: a run again, from its folder; damaged and missing files are named and left out") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "moons", page = path + "/report.html";
+  std::filesystem::copy(finished_run(), path, std::filesystem::copy_options::recursive);
+  const std::string before = read_text(page);
+  Outcome outcome = run({"report", path});
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(outcome.err == "");
+  CHECK(contains(outcome.out, "The validation loss"));
+  CHECK(contains(outcome.out, "report.html: the report of this run"));
+  CHECK(data_of(read_text(page)).size() == data_of(before).size());
+
+  const std::string metrics = read_text(path + "/metrics.jsonl");
+  write_text(path + "/metrics.jsonl", metrics.substr(0, metrics.size() - 20));
+  std::filesystem::remove_all(path + "/previews");
+  write_text(path + "/report/plane.json", "{\"step\":");
+  outcome = run({"report", path, "--out", folder / "x.html"});
+  CHECK(outcome.code == 0);
+  for (const char* part : {"metrics.jsonl: line 53 is damaged", "previews: has no previews", "plane.json: is damaged"})
+    CHECK_MESSAGE(contains(outcome.err, part), part);
+  const std::string data = data_of(read_text(folder / "x.html"));
+  CHECK(contains(data, "metrics.jsonl: line 53 is damaged"));
+  CHECK(!contains(data, "\"plane\""));
+  std::filesystem::remove(path + "/config.toml");
+  CHECK(contains(run({"report", path}).err, "config.toml"));
+}
+
+TEST_CASE("report: several runs in one page; which average draws the best samples") {
+  const TemporaryFolder folder;
+  const std::string other = folder / "other";
+  REQUIRE(run(small_run(other, {"--set", "train.learning_rate=1e-3", "--set", "train.ema_rates=[0.9,0.99]"})).code ==
+          0);
+  const Outcome outcome = run({"report", finished_run(), other, "--out", folder / "x.html"});
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  CHECK(contains(outcome.out, "the runs side by side"));
+  const std::string data = data_of(read_text(folder / "x.html"));
+  CHECK(contains(data, "\"name\":\"moons\""));
+  CHECK(contains(data, "\"name\":\"other\""));
+  const Outcome compared = run({"report", other, "--averages", "64"});
+  INFO(compared.err);
+  REQUIRE(compared.code == 0);
+  CHECK(contains(compared.out, "Frechet distance of points, after step 400: ema:0.9 "));
+  CHECK(contains(compared.out, "; best "));
+  CHECK(contains(data_of(read_text(other + "/report.html")), "\"averages\":{\"step\":400,\"count\":64"));
+}
+
+TEST_CASE("report: wrong arguments") {
+  const TemporaryFolder folder;
+  CHECK(failed_with(run({"report", folder / "none"}), 1, {"none", "no such folder"}));
+  CHECK(failed_with(run({"report", folder.path()}), 1, {"holds no training run"}));
+  CHECK(failed_with(run({"report", finished_run(), finished_run()}), 2, {"--out"}));
+  CHECK(failed_with(run({"report", finished_run(), "--out", folder / "x.pdf"}), 2, {"--out", ".html"}));
+  CHECK(failed_with(run({"report", finished_run(), "--averages", "5"}), 2, {"--averages 5", "32"}));
+  CHECK(failed_with(run({"report", finished_run(), "--classifier", "c.h5"}), 2, {"--classifier", "--averages"}));
+  CHECK(failed_with(run({"report"}), 2, {"runs is required"}));
+  CHECK(folder.files() == 0);
+}
