@@ -14,14 +14,31 @@ function make(what, ...children) {
   return element;
 }
 const number = x => x === null || x === undefined || !isFinite(x) ? "-" :
-  x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5) ? String(+x.toPrecision(4)) : x.toExponential(2).replace(/\.?0*e/, "e");
+  x === 0 || (Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5) ? String(+x.toPrecision(4)) :
+  x.toExponential(2).replace(/\.?0*e/, "e");
 const time = s => s < 60 ? s.toFixed(0) + " s" : s < 3600 ? (s / 60).toFixed(1) + " min" : (s / 3600).toFixed(1) + " h";
 const last = list => list[list.length - 1];
+// What `draw` returns, or a line that says why it can't: a part of the data may be damaged.
+function attempt(what, draw) {
+  try {
+    return draw();
+  } catch (error) {
+    return make("p.problem", `${what} can't be shown, its file may be damaged: ${error.message}`);
+  }
+}
 const png = base64 => { const image = make("img"); image.src = "data:image/png;base64," + base64; return image; };
 
 // ---- Plots -------------------------------------------------------------------------------------------------------
 
 const redraws = [];  // of everything whose colours depend on the theme
+
+// The range of a logarithmic axis: not whole powers of ten, which leave much of a plot empty, but room for some labels.
+function log_range(u, least, most) {
+  if (least === null || most === null) return [0.1, 1];
+  const margin = Math.max(1.1, Math.sqrt(3 / (most / least)));
+  const low = least / margin, power = 10 ** Math.floor(Math.log10(low));
+  return [Math.floor(2 * low / power) / 2 * power, most * margin];  // begins at a number that can be read
+}
 
 // A card with a plot. `lines`: {label, points: [x, y], colour: "--c0", faint, dash}.
 function plot(title, note, lines, options = {}) {
@@ -35,14 +52,15 @@ function plot(title, note, lines, options = {}) {
   let chart = null;
   const draw = () => {
     if (chart) chart.destroy();
-    const axis = {stroke: colour("--soft"), grid: {stroke: colour("--grid"), width: 1}, ticks: {stroke: colour("--line")}};
+    const axis = {stroke: colour("--soft"), grid: {stroke: colour("--grid"), width: 1},
+                  ticks: {stroke: colour("--line")}};
     chart = new uPlot({
       width: Math.max(200, place.clientWidth), height: 240,
-      scales: {x: {time: false}, y: log ? {distr: 3} : {}},
+      scales: {x: {time: false}, y: log ? {distr: 3, range: log_range} : {}},
       cursor: {drag: {x: true, y: false}},
-      axes: [{...axis, values: (u, ticks) => ticks.map(t => t === null ? "" : t >= 1e4 ? +(t / 1e3).toFixed(2) + "k" : t)},
+      axes: [{...axis, values: (u, ticks) => ticks.map(t => t >= 1e4 ? +(t / 1e3).toFixed(2) + "k" : t)},
              {...axis, size: 58, values: (u, ticks) => ticks.map(t => t === null ? "" : number(t))}],
-      series: [{label: options.x || "training step", value: (u, v) => v === null ? "-" : number(v)}].concat(lines.map(line => ({
+      series: [{label: options.x || "training step", value: (u, v) => number(v)}].concat(lines.map(line => ({
         label: line.label, stroke: colour(line.colour) + (line.faint ? "70" : ""), width: line.faint ? 1 : 1.8,
         dash: line.dash, spanGaps: true, points: {show: line.points[0].length < 3}, value: (u, v) => number(v),
       }))),
@@ -89,12 +107,15 @@ function curves() {
     plot("Validation loss", known && known.differs ? "The known good run differs in " + known.differs + "." :
          "On held-out data, at noise levels and noises that stay the same.", validation, {log: true}),
     plot("Training loss" + (single ? "" : ", smoothed"), "It varies with the random noise levels.", loss, {log: true}),
-    plot("Training loss by noise level", "Quarters of the noise levels that training draws, smoothed.", quarters, {log: true}),
-    plot("Distance to the nearest training sample", "Median over samples of a preview. Far below held-out data: copies.", nearness),
+    plot("Training loss by noise level", "Quarters of the noise levels that training draws, smoothed.", quarters,
+         {log: true}),
+    plot("Distance to the nearest training sample",
+         "Median over samples of a preview. Far below held-out data: copies.", nearness),
     plot("Norm of the gradient", "Before clipping.", lines_of("gradient_norm"), {log: true}),
     plot("Learning rate", null, lines_of("learning_rate")),
     plot("Training samples per second", null, lines_of("images_per_second")),
-    single ? bound(run) : plot("Bits per time step", "L_t, the terms of the bound.", runs.map((r, i) => ({
+    single ? attempt("bound.json", () => bound(run)) :
+    plot("Bits per time step", "L_t, the terms of the bound.", runs.map((r, i) => ({
       label: r.name, points: r.bound && [r.bound.t, r.bound.bits], colour: of_run(i)})), {log: true, x: "time step t"}),
   ]) if (card) grid.append(card);
   return grid;
@@ -104,9 +125,9 @@ function bound(run) {
   const b = run.bound;
   if (!b) return null;
   return plot("Bits per time step",
-    `L_t, the terms of the bound on -log2 p(x_0), after step ${b.step}: about ${number(b.total)} bits/dim in all, of them ` +
-    `${number(b.bits[0])} for the decoder L_0 and ${number(b.prior)} for the prior L_T. Means over ${b.count} held-out ` +
-    "images; reverie evaluate measures them precisely.",
+    `L_t, the terms of the bound on -log2 p(x_0), after step ${b.step}: about ${number(b.total)} bits/dim in all, of ` +
+    `them ${number(b.bits[0])} for the decoder L_0 and ${number(b.prior)} for the prior L_T. Means over ${b.count} ` +
+    "held-out images; reverie evaluate measures them precisely.",
     [{label: "bits/dim of L_t", points: [b.t, b.bits], colour: "--c0"}], {log: true, x: "time step t"});
 }
 
@@ -142,7 +163,8 @@ function pictures(run) {
     samples(run),
     film(run, "forward", "The forward process", "x_0 in the first column, then x_t from the least noise to the most."),
     film(run, "reverse", "The reverse process", "x_t on the way of the latest samples, from noise on the left."),
-    film(run, "predicted", "The predicted x_0", "What the model makes of each x_t above: at first a mean, details come late."),
+    film(run, "predicted", "The predicted x_0",
+         "What the model makes of each x_t above: at first a mean, details come late."),
   ].filter(part => part);
   if (parts.length === 0) return null;
   const box = make("div");
@@ -168,10 +190,10 @@ function averages(run) {
   if (!a) return null;
   const best = a.rows.reduce((x, y) => y.distance < x.distance ? y : x);
   return make("div", make("h2", "Which average of the weights"),
-    make("div.advice", `After step ${a.step}, ${best.weights} gave the best samples: ${a.measure} ${number(best.distance)}. ` +
-         `${a.count} samples of each, from the same noise, compared with held-out data.`),
+    make("div.advice", `After step ${a.step}, ${best.weights} gave the best samples: ${a.measure} ` +
+         `${number(best.distance)}. ${a.count} samples of each, from the same noise, compared with held-out data.`),
     table(["weights", a.measure, "validation loss", "nearest training sample"],
-      a.rows.map(r => [r.weights, number(r.distance), number(r.validation_loss), number(r.nearest_sample)]), [1, 2, 3]));
+      a.rows.map(r => [r.weights, ...[r.distance, r.validation_loss, r.nearest_sample].map(number)]), [1, 2, 3]));
 }
 
 function machine(run) {
@@ -192,25 +214,28 @@ function details(run) {
     box.append(folded("Settings that changed on the way",
       table(["step", "key", "value"], run.settings.map(s => [s.step, s.key, s.value]), [0])));
   }
-  const m = machine(run);
+  const m = attempt("facts.json", () => machine(run));
   if (m) box.append(m);
   return box;
 }
 
 function compared() {
-  const best = run => run.series.validation_loss ? Math.min(...run.series.validation_loss[1].filter(v => v !== null)) : null;
-  const keys = new Map();
-  runs.forEach((run, i) => run.config.forEach(([key, value]) => keys.set(key, (keys.get(key) || {})) && (keys.get(key)[i] = value)));
-  const differing = [...keys].filter(([, values]) => new Set(runs.map((run, i) => values[i])).size > 1);
-  const name = (run, i) => { const k = make("span.key"); k.style.background = `var(${of_run(i)})`; return make("span", k, run.name); };
-  const seconds = run => run.series.seconds ? time(last(run.series.seconds[1])) : "-";
+  const losses = run => (run.series.validation_loss || [[], []])[1].filter(v => v !== null);
+  const row = (run, i) => {
+    const key = make("span.key");
+    key.style.background = `var(${of_run(i)})`;
+    return [make("span", key, run.name), run.done, run.series.seconds ? time(last(run.series.seconds[1])) : "-",
+            number(Math.min(...losses(run))), number(last(losses(run))), run.bound ? number(run.bound.total) : "-"];
+  };
+  const values = runs.map(run => new Map(run.config));  // of each key
+  const keys = [...new Set(values.flatMap(map => [...map.keys()]))]
+    .filter(key => new Set(values.map(map => map.get(key))).size > 1);
   return make("div",
-    table(["run", "steps", "time", "best validation loss", "last", "bits/dim"], runs.map((run, i) => [name(run, i), run.done,
-      seconds(run), number(best(run)), run.series.validation_loss ? number(last(run.series.validation_loss[1])) : "-",
-      run.bound ? number(run.bound.total) : "-"]), [1, 2, 3, 4, 5]),
-    differing.length ? make("div", make("h2", "Differences in their configurations"),
-      table(["key", ...runs.map(run => run.name)], differing.map(([key, values]) =>
-        [make("code", key), ...runs.map((run, i) => values[i] === undefined ? "-" : values[i])]))) : make("p.soft", "Their configurations are the same."));
+    table(["run", "steps", "time", "best validation loss", "last", "bits/dim"], runs.map(row), [1, 2, 3, 4, 5]),
+    keys.length === 0 ? make("p.soft", "Their configurations are the same.") :
+    make("div", make("h2", "Differences in their configurations"),
+      table(["key", ...runs.map(run => run.name)],
+        keys.map(key => [make("code", key), ...values.map(map => map.get(key) ?? "-")]))));
 }
 
 // ---- The page ----------------------------------------------------------------------------------------------------
@@ -229,14 +254,15 @@ function section(run, title) {
   if (title) box.append(make("h2", title), make("p.soft", heading(run)));
   for (const text of run.problems) box.append(make("p.problem", text));
   for (const advice of run.advice) box.append(make("div.advice." + advice.kind, advice.text));
-  const a = averages(run);
+  const a = attempt("averages.json", () => averages(run));
   if (a) box.append(a);
   return box;
 }
 
 if (runs.length === 1) {
   const run = runs[0];
-  page.append(make("h1", run.name), make("p.soft", heading(run)), make("h2", "When to stop"), section(run), make("h2", "Curves"), curves());
+  page.append(make("h1", run.name), make("p.soft", heading(run)), make("h2", "When to stop"), section(run));
+  page.append(make("h2", "Curves"), curves());
 } else {
   page.append(make("h1", runs.length + " runs"), make("h2", "Comparison"), compared(), make("h2", "Curves"), curves());
 }
@@ -244,12 +270,16 @@ for (const run of runs) {
   if (runs.length > 1) page.append(section(run, run.name));
   const p = pictures(run);
   if (p) page.append(runs.length > 1 ? p : make("div", make("h2", "Pictures"), p));
-  if (run.plane) page.append(make("h2", "In the plane"), plane(run.plane, {make, colour, redraws, number}));
+  const tools = {make, colour, redraws, number};
+  if (run.plane) page.append(make("h2", "In the plane"), attempt("plane.json", () => plane(run.plane, tools)));
   if (runs.length === 1) page.append(make("h2", "Details"));
   page.append(details(run));
 }
-page.append(make("p.soft", "Made by reverie " + data.version + " with uPlot. Drag over a plot to zoom, double-click to see all."));
-const redraw = () => redraws.forEach(draw => draw());
+page.append(make("p.soft", `Made by reverie ${data.version} with uPlot. Drag over a plot to zoom, double-click to see all.`));
+const redraw = () => redraws.forEach(draw => {
+  const problem = attempt("A plot", draw);
+  if (problem) page.prepend(problem);
+});
 redraw();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 })();

@@ -65,7 +65,7 @@ function plane(p, {make, colour, redraws, number}) {
 
   square("Density of the data", `${p.data_count} held-out points.`, density(p.data));
   square("Density of the samples", `${p.sample_count} samples after step ${p.step}.`, density(p.samples));
-  square("Paths of samples", "x_t of " + p.paths.length + " samples, from noise to the dot at the end.", (context, at) => {
+  square("Paths of samples", `x_t of ${p.paths.length} samples, from noise to the dot at the end.`, (context, at) => {
     context.lineWidth = 1;
     for (const path of p.paths) {
       context.strokeStyle = colour("--c5");
@@ -82,8 +82,9 @@ function plane(p, {make, colour, redraws, number}) {
   });
   for (const field of p.fields) {
     square(`Score at sigma = ${number(field.sigma)}`,
-      "Learned (orange) over exact (blue): they coincide where the model is right. Root mean square difference where data " +
-      `with this noise lie: ${number(field.difference)}, of ${number(field.norm)}. Long arrows are shortened.`,
+      "Learned (orange) over the exact one of the training points (blue): they coincide where the model is right. Root " +
+      `mean square difference where data with this noise lie: ${number(field.difference)}, of ${number(field.norm)}. ` +
+      "Long arrows are shortened.",
       arrows([{values: field.exact, name: "--c0", width: 5}, {values: field.learned, name: "--c1", width: 2}]));
   }
   return grid;
