@@ -275,7 +275,8 @@ for (const run of runs) {
   if (runs.length === 1) page.append(make("h2", "Details"));
   page.append(details(run));
 }
-page.append(make("p.soft", `Made by reverie ${data.version} with uPlot. Drag over a plot to zoom, double-click to see all.`));
+page.append(make("p.soft",
+                 `Made by reverie ${data.version} with uPlot. Drag over a plot to zoom, double-click to see all.`));
 const redraw = () => redraws.forEach(draw => {
   const problem = attempt("A plot", draw);
   if (problem) page.prepend(problem);

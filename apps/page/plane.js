@@ -82,9 +82,9 @@ function plane(p, {make, colour, redraws, number}) {
   });
   for (const field of p.fields) {
     square(`Score at sigma = ${number(field.sigma)}`,
-      "Learned (orange) over the exact one of the training points (blue): they coincide where the model is right. Root " +
-      `mean square difference where data with this noise lie: ${number(field.difference)}, of ${number(field.norm)}. ` +
-      "Long arrows are shortened.",
+      "Learned (orange) over the exact one of the training points (blue): they coincide where the model is right. " +
+      `Where data with this noise lie, they differ by ${number(field.difference)} (root mean square), of ` +
+      `${number(field.norm)}. Long arrows are shortened.`,
       arrows([{values: field.exact, name: "--c0", width: 5}, {values: field.learned, name: "--c1", width: 2}]));
   }
   return grid;
