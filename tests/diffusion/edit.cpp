@@ -41,7 +41,7 @@ TEST_CASE("a film strip has the states after evenly spaced sampling steps, the l
       CHECK(film.columns() == 10);
       const std::vector<NoiseLevel> levels = noise_levels(model, find_sampler(sampler), request);
       CHECK(levels.size() == 26);
-      CHECK(levels.front().t == Approx(999));
+      CHECK(levels.front().t > 990);  // a grid of sigmas may begin below the end of the chain
       CHECK(levels.back().t == -1);
       CHECK(levels.back().alpha_bar == 1);
       Index started = 0;
