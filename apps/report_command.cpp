@@ -96,7 +96,8 @@ void add_report(CLI::App& program) {
                    "[images reduced to a few pixels]")
       ->type_name("FILE");
   add_threads(command);
-  command->footer("example: reverie report runs/demo\n         reverie report runs/demo runs/digits --out compared.html");
+  command->footer(
+      "example: reverie report runs/demo\n         reverie report runs/demo runs/digits --out compared.html");
   command->callback([options, command] { report(*options, command); });
 }
 
