@@ -10,6 +10,7 @@ namespace reverie::inline REVERIE_PRECISION {
 
 // Each function adds a subcommand to the program. The subcommand runs while the command line is parsed.
 void add_train(CLI::App& program);
+void add_diffuse(CLI::App& program);
 void add_sample(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_augment(CLI::App& program);
@@ -18,6 +19,7 @@ void add_detect(CLI::App& program);
 void add_data(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_inspect(CLI::App& program);
+void add_report(CLI::App& program);
 void add_explain(CLI::App& program);
 void add_schedule(CLI::App& program);
 void add_plot(CLI::App& program);

@@ -128,14 +128,17 @@ void check_outputs(const std::vector<Output>& outputs, const std::vector<Input>&
 
 void make_run_folder(const RunFolder& folder, const std::vector<Input>& inputs, const std::vector<std::string>& sets) {
   make_folder(folder.path);
-  for (const std::string& subfolder : {folder.previews(), folder.kept()}) {
+  for (const std::string& subfolder : {folder.previews(), folder.kept(), folder.report_parts()}) {
     if (fs::exists(subfolder)) make_folder(subfolder);  // throws for a file
   }
   std::vector<Output> outputs = {{"--out", folder.checkpoint(), {".h5"}, checkpoint_file},
                                  {"--out", folder.config(), {".toml"}},
                                  {"--out", folder.metrics(), {".jsonl"}},
                                  {"--out", folder.loss_curve(), {".svg"}},
-                                 {"--out", folder.samples(), {".png"}}};
+                                 {"--out", folder.samples(), {".png"}},
+                                 {"--out", folder.report(), {".html"}}};
+  for (const char* film : {"forward.png", "reverse.png", "predicted.png"})
+    if (fs::exists(folder.report_parts())) outputs.push_back({"--out", folder.report_part(film), {".png"}});
   for (const std::string& set : sets) outputs.push_back({"--out", set, {".h5"}, data_set});
   check_outputs(outputs, inputs);
 }
@@ -182,6 +185,21 @@ void require_picture(const Shape& sample, Index count) {
 
 Picture picture_of(const Tensor& samples) {
   return samples.rank() == 4 ? grid(drawn_channels(samples)) : scatter(samples);
+}
+
+Picture picture_of_film(const Tensor& frames, Index columns) {
+  if (frames.rank() == 4) return grid(drawn_channels(frames), columns);
+  constexpr Index size = 200;
+  constexpr double range = 3;
+  const Index rows = frames.extent(0) / columns;
+  std::vector<Picture> panels;
+  for (Index column = 0; column < columns; ++column) {
+    Tensor points = Tensor::uninitialized({rows, 2});
+    for (Index row = 0; row < rows; ++row)
+      points.rows(row, row + 1).copy_from(frames.rows(row * columns + column, row * columns + column + 1));
+    panels.push_back(scatter(points, range, size));
+  }
+  return beside(panels);
 }
 
 std::string picture_note(const Shape& sample) {

@@ -16,6 +16,9 @@ struct RunFolder {
   std::string metrics() const { return path + "/metrics.jsonl"; }
   std::string loss_curve() const { return path + "/loss.svg"; }
   std::string samples() const { return path + "/samples.png"; }
+  std::string report() const { return path + "/report.html"; }
+  std::string report_parts() const { return path + "/report"; }  ///< what it shows besides
+  std::string report_part(const std::string& name) const { return report_parts() + "/" + name; }
   std::string previews() const { return path + "/previews"; }
   std::string data() const { return path + "/data.h5"; }            ///< of `train --data`, if it was imported or split
   std::string held_out() const { return path + "/validation.h5"; }  ///< the part of it that is held out
@@ -39,7 +42,7 @@ struct Output {
 };
 /// The kinds of HDF5 files.
 inline constexpr const char *checkpoint_file = "checkpoint", *classifier_file = "classifier", *data_set = "data set",
-                            *other_hdf5 = "file of weights or noise";
+                            *other_hdf5 = "file of weights, noise or trajectories";
 /// Decides whether a command may write its outputs; every option that names a file to write is checked here, before the
 /// command computes anything. Throws UsageError for a name with another suffix, for an output that would overwrite an
 /// input (under any name), a file in a folder that is read, another output, or an HDF5 file of another kind; Error if a
@@ -62,6 +65,8 @@ void require_picture(const Shape& sample, Index count);
 /// Draws samples: a grid of images [n,H,W,C], or a scatter plot of points [n,2]. Of images that have neither 1 nor 3
 /// channels, draws the first three, or the first one if there are two.
 Picture picture_of(const Tensor& samples);
+/// Draws a film strip, [rows * columns, sample] row by row: images in a grid, points in a panel for each column.
+Picture picture_of_film(const Tensor& frames, Index columns);
 /// Says which channels picture_of draws of samples of this shape, "; pictures show the first 3 of 4 channels"; empty if
 /// all.
 std::string picture_note(const Shape& sample);

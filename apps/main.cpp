@@ -33,7 +33,9 @@ void add_subcommands(CLI::App& program) {
   add_classifier(program);
   add_detect(program);
   add_data(program);
+  add_diffuse(program);
   add_convert(program);
+  add_report(program);
   add_inspect(program);
   add_explain(program);
   add_schedule(program);

@@ -1,5 +1,6 @@
 #pragma once
 #include <fstream>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -21,19 +22,31 @@ class Metrics {
   void write(Index step, const std::vector<std::pair<std::string, double>>& values);
   /// The training time at the last line kept; "seconds" continues from there.
   double seconds_before() const { return seconds_before_; }
-  /// Whether the last step kept has a value of this name.
-  bool last_has(const std::string& name) const { return last_names_.contains(name); }
+  /// Whether the lines kept have a value of this name at this step, the last one.
+  bool has(Index step, const std::string& name) const { return step == last_step_ && last_names_.contains(name); }
 
  private:
   std::string path_;
   std::ofstream file_;
+  Index last_step_;
   double seconds_before_ = 0;
   std::set<std::string> last_names_;
 };
 
-/// The values of metric `y` over metric `x` in a run's metrics, at the lines that have both, with the name `y`. Throws
-/// UsageError, listing the metrics there are, if no line has both.
-Plot::Series metrics_series(const std::string& path, const std::string& x, const std::string& y);
+/// The values of one name in a run's metrics, and their training steps.
+struct MetricSeries {
+  std::vector<double> step, value;  ///< of equal length; a value that isn't finite is NaN
+};
+/// What metrics.jsonl holds.
+struct MetricsTable {
+  std::map<std::string, MetricSeries> series;
+  std::string problem;  ///< empty, or says that a part of the file was left out, and why
+
+  /// The values of a name; empty if there are none.
+  const MetricSeries& of(const std::string& name) const;
+};
+/// Reads metrics.jsonl up to the first line that is damaged. Throws Error if there is no such file.
+MetricsTable read_metrics(const std::string& path);
 
 /// Plots the smoothed training loss and the validation loss over the training steps.
 Plot loss_curve(const std::string& metrics_path);

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <iostream>
 
 #include "apps/cli.h"
 #include "apps/files.h"
@@ -57,6 +58,23 @@ std::string file_of(const std::string& input) {
   return path;
 }
 
+// Metric y over metric x ("step": the training step) of a run, where both are.
+Plot::Series metrics_series(const std::string& path, const MetricsTable& table, const std::string& x,
+                            const std::string& y) {
+  const MetricSeries &of_y = table.of(y), &of_x = x == "step" ? of_y : table.of(x);
+  Plot::Series series{y, {}, {}};
+  for (std::size_t i = 0, k = 0; i < of_y.step.size(); ++i) {
+    while (k < of_x.step.size() && of_x.step[k] < of_y.step[i]) ++k;
+    if (k == of_x.step.size() || of_x.step[k] != of_y.step[i]) continue;
+    series.x.push_back(x == "step" ? of_x.step[k] : of_x.value[k]);
+    series.y.push_back(of_y.value[i]);
+  }
+  if (!series.x.empty()) return series;
+  std::string known = table.series.empty() ? "" : "step";
+  for (const auto& [name, values] : table.series) known += ", " + name;
+  throw UsageError(path, ": no line has ", x, " and ", y, "; the metrics are ", known.empty() ? "none" : known);
+}
+
 /// The curves of one input, and the name of their horizontal axis.
 struct Curves {
   std::string x;
@@ -72,7 +90,9 @@ Curves curves_of(const std::string& path, const Options& options) {
       curves.series.push_back({y, column(rows, curves.x, path), column(rows, y, path)});
   } else {
     if (curves.x.empty()) curves.x = "step";
-    for (const std::string& y : options.y) curves.series.push_back(metrics_series(path, curves.x, y));
+    const MetricsTable table = read_metrics(path);
+    if (!table.problem.empty()) std::cerr << "reverie: " << table.problem << "\n";
+    for (const std::string& y : options.y) curves.series.push_back(metrics_series(path, table, curves.x, y));
   }
   return curves;
 }

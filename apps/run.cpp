@@ -35,12 +35,13 @@ Run::Run(Trainer& trainer, const Config& config, const Dataset& data, const Data
       folder_(folder),
       metrics_(folder.metrics(), resumed ? trainer.steps_done() : -1),
       progress_(share()),
+      report_(folder, trainer, config, data, held_out),
       since_logged_(resumed ? LogWindow::from(resumed->log) : LogWindow{}),
       saved_step_(resumed ? trainer.steps_done() : -1) {}
 
 void Run::catch_up() {
   if (since_logged_.steps > 0 && due(config_.train.log_every)) log();
-  if (due(config_.train.validate_every) && !metrics_.last_has("validation_loss")) validate();
+  if (due(config_.train.validate_every) && !metrics_.has(trainer_.steps_done(), "validation_loss")) validate();
   const Index step = trainer_.steps_done();
   if (step > 0 && !done() && due(config_.train.preview_every) && !std::filesystem::exists(folder_.preview(step))) {
     preview();
@@ -76,6 +77,7 @@ void Run::log() {
   since_logged_ = {};
   timed_steps_ = 0;
   timed_seconds_ = 0;
+  report_.update();
 }
 
 void Run::validate() {
@@ -84,6 +86,7 @@ void Run::validate() {
   if (!std::isfinite(loss)) throw Error("validation: after step ", trainer_.steps_done(), " the loss is ", loss);
   metrics_.write(trainer_.steps_done(), {{"validation_loss", loss}});
   unshown_.push_back(concat(at_step(), "  validation loss ", std::setprecision(4), std::showpoint, loss));
+  report_.update();
 }
 
 void Run::record(const std::vector<std::pair<std::string, double>>& settings) {
@@ -115,13 +118,16 @@ void Run::show() {
 void Run::preview() {
   make_folder(folder_.previews());
   draw_samples(folder_.preview(trainer_.steps_done()));
+  report_.update(true);
 }
 
 void Run::finish() {
   write_svg(folder_.loss_curve(), loss_curve(folder_.metrics()));
   const Tensor samples = draw_samples(folder_.samples());
-  progress_.note(printable(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ",
-                                  folder_.samples(), ", ", folder_.loss_curve(), ", ", folder_.metrics())));
+  report_.update(true);
+  progress_.note(
+      printable(concat("trained for ", trainer_.steps_done(), " steps: ", folder_.checkpoint(), ", ", folder_.samples(),
+                       ", ", folder_.report(), ", ", folder_.loss_curve(), ", ", folder_.metrics())));
   if (held_out_ == nullptr || samples.rank() != 4) return;
   const Tensor held_out = samples_of(Subset(*held_out_, config_.train.validation_count));
   progress_.note(concat("mean brightness of the samples ", std::setprecision(3), mean_of(brightness(samples)),
@@ -130,9 +136,14 @@ void Run::finish() {
 
 Tensor Run::draw_samples(const std::string& path) {
   Tensor samples;
+  const Index step = trainer_.steps_done();
   trainer_.with_sampling_weights([&](const DiffusionModel& model) {
+    report_.record(preview_request_, model);
     samples = generate(model, preview_request_, progress_.reporter(at_step() + "  sampling")).x;
+    report_.write_parts(model, step, samples);
   });
+  if (const auto distances = report_.nearness(samples); !distances.empty() && !metrics_.has(step, "nearest_sample"))
+    metrics_.write(step, distances);
   write_png(path, picture_of(samples));
   return samples;
 }
@@ -140,6 +151,7 @@ Tensor Run::draw_samples(const std::string& path) {
 void Run::stop(const std::string& command) {
   if (saved_step_ != trainer_.steps_done()) save();
   show();
+  report_.update(true);
   progress_.note(concat("stopped after step ", saved_step_, " of ", config_.train.steps, ", saved in ",
                         printable(folder_.checkpoint()), "\nto resume: ", command));
 }

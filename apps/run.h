@@ -7,6 +7,7 @@
 #include "apps/log_window.h"
 #include "apps/metrics.h"
 #include "apps/progress.h"
+#include "apps/run_report.h"
 #include "diffusion/training/trainer.h"
 
 namespace reverie::inline REVERIE_PRECISION {
@@ -37,7 +38,8 @@ class Run {
   void show();      ///< prints what the steps and validations since the last call reported; call it after saving
   void record(const std::vector<std::pair<std::string, double>>& settings);  ///< changed settings, in the metrics
   void preview();                                                            ///< writes e.g. previews/step-000500.png
-  void finish();  ///< writes samples.png and loss.svg; compares the brightness of samples and held-out data
+  void
+  finish();  ///< writes samples.png, loss.svg and report.html; compares the brightness of samples and held-out data
 
   /// After an interruption: saves a checkpoint and prints the command that resumes the run.
   void stop(const std::string& command);
@@ -61,6 +63,7 @@ class Run {
   const RunFolder folder_;
   Metrics metrics_;
   Progress progress_;
+  RunReport report_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   LogWindow since_logged_;
   Index timed_steps_ = 0;  // since the last line of metrics or the start of this process, in ...

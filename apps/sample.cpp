@@ -8,6 +8,7 @@
 #include "apps/interrupt.h"
 #include "apps/progress.h"
 #include "apps/request.h"
+#include "apps/trajectory.h"
 #include "data/atomic_file.h"
 #include "data/grid.h"
 #include "data/npy.h"
@@ -19,7 +20,8 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 struct Options {
-  std::string checkpoint, weights, classifier, noise, out, products, memory, filmstrip, filmstrip_shows = "x_t";
+  std::string checkpoint, weights, classifier, noise, out, products, memory, trajectory, filmstrip,
+      filmstrip_shows = "x_t";
   double classifier_scale = 1;
   std::optional<Index> count;
   SamplingFlags flags;
@@ -96,6 +98,12 @@ void write_samples(const Options& options, const EditSource& source, const Sampl
   write_png(options.out, beside ? pairs(drawn_channels(source.x0), drawn_channels(samples.x)) : picture_of(samples.x));
 }
 
+Shape shape_of(const Shape& sample, Index count) {
+  std::vector<Index> extents = {count};
+  extents.insert(extents.end(), sample.begin(), sample.end());
+  return Shape(extents);
+}
+
 void check_options(const Options& options, const CLI::App* command) {
   require_used(command, "--classifier-scale", !options.classifier.empty(), "without --classifier");
   require_used(command, "--noise", !options.edit.encode.empty(), "without --encode");
@@ -103,7 +111,7 @@ void check_options(const Options& options, const CLI::App* command) {
   check_editing(command, options.edit);
 }
 
-constexpr Index filmstrip_rows = 8, filmstrip_columns = 10;
+constexpr Index filmstrip_rows = 8, filmstrip_points = 2000, filmstrip_columns = 10;
 
 void sample(Options options, const CLI::App* command) {
   check_options(options, command);
@@ -117,13 +125,13 @@ void sample(Options options, const CLI::App* command) {
                                {"training", loaded.config.data.validation}});
   check_outputs({{"--out", options.out, {".png", ".h5", ".npz", "/"}, data_set},
                  {"--noise", options.noise, {".h5"}, other_hdf5},
-                 {"--filmstrip", options.filmstrip, {".png"}}},
+                 {"--filmstrip", options.filmstrip, {".png"}},
+                 {"--trajectory", options.trajectory, {".h5"}, other_hdf5}},
                 inputs);
   const Shape sample_shape = loaded.model.facts().sample_shape;
   if (sample_shape.rank() != 3) {
     const std::string because = "is for pictures; this model draws points";
     if (folder) throw UsageError("--out ", options.out, ": ", because);
-    if (!options.filmstrip.empty()) throw UsageError("--filmstrip: ", because);
     if (!options.edit.interpolate.empty()) throw UsageError("--interpolate: ", because);
     if (!options.edit.upscale.empty()) throw UsageError("--upscale: ", because);
   }
@@ -140,14 +148,12 @@ void sample(Options options, const CLI::App* command) {
   if (picture) require_picture(sample_shape, request.count * (source.x0.defined() ? 2 : 1));
   std::optional<Filmstrip> film;
   if (!options.filmstrip.empty()) {
-    film.emplace(sample_shape, std::min(request.count, filmstrip_rows), filmstrip_columns,
-                 sampling_steps(loaded.model, request),
+    film.emplace(sample_shape, std::min(request.count, sample_shape.rank() == 3 ? filmstrip_rows : filmstrip_points),
+                 filmstrip_columns, sampling_steps(loaded.model, request),
                  options.filmstrip_shows == "x_t" ? Filmstrip::Shows::x_t : Filmstrip::Shows::pred_x0);
-    request.observe = [&film](Index first, Index step, const Tensor& x_t, const Tensor& pred_x0) {
-      film->observe(first, step, x_t, pred_x0);
-    };
   }
 
+  const auto levels = noise_levels(loaded.model, find_sampler(request.sampler), request);
   if (!options.memory.empty()) request.at_once = samples_within(loaded.model, request, bytes_of(options.memory));
 
   note_interrupts();
@@ -155,22 +161,38 @@ void sample(Options options, const CLI::App* command) {
   Progress progress;
   Tensor x_T;
   Samples samples;
+  const std::string how =
+      concat(loaded.origin, ", ", in_words(loaded.model, request)) + in_words(options.edit, request) +
+      (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
+  const auto draw = [&](const Trajectory* trajectory) {
+    if (film || trajectory != nullptr) {
+      request.observe = [&, trajectory](Index first, Index step, const Tensor& x_t, const Tensor& pred_x0) {
+        if (film) film->observe(first, step, x_t, pred_x0);
+        if (trajectory != nullptr) trajectory->observe(first, step, x_t, pred_x0);
+      };
+    }
+    samples = generate(loaded.model, request, progress.reporter(concat("sampling ", request.count)));
+  };
   try {
     if (inverts) {
       x_T = encoded(source, loaded.model, request);
       request.start = options.edit.encode.empty() ? slerp(x_T, request.count) : x_T;
     }
-    samples = generate(loaded.model, request, progress.reporter(concat("sampling ", request.count)));
+    if (options.trajectory.empty()) {
+      draw(nullptr);
+    } else {
+      write_atomically(options.trajectory, [&](const std::string& temporary) {
+        const Trajectory trajectory(temporary, levels, shape_of(sample_shape, request.count), how);
+        draw(&trajectory);
+      });
+    }
   } catch (const Interrupted&) {
     progress.note("stopped; nothing was written");
     throw;
   }
-  const std::string how =
-      concat(loaded.origin, ", ", in_words(loaded.model, request)) + in_words(options.edit, request) +
-      (loaded.model.kernels().operands == kernels::OperandType::bfloat16 ? ", products in bfloat16" : "");
   write_samples(options, source, samples, how);
   if (!options.noise.empty()) write_noise(options.noise, x_T);
-  if (film) write_png(options.filmstrip, grid(drawn_channels(film->frames()), film->columns()));
+  if (film) write_png(options.filmstrip, picture_of_film(film->frames(), film->columns()));
   progress.clear();
   std::cout << printable(options.out) << ": " << request.count << " samples of " << printable(how) << "; "
             << samples.evaluations << " evaluations of the network each; " << progress.elapsed()
@@ -188,10 +210,14 @@ void sample(Options options, const CLI::App* command) {
               << " (root mean square, data in [-1, 1])\n";
   }
   if (!options.noise.empty()) std::cout << printable(options.noise) << ": x_T\n";
+  if (!options.trajectory.empty()) {
+    std::cout << printable(options.trajectory) << ": every x_t and predicted x_0 of " << levels.size() - 1
+              << " sampling steps\n";
+  }
   if (film) {
     std::cout << printable(options.filmstrip) << ": "
               << (options.filmstrip_shows == "x_t" ? "x_t" : "the predicted x_0") << " after " << film->columns()
-              << " of the sampling steps, a sample in each row\n";
+              << " of the sampling steps" << (samples.x.rank() == 4 ? ", a sample in each row\n" : "\n");
   }
 }
 
@@ -226,13 +252,19 @@ void add_sample(CLI::App& program) {
       ->type_name("FILE");
   command
       ->add_option("--filmstrip", options->filmstrip,
-                   "Also draw how the first 8 samples emerge: a row each, a column for every tenth of the steps")
+                   "Also draw how the first 8 samples emerge: a row each, a column for every tenth of the steps; of "
+                   "points, a panel for every tenth")
       ->type_name("X.png");
   command
       ->add_option("--filmstrip-shows", options->filmstrip_shows,
                    "What the film strip shows: x_t, or x_0 as predicted from it [x_t]")
       ->type_name("x_t|x_0")
       ->check(CLI::IsMember({"x_t", "x_0"}).description(""));
+  command
+      ->add_option("--trajectory", options->trajectory,
+                   "Also write x_t and the predicted x_0 after every sampling step, with their noise levels, to this "
+                   "HDF5 file (docs/seeing.md)")
+      ->type_name("X.h5");
   command
       ->add_option(
           "--products", options->products,

@@ -212,8 +212,9 @@ void add_train(CLI::App& program) {
   command->add_option("--set", options->settings, "Override keys of the configuration, e.g. --set train.steps=500")
       ->type_name("KEY=VALUE");
   command
-      ->add_option("--out", options->folder,
-                   "Folder of the run: checkpoint.h5, metrics.jsonl, config.toml, previews, samples.png, loss.svg")
+      ->add_option(
+          "--out", options->folder,
+          "Folder of the run: checkpoint.h5, metrics.jsonl, config.toml, previews, samples.png, loss.svg, report.html")
       ->type_name("DIR");
   command->add_flag("--resume", options->resume,
                     "Continue the run in --out; --config is optional, --set train.steps=N extends the run, and "

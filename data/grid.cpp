@@ -11,6 +11,7 @@ namespace reverie::inline REVERIE_PRECISION {
 namespace {
 
 constexpr Index border = 4;
+constexpr std::uint8_t grey = 96;
 Index readable_scale(Index height) {
   constexpr Index readable = 100;
   return std::max<Index>(1, (readable + height / 2) / height);
@@ -28,7 +29,6 @@ Picture grid(const Tensor& images, Index columns, Index scale) {
     throw ShapeError("grid: expects [n,H,W,1] or [n,H,W,3], got ", images.shape());
   }
   require_finite("grid", images);
-  constexpr std::uint8_t grey = 96;
   const Index n = images.extent(0), height = images.extent(1), width = images.extent(2), channels = images.extent(3);
   if (columns <= 0) columns = std::ceil(std::sqrt(double(n)));
   columns = std::min(columns, n);
@@ -47,6 +47,21 @@ Picture grid(const Tensor& images, Index columns, Index scale) {
     }
   }
   return picture;
+}
+
+Picture beside(std::span<const Picture> pictures) {
+  if (pictures.empty()) throw ShapeError("beside: there are no pictures");
+  const Picture& first = pictures.front();
+  const Index cell = first.width + border;
+  Picture all(first.height + 2 * border, std::ssize(pictures) * cell + border, first.channels, grey);
+  for (Index i = 0; i < std::ssize(pictures); ++i) {
+    const Picture& picture = pictures[i];
+    if (picture.height != first.height || picture.width != first.width || picture.channels != first.channels)
+      throw ShapeError("beside: the pictures differ in size");
+    for (Index y = 0; y < first.height; ++y)
+      std::copy_n(picture.at(y, 0), first.width * first.channels, all.at(border + y, border + i * cell));
+  }
+  return all;
 }
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -1,4 +1,6 @@
 #pragma once
+#include <span>
+
 #include "data/png.h"
 #include "tensor/tensor.h"
 
@@ -11,5 +13,8 @@ Index grid_cell(Index height, Index width);
 /// `scale` enlarges each pixel to a square; 0: enlarges tiny images to a height of about 100 pixels. Throws ShapeError
 /// for any other shape.
 Picture grid(const Tensor& images, Index columns = 0, Index scale = 0);
+
+/// Arranges pictures of one size and number of channels in a row, with grey borders. Throws ShapeError for others.
+Picture beside(std::span<const Picture> pictures);
 
 }  // namespace reverie::inline REVERIE_PRECISION

@@ -90,6 +90,17 @@ Hdf5File Hdf5File::create(const std::string& path) {
   return {path, file, true};
 }
 
+Hdf5File Hdf5File::create_sparse(const std::string& path, const std::string& place) {
+  prepare_hdf5(path);
+  const hid_t file = create_on_disk(place);
+  if (file < 0) throw Error(path, ": HDF5 can't create a file");
+  return {path, file, true};
+}
+
+Index Hdf5File::reserve_tensor(const std::string& dataset, const Shape& shape) {
+  return reserve_values({path_, file_}, dataset, shape, native(static_cast<const real*>(nullptr)));
+}
+
 Hdf5File::Hdf5File(Hdf5File&& other) noexcept
     : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)), writing_(other.writing_) {}
 

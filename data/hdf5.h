@@ -23,6 +23,12 @@ class Hdf5File {
   /// library itself does not survive a full disk. For files that must not be lost see data/atomic_file.h.
   static Hdf5File create(const std::string& path);
 
+  /// The same in the file `place`, written as the datasets come and closed by the destructor; errors name `path`. For
+  /// Hdf5Pieces.
+  static Hdf5File create_sparse(const std::string& path, const std::string& place);
+  /// Creates a dataset of reals without values, and returns its position in the file, in bytes.
+  Index reserve_tensor(const std::string& dataset, const Shape& shape);
+
   Hdf5File(Hdf5File&& other) noexcept;
   Hdf5File& operator=(Hdf5File&& other) noexcept;
   ~Hdf5File();  ///< discards a new file that was not closed

@@ -204,6 +204,19 @@ void write_values(const Objects& objects, const std::string& name, const Shape& 
   if (!written) objects.fail(name, "can't be written: out of memory");
 }
 
+Index reserve_values(const Objects& objects, const std::string& name, const Shape& shape, hid_t type) {
+  if (objects.has(name)) objects.fail(name, "exists already");
+  const Handle space = make_space(shape), creation = creation_properties(H5P_DATASET_CREATE);
+  H5Pset_layout(creation, H5D_CONTIGUOUS);
+  H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY);
+  H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+  const Handle dataset(H5Dcreate2(objects.file, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT),
+                       H5Dclose);
+  const haddr_t position = dataset >= 0 ? H5Dget_offset(dataset) : HADDR_UNDEF;
+  if (position == HADDR_UNDEF) objects.fail(name, "can't be created: ", cause_of_failure());
+  return static_cast<Index>(position);
+}
+
 void set_attribute(const Objects& objects, const std::string& object, const std::string& name, const Shape& shape,
                    hid_t type, const void* value) {
   create_group(objects, object);
@@ -225,6 +238,12 @@ hid_t create_in_memory(const std::string& path) {
   // first bytes of the file: H5Fget_file_image changes them without updating their checksum.
   if (file >= 0) H5Fset_libver_bounds(file, H5F_LIBVER_V110, H5F_LIBVER_V110);
   return file;
+}
+
+hid_t create_on_disk(const std::string& path) {
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), creation = creation_properties(H5P_FILE_CREATE);
+  H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
+  return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access);
 }
 
 FixedStrings::FixedStrings(const std::vector<std::string>& strings) : type(H5Tcopy(H5T_C_S1), H5Tclose) {

@@ -149,11 +149,16 @@ class Values {
 /// Creates a file in memory, never on disk; negative if that fails.
 hid_t create_in_memory(const std::string& path);
 
+/// Creates a file on disk, replacing any of that name; negative if that fails.
+hid_t create_on_disk(const std::string& path);
+
 enum class Storage { plain, compressed };
 
 /// Writes a new dataset of `count` values; `type` is their type in memory and in the file.
 void write_values(const Objects& objects, const std::string& name, const Shape& shape, Index count, hid_t type,
                   const void* values, Storage storage = Storage::plain);
+/// Creates a dataset without values; returns its position in the file.
+Index reserve_values(const Objects& objects, const std::string& name, const Shape& shape, hid_t type);
 /// Sets an attribute, replacing any of that name. An object that doesn't exist is created, as a group.
 void set_attribute(const Objects& objects, const std::string& object, const std::string& name, const Shape& shape,
                    hid_t type, const void* value);

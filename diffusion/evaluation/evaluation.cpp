@@ -73,13 +73,26 @@ MeanWithError mean_of_rest(const Tensor& table) {
 
 }  // namespace
 
-BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
-                               bool clip, const std::function<bool(double)>& progress) {
+namespace {
+
+// Throws UsageError if there is no bound for the model, or no sample.
+void require_bound(const DiffusionModel& model, Index count) {
   if (model.facts().sample_shape.rank() != 3) {
     throw UsageError("evaluation: bits per dimension are for images of 8-bit values; this model learned points");
   }
   require_gaussian(model.noise(), "the variational bound");
   if (count < 1) throw UsageError("evaluation: ", count, " samples; at least 1 is required");
+}
+
+RandomKey noise_at(std::uint64_t seed, Index t) {
+  return {.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)};
+}
+
+}  // namespace
+
+BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data, Index count, std::uint64_t seed,
+                               bool clip, const std::function<bool(double)>& progress) {
+  require_bound(model, count);
   const Subset set(data, count);
   const auto labels = require_fits(model, set, set.name.empty() ? "evaluation: the set" : "evaluation: " + set.name);
   const Index each = model.network().labels_per_sample();
@@ -102,8 +115,7 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
         if (!going) throw Error("evaluation: interrupted");
         done += last - first;
       }
-      return normal_rows({.seed = seed, .stream = Stream::validation, .step = static_cast<std::uint64_t>(t)},
-                         x0.shape(), first);
+      return normal_rows(noise_at(seed, t), x0.shape(), first);
     };
     const NetworkFunction network =
         model.formulation().in_chain(model.with_labels(part(labels, first * each, last * each), model.picture_of(x0)));
@@ -134,6 +146,38 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
   result.x0_mse = column_means(all.x0_mse);
   result.decoder = result.vb.front();
   return result;
+}
+
+BoundLedger bound_ledger(const DiffusionModel& model, const Dataset& data, Index count, Index times, bool clip) {
+  require_bound(model, count);
+  const Subset set(data, count);
+  const auto labels = require_fits(model, set, set.name.empty() ? "evaluation: the set" : "evaluation: " + set.name);
+  const Tensor x0 = samples_of(set);
+  const Process& process = model.process();
+  const Index T = process.schedule.steps();
+  BoundLedger ledger{
+      .count = set.size(), .t = {}, .bits = {}, .prior = mean_with_error(process.prior_kl(x0).value()).value};
+  for (Index k = 0; k < times; ++k) {
+    const double u = times > 1 ? static_cast<double>(k) / static_cast<double>(times - 1) : 0;
+    const Index t = std::lround(u * u * static_cast<double>(T - 1));
+    if (ledger.t.empty() || t > ledger.t.back()) ledger.t.push_back(t);
+  }
+  ledger.bits.resize(ledger.t.size());
+  const kernels::WithKernels scope(model.kernels());
+  const auto packed = model.network().parameters.keep_packed();
+  parallel_for(std::ssize(ledger.t), 1, [&](Index k, Index) {
+    const Index t = ledger.t[k];
+    const NetworkFunction network = model.formulation().in_chain(model.with_labels(labels, model.picture_of(x0)));
+    const BoundTerm term = bound_term(process, network, x0, std::vector<Index>(set.size(), t),
+                                      normal_rows(noise_at(0, t), x0.shape(), 0), clip);
+    ledger.bits[k] = mean_with_error(term.vb).value;
+  });
+  ledger.total = ledger.prior + ledger.bits[0];
+  for (std::size_t k = 1; k < ledger.t.size(); ++k) {
+    const auto width = static_cast<double>(ledger.t[k] - ledger.t[k - 1]);  // sums (t[k-1], t[k]]
+    ledger.total += ledger.bits[k - 1] * (width - 1) / 2 + ledger.bits[k] * (width + 1) / 2;
+  }
+  return ledger;
 }
 
 std::string step_table(const BoundEvaluation& bound) {

@@ -34,6 +34,18 @@ BoundEvaluation evaluate_bound(const DiffusionModel& model, const Dataset& data,
 /// the column vb, and a last line for t = T with the prior term; the column adds up to the total.
 std::string step_table(const BoundEvaluation& bound);
 
+/// The bound's terms in a fraction of the time, to watch them during training: means over few samples at few time
+/// steps.
+struct BoundLedger {
+  Index count = 0;           ///< samples
+  std::vector<Index> t;      ///< ascending from 0 to T - 1, closer together at its beginning, where L_t changes most
+  std::vector<double> bits;  ///< L_t at these time steps
+  double prior = 0;          ///< L_T
+  double total = 0;          ///< the sum of all, with L_t between these time steps interpolated linearly
+};
+/// Estimates the terms on `count` samples (a Subset) at about `times` time steps. Other arguments and errors as above.
+BoundLedger bound_ledger(const DiffusionModel& model, const Dataset& data, Index count, Index times, bool clip);
+
 /// The likelihood from the probability-flow ODE, as means over samples; unlike the bound it estimates log p itself.
 struct LikelihoodEvaluation {
   Index count = 0;

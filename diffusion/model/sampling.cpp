@@ -211,6 +211,16 @@ Index sampling_steps(const DiffusionModel& model, const Sampler& sampler, const 
   return plan_of(model, sampler, request).steps;
 }
 
+std::vector<NoiseLevel> noise_levels(const DiffusionModel& model, const Sampler& sampler,
+                                     const SampleRequest& request) {
+  const Plan plan = plan_of(model, sampler, request);
+  const SigmaScale scale(model.process().schedule);
+  std::vector<NoiseLevel> levels;
+  for (const double alpha_bar : alpha_bars(sampler, plan.process.schedule, plan.sigmas))
+    levels.push_back({alpha_bar < 1 ? scale.step(std::sqrt(1 / alpha_bar - 1)) : -1, alpha_bar});
+  return levels;
+}
+
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request) {
   constexpr Index most = 100'000'000;
   if (request.count < 1 || request.count > most) {
@@ -357,6 +367,7 @@ Samples generate(const DiffusionModel& model, const Sampler& sampler, const Samp
       };
     }
     const Tensor start = start_of(model, request, plan.start_alpha_bar, shape, first);
+    if (request.observe) request.observe(first, -1, start, {});
     samples.x.rows(first, last)
         .copy_from(request.inpaint.known.defined()
                        ? inpaint(sampler, sampling, start, request.inpaint.rows(first, last))

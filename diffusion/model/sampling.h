@@ -61,7 +61,7 @@ struct SampleRequest : SampleOptions {
   LabelGuidance classifier = {};
   /// If set, called after each sampling step, perhaps from several threads, with the number of the first of some
   /// samples, the number of the sampling step, and their x_t (in the chain's form) and predicted x_0. Inpainting by
-  /// repaint performs a sampling step several times.
+  /// repaint performs a sampling step several times. Before the first one it is called with the number -1 and x_T.
   std::function<void(Index first_sample, Index step, const Tensor& x_t, const Tensor& pred_x0)> observe = nullptr;
 };
 
@@ -75,6 +75,14 @@ Index sampling_steps(const DiffusionModel& model, const Sampler& sampler, const 
 inline Index sampling_steps(const DiffusionModel& model, const SampleRequest& request) {
   return sampling_steps(model, find_sampler(request.sampler), request);
 }
+/// A noise level on the way from x_T to x_0: x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps.
+struct NoiseLevel {
+  double t;  ///< the time step of the chain that the network was trained on, perhaps between two; -1 for x_0
+  double alpha_bar;
+};
+/// The noise levels of x_T and of x_t after each sampling step.
+std::vector<NoiseLevel> noise_levels(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request);
+
 /// Throws UsageError for a request with a class, an option, a number of sampling steps or a strength that the model or
 /// the sampler doesn't support.
 void check_request(const DiffusionModel& model, const Sampler& sampler, const SampleRequest& request);

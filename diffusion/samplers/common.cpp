@@ -52,6 +52,19 @@ Sampling with_finite_checks(Sampling sampling, const char* sampler) {
   return sampling;
 }
 
+std::vector<double> alpha_bars(const Sampler& sampler, const NoiseSchedule& schedule,
+                               const std::vector<double>& sigmas) {
+  std::vector<double> all;
+  if (sampler.chain) {
+    all.assign(schedule.alphas_cumprod.rbegin(), schedule.alphas_cumprod.rend());
+    all.push_back(1);
+  } else {
+    for (const double sigma : sigmas.empty() ? chain_grid_sigmas(schedule) : sigmas)
+      all.push_back(1 / (1 + sigma * sigma));
+  }
+  return all;
+}
+
 Index end_of(const Sampling& sampling) { return sampling.last > 0 ? sampling.last : sampling.process.schedule.steps(); }
 
 PMeanVariance predict(const Sampling& sampling, const Var& x_t, Index t) {

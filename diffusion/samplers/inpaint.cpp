@@ -20,20 +20,6 @@ Index length_of(const Inpainting& inpainting, Index steps) {
   return inpainting.length > 0 ? inpainting.length : std::max<Index>(1, steps / 10);
 }
 
-// The share of x_0's variance before each sampling step, and 1 at the end.
-std::vector<double> alpha_bars(const Sampler& sampler, const Sampling& sampling) {
-  const NoiseSchedule& schedule = sampling.process.schedule;
-  std::vector<double> all;
-  if (sampler.chain) {
-    all.assign(schedule.alphas_cumprod.rbegin(), schedule.alphas_cumprod.rend());
-    all.push_back(1);
-  } else {
-    for (const double sigma : sampling.sigmas.empty() ? chain_grid_sigmas(schedule) : sampling.sigmas)
-      all.push_back(1 / (1 + sigma * sigma));
-  }
-  return all;
-}
-
 }  // namespace
 
 std::span<const InpaintMethod> inpaint_methods() { return table; }
@@ -95,7 +81,7 @@ Tensor inpaint(const Sampler& sampler, const Sampling& sampling, const Tensor& x
       return sampling.classifier(in_chain(x_t, t[0]), t);
     };
 
-  const std::vector<double> alpha_bar = alpha_bars(sampler, sampling);
+  const std::vector<double> alpha_bar = alpha_bars(sampler, sampling.process.schedule, sampling.sigmas);
   const Index steps = std::ssize(alpha_bar) - 1, length = length_of(inpainting, steps);
   Tensor x = x_T;
   Index run = 0;

@@ -83,6 +83,11 @@ const Sampler& find_sampler(const std::string& name);
 /// or a solver type that the sampler lacks, and for a number out of range.
 SamplerOptions sampler_options(const Sampler& sampler, const OptionValues& given, const std::string& solver_type = "");
 
+/// The share of x_0's variance in x_t before each sampling step of a sampler that follows the chain or, in the sigma
+/// form, the grid (if empty, the chain's own); and 1 at the end.
+std::vector<double> alpha_bars(const Sampler& sampler, const NoiseSchedule& schedule,
+                               const std::vector<double>& sigmas);
+
 /// The grid name that stands for the chain's own sigmas, descending, and 0.
 inline constexpr const char* chain_grid = "chain";
 std::vector<double> chain_grid_sigmas(const NoiseSchedule& schedule);

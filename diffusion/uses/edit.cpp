@@ -29,13 +29,31 @@ Tensor slerp(const Tensor& ends, Index count) {
   return all;
 }
 
+std::vector<Index> evenly_spaced(Index count, Index steps) {
+  count = std::min(count, steps);
+  std::vector<Index> some;
+  for (Index i = 1; i <= count; ++i) some.push_back(i * steps / count - 1);
+  return some;
+}
+
+Tensor forward_film(const Process& process, const Tensor& x0, const Tensor& noise, std::span<const Index> t) {
+  const Index rows = x0.extent(0), columns = 1 + std::ssize(t);
+  Tensor frames = Tensor::uninitialized(x0.shape().with(0, rows * columns));
+  for (Index column = 0; column < columns; ++column) {
+    const Tensor x_t = column == 0 ? x0 : process.q_sample(x0, std::vector<Index>(rows, t[column - 1]), noise).value();
+    for (Index row = 0; row < rows; ++row) {
+      const Index frame = row * columns + column;
+      frames.rows(frame, frame + 1).copy_from(x_t.rows(row, row + 1));
+    }
+  }
+  return frames;
+}
+
 Filmstrip::Filmstrip(const Shape& sample, Index rows, Index columns, Index steps, Shows shows)
-    : rows_(rows), shows_(shows) {
+    : rows_(rows), steps_(evenly_spaced(columns, steps)), shows_(shows) {
   if (rows < 1 || columns < 1 || steps < 1)
     throw UsageError("film strip: ", rows, " samples after ", columns, " of ", steps, " steps; expects at least 1");
-  columns = std::min(columns, steps);
-  for (Index column = 1; column <= columns; ++column) steps_.push_back(column * steps / columns - 1);
-  std::vector<Index> extents = {rows * columns};
+  std::vector<Index> extents = {rows * this->columns()};
   extents.insert(extents.end(), sample.begin(), sample.end());
   frames_ = Tensor::zeros(Shape(extents));
 }

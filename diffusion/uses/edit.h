@@ -9,6 +9,14 @@ namespace reverie::inline REVERIE_PRECISION {
 /// arc keeps it. [Song21] app. D.5, eq. 67
 Tensor slerp(const Tensor& ends, Index count);
 
+/// Evenly spaced steps of 0, ..., steps - 1, the last one included: `count` of them, or all if there are fewer.
+std::vector<Index> evenly_spaced(Index count, Index steps);
+
+/// The forward process as a film strip: a row for each sample of x0, [rows, shape], with x_0 itself in the first column
+/// and x_t at the time steps `t` in the others. Returns [rows * (1 + times), shape], row by row. A sample has the same
+/// noise in all its columns, so that only its amount changes.
+Tensor forward_film(const Process& process, const Tensor& x0, const Tensor& noise, std::span<const Index> t);
+
 /// Records how samples emerge: x_t or the predicted x_0 of the first samples, after evenly spaced sampling steps.
 class Filmstrip {
  public:

@@ -159,12 +159,12 @@ TEST_CASE("a full disk is one line, and nothing is half-written") {
   CHECK(failed_with(run({"data", "toy", "two_moons", "--out", folder / "x.h5"}, {.largest_file = 1000}), 1,
                     {"x.h5", "can't be written"}));
   CHECK(folder.files() == 0);
-  // The checkpoint is the first file of a run that doesn't fit.
+  // A picture of the report is the first file of a run that doesn't fit.
   const Outcome outcome = run(small_run(folder / "run"), {.largest_file = 16'000});
-  CHECK(failed_with(outcome, 1, {"checkpoint.h5", "can't be written", "no checkpoint was written yet"}));
+  CHECK(failed_with(outcome, 1, {"report/forward.png", "can't be written"}));
   for (const auto& entry : std::filesystem::directory_iterator(folder / "run")) {
     const std::string name = entry.path().filename();
-    CHECK_MESSAGE((name == "config.toml" || name == "metrics.jsonl"), name);
+    CHECK_MESSAGE((name == "config.toml" || name == "metrics.jsonl" || name == "report"), name);
   }
   CHECK(failed_with(run({"data", "info", "data/sets/digits-test.h5"}, {.stdout_file = "/dev/full"}), 1,
                     {"standard output"}));

@@ -39,7 +39,14 @@ TEST_CASE("a film strip has the states after evenly spaced sampling steps, the l
     for (const auto shows : {Filmstrip::Shows::x_t, Filmstrip::Shows::pred_x0}) {
       Filmstrip film({2}, 3, 10, 25, shows);
       CHECK(film.columns() == 10);
+      const std::vector<NoiseLevel> levels = noise_levels(model, find_sampler(sampler), request);
+      CHECK(levels.size() == 26);
+      CHECK(levels.front().t > 990);  // a grid of sigmas may begin below the end of the chain
+      CHECK(levels.back().t == -1);
+      CHECK(levels.back().alpha_bar == 1);
+      Index started = 0;
       request.observe = [&](Index first, Index step, const Tensor& x, const Tensor& x0) {
+        if (step == -1 && first == 0) ++started;
         film.observe(first, step, x, x0);
         if (first == 0 && step == 4) {  // the second column
           const Tensor& shown = shows == Filmstrip::Shows::x_t ? x : x0;
@@ -50,6 +57,7 @@ TEST_CASE("a film strip has the states after evenly spaced sampling steps, the l
         }
       };
       const Tensor x = generate(model, request).x;
+      CHECK(started == 1);
       for (Index row = 0; row < 3; ++row)
         CHECK(difference(film.frames().rows(10 * row + 9, 10 * row + 10), x.rows(row, row + 1)) <
               tolerance(1e-12, 1e-5));
@@ -57,6 +65,25 @@ TEST_CASE("a film strip has the states after evenly spaced sampling steps, the l
   }
   CHECK(Filmstrip({2}, 3, 10, 4, Filmstrip::Shows::x_t).columns() == 4);
   CHECK(contains(error_of([] { Filmstrip({2}, 0, 10, 4, Filmstrip::Shows::x_t); }), "at least 1"));
+}
+
+TEST_CASE("the forward process as a film strip: x_0, then x_t by q_sample with the same noise") {
+  const Process process = make_formulation(DiffusionOptions{})->process();
+  const Tensor x0 = noise({2, 3}), eps = noise({2, 3}, 1);
+  const std::vector<Index> t = evenly_spaced(4, process.schedule.steps());
+  CHECK(t == std::vector<Index>{249, 499, 749, 999});
+  CHECK(evenly_spaced(10, 3) == std::vector<Index>{0, 1, 2});
+  const Tensor film = forward_film(process, x0, eps, t);
+  REQUIRE(film.shape() == Shape{10, 3});
+  for (Index row = 0; row < 2; ++row) {
+    CHECK(difference(film.rows(5 * row, 5 * row + 1), x0.rows(row, row + 1)) == 0);
+    for (Index k = 0; k < 4; ++k) {
+      const double alpha_bar = process.schedule.alphas_cumprod[t[k]];
+      const Var x_t =
+          std::sqrt(alpha_bar) * Var(x0.rows(row, row + 1)) + std::sqrt(1 - alpha_bar) * Var(eps.rows(row, row + 1));
+      CHECK(difference(film.rows(5 * row + k + 1, 5 * row + k + 2), x_t) < tolerance(1e-12, 1e-5));
+    }
+  }
 }
 
 TEST_CASE("samples don't depend on how many are drawn at a time; the memory for one of them sets that number") {

@@ -58,6 +58,16 @@ TEST_CASE("the bound's ledger adds up: prior, each L_t and the decoder; the tabl
   CHECK(bound.total.value == Approx(bound.prior.value + sum_of(bound.vb)).epsilon(1e-5));
   CHECK(bound.total.value == Approx(bound.prior.value + bound.middle.value + bound.decoder.value).epsilon(1e-5));
   CHECK(bound.decoder.value == bound.vb[0].value);
+  // Estimated at all time steps, the terms are the same; at some, nearly so.
+  const BoundLedger all = bound_ledger(model, set, 11, 1000, true), some = bound_ledger(model, set, 11, 25, true);
+  CHECK(all.t.size() == 60);
+  for (Index t = 0; t < 60; ++t) CHECK(all.bits[t] == Approx(bound.vb[t].value).epsilon(1e-4));
+  CHECK(all.total == Approx(bound.total.value).epsilon(1e-4));
+  CHECK(some.t.front() == 0);
+  CHECK(some.t.back() == 59);
+  CHECK(some.t.size() < 26);
+  CHECK(some.total == Approx(bound.total.value).epsilon(0.05));
+  CHECK(contains(error_of([&] { bound_ledger(model, set, 0, 25, true); }), "at least 1"));
   for (const MeanWithError& term : bound.vb) CHECK(term.error > 0);
 
   const std::string csv = step_table(bound);

@@ -139,10 +139,10 @@ TEST_CASE("a preview that can't be written saves the steps before the run ends w
 
 TEST_CASE("metrics that can't be written save the steps before the run ends; resuming writes the lost line") {
   const TemporaryFolder folder;
-  const std::vector<std::string> settings{"--set", "train.log_every=1",     "--set", "train.steps=800",
+  const std::vector<std::string> settings{"--set", "train.log_every=1",     "--set", "train.steps=2500",
                                           "--set", "model.hidden=2",        "--set", "train.optimizer=sgd",
                                           "--set", "model.frequency_dim=2", "--set", "train.momentum=0",
-                                          "--set", "train.ema_rates=[]"};  // larger metrics than checkpoint
+                                          "--set", "train.ema_rates=[]"};  // larger metrics than checkpoint and report
   REQUIRE(run(unsaved_run(folder / "whole", settings)).code == 0);
   const auto checkpoint = static_cast<long>(std::filesystem::file_size(folder / "whole/checkpoint.h5")),
              metrics = static_cast<long>(std::filesystem::file_size(folder / "whole/metrics.jsonl"));
