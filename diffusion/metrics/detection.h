@@ -28,8 +28,8 @@ struct PrecisionRecall {
 /// [Davis06], [Dice45]
 PrecisionRecall precision_recall(std::span<const double> scores, std::span<const std::uint8_t> positive);
 /// The same with intervals, for the pixels of `images` images, one image after another. Pixels of an image are alike,
-/// so whole images are resampled: those with a positive pixel, and those without. Throws UsageError if the scores
-/// don't divide into so many images.
+/// so whole images are resampled: those with a positive pixel, and those without. Throws UsageError if the number of
+/// scores is not a multiple of `images`.
 struct PrecisionRecallEstimates {
   Estimate average_precision, best_dice;
   double threshold;  ///< see PrecisionRecall
