@@ -65,6 +65,7 @@ TEST_CASE("reverie plot: what is wrong with an input is named, and nothing is wr
   CHECK(failed_with(run({"plot", csv, "--y", "vb", "--names", "a,b", "--out", out}), 2, {"--names", "1 curves"}));
   CHECK(failed_with(run({"plot", csv, "--y", "vb", "--out", csv}), 2, {"--out"}));
   write_text(folder / "m.jsonl", "{\"step\":1,\"loss\":2}\n");
-  CHECK(failed_with(run({"plot", folder / "m.jsonl", "--y", "los", "--out", out}), 2, {"m.jsonl", "loss, step"}));
+  CHECK(failed_with(run({"plot", folder / "m.jsonl", "--y", "los", "--out", out}), 2,
+                    {"m.jsonl", "the metrics are step, loss"}));
   CHECK_FALSE(std::filesystem::exists(out));
 }
