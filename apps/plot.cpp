@@ -91,7 +91,7 @@ Curves curves_of(const std::string& path, const Options& options) {
   } else {
     if (curves.x.empty()) curves.x = "step";
     const MetricsTable table = read_metrics(path);
-    if (!table.problem.empty()) std::cerr << "reverie: " << table.problem << "\n";
+    if (!table.problem.empty()) std::cerr << "warning: " << printable(table.problem) << "\n";
     for (const std::string& y : options.y) curves.series.push_back(metrics_series(path, table, curves.x, y));
   }
   return curves;

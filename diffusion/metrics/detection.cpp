@@ -149,7 +149,7 @@ PrecisionRecallEstimates bootstrap_precision_recall(std::span<const double> scor
     }
     found[replicate] = thresholds.best([&](Index pixel) { return weights[pixel / pixels]; });
   });
-  const PrecisionRecall value = precision_recall(scores, positive);
+  const PrecisionRecall value = thresholds.best([](Index) { return 1.0; });
   const auto estimate = [&](double PrecisionRecall::*measure) {
     const Interval interval =
         bootstrap_interval(value.*measure, replicates, [&](Index i) { return found[i].*measure; });
